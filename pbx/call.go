@@ -1,0 +1,172 @@
+package pbx
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Call is one conversation as a customer (or two colleagues) would name it, however many channels it took.
+// It is a complete picture: nothing in it must be combined with an earlier picture, and a later picture
+// (greater Version) always replaces an earlier one.
+//
+// A Call given out by a Tracker is a copy that nobody changes any more; it may be shared between goroutines
+// as long as none of them writes to it.
+type Call struct {
+	// ID is the same on every node that watches the same PBX: it is derived from the PBX's name and the root
+	// channel's id and creation time (see CallID), and sorts by that time.
+	ID uuid.UUID
+	// PBX is the configured name of the exchange.
+	PBX string
+	// Version grows with every picture of the call: the PBX's time of the last event in microseconds, and at
+	// least one more than the picture before.
+	Version int64
+
+	Direction Direction
+	State     State
+	Outcome   Outcome // empty until State is StateEnded
+
+	// Caller is who called: the customer of an inbound call, the agent's phone of an outbound or internal one.
+	Caller Party
+	// Dialed is what was called, as the PBX had it: the DID of an inbound call, the target of the others.
+	Dialed string
+	// Trunk is the endpoint of the line to the outside ("PJSIP/trunk"), empty for internal calls.
+	Trunk string
+	// Queue is the last queue the call waited in; empty if none.
+	Queue string
+	// CustomerRef is what the dialplan said about the customer (channel variable RINGBOOK_CUSTOMER); empty if nothing.
+	CustomerRef string
+
+	StartedAt  time.Time
+	AnsweredAt time.Time // zero: no agent (outbound: no customer) has answered yet
+	EndedAt    time.Time // zero: still going on
+
+	Wait time.Duration // from start until an answer, or the end
+	Talk time.Duration // sum over agent legs
+	Hold time.Duration
+
+	Hangup Hangup // who ended it, and how; zero until the end
+
+	// Legs are the parts of everyone who took part or was asked to, in order of OfferedAt. A member who merely
+	// rang is a leg, never a call of its own.
+	Legs      []Leg
+	Transfers []Transfer
+
+	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred.
+	Partial       bool
+	Reconstructed bool
+
+	// ReceivedAt is our clock when the event behind this picture was read from the socket.
+	ReceivedAt time.Time
+}
+
+// Party is one end of a call as the PBX gave it. Number is unparsed: package crm knows what numbers mean.
+type Party struct {
+	Number   string
+	Name     string
+	Withheld bool // the network or the caller asked not to show the number
+}
+
+// Leg is one party's part in a call: from being offered it (or entering it) until leaving it.
+type Leg struct {
+	// ID is unique within the call and stable: the channel's id ("1695900000.12"), followed by "/2" and so on
+	// when the same channel takes part again.
+	ID string
+	// Channel is the channel's name ("PJSIP/1001-00000004"), for people; it may change during a call.
+	Channel string
+	Role    Role
+	// Extension is the internal number behind the channel; empty for a customer.
+	Extension string
+	// Number is the outside number behind the channel; empty for an agent.
+	Number string
+
+	OfferedAt  time.Time
+	AnsweredAt time.Time // zero: never answered
+	EndedAt    time.Time // zero: still ringing or talking
+	End        LegEnd    // empty while EndedAt is zero
+	Talk       time.Duration
+	Hold       time.Duration
+	// Parent is the ID of the leg that led to this one (the transferring or forwarding one); empty if none.
+	Parent string
+}
+
+// Transfer is one change of hands.
+type Transfer struct {
+	Kind TransferKind
+	At   time.Time
+	By   string // extension
+	To   string // extension, queue or number
+}
+
+// Hangup tells how a call ended. Cause is the Q.850 cause that Asterisk reports, Text its words for it.
+type Hangup struct {
+	By    HangupBy
+	Cause int
+	Text  string
+}
+
+type Direction string
+
+const (
+	Inbound  Direction = "inbound"
+	Outbound Direction = "outbound"
+	Internal Direction = "internal"
+)
+
+type State string
+
+const (
+	StateRinging State = "ringing"
+	StateQueued  State = "queued" // waiting, nobody rings at this moment
+	StateTalking State = "talking"
+	StateHeld    State = "held"
+	StateEnded   State = "ended"
+)
+
+type Outcome string
+
+const (
+	Answered  Outcome = "answered"
+	Missed    Outcome = "missed"    // inbound or internal, no agent answered
+	Abandoned Outcome = "abandoned" // the caller hung up while waiting in a queue
+	Busy      Outcome = "busy"
+	Failed    Outcome = "failed"
+	Voicemail Outcome = "voicemail"
+	Cancelled Outcome = "cancelled" // outbound, given up by the agent
+)
+
+type Role string
+
+const (
+	RoleCustomer Role = "customer"
+	RoleAgent    Role = "agent"
+)
+
+type LegEnd string
+
+const (
+	EndHungUp            LegEnd = "hung_up"
+	EndAnsweredElsewhere LegEnd = "answered_elsewhere"
+	EndNoAnswer          LegEnd = "no_answer"
+	EndBusy              LegEnd = "busy"
+	EndDeclined          LegEnd = "declined"
+	EndTransferred       LegEnd = "transferred"
+	EndFailed            LegEnd = "failed"
+	EndCancelled         LegEnd = "cancelled"
+	EndLost              LegEnd = "lost"
+)
+
+type HangupBy string
+
+const (
+	ByCaller HangupBy = "caller"
+	ByAgent  HangupBy = "agent"
+	BySystem HangupBy = "system"
+)
+
+type TransferKind string
+
+const (
+	Blind    TransferKind = "blind"
+	Attended TransferKind = "attended"
+)
