@@ -1,0 +1,40 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+)
+
+var update = flag.Bool("update", false, "write golden files")
+
+// The client of web/ui is generated from web/ui/openapi.json, so that file must be what the code says.
+func TestOpenAPI_FileIsCurrent(t *testing.T) {
+	s := &server{}
+	raw, err := json.Marshal(s.newAPI(chi.NewMux()).OpenAPI())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc bytes.Buffer
+	if err := json.Indent(&doc, raw, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	doc.WriteByte('\n')
+	const file = "ui/openapi.json"
+	if *update {
+		if err := os.WriteFile(file, doc.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, doc.Bytes()) {
+		t.Errorf("%s is stale: go test ./web -run OpenAPI -update", file)
+	}
+}
