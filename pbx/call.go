@@ -41,8 +41,12 @@ type Call struct {
 	AnsweredAt time.Time // zero: no agent (outbound: no customer) has answered yet
 	EndedAt    time.Time // zero: still going on
 
-	Wait time.Duration // from start until an answer, or the end
-	Talk time.Duration // sum over agent legs
+	// Wait is the time from the start until the answer, or the end; zero as long as neither has come.
+	Wait time.Duration
+	// Talk is the sum over the agents' legs; in an internal call over those that were called. Like a leg's it
+	// counts what is finished: while a conversation goes on, AnsweredAt tells since when.
+	Talk time.Duration
+	// Hold is the part of Talk during which an agent had the other party on hold, or was held.
 	Hold time.Duration
 
 	Hangup Hangup // who ended it, and how; zero until the end
@@ -81,11 +85,12 @@ type Leg struct {
 	Number string
 
 	OfferedAt  time.Time
-	AnsweredAt time.Time // zero: never answered
+	AnsweredAt time.Time // zero: never answered; for the leg that began the call: when the other side answered
 	EndedAt    time.Time // zero: still ringing or talking
 	End        LegEnd    // empty while EndedAt is zero
-	Talk       time.Duration
-	Hold       time.Duration
+	// Talk is the time in a bridge with another party, Hold the part of it on hold; both of finished stretches.
+	Talk time.Duration
+	Hold time.Duration
 	// Parent is the ID of the leg that led to this one (the transferring or forwarding one); empty if none.
 	Parent string
 }
@@ -126,13 +131,13 @@ const (
 type Outcome string
 
 const (
-	Answered  Outcome = "answered"
-	Missed    Outcome = "missed"    // inbound or internal, no agent answered
+	Answered  Outcome = "answered"  // by an agent; outbound: by the customer
+	Missed    Outcome = "missed"    // nobody answered; outbound: nobody within the time that the PBX lets it ring
 	Abandoned Outcome = "abandoned" // the caller hung up while waiting in a queue
-	Busy      Outcome = "busy"
-	Failed    Outcome = "failed"
+	Busy      Outcome = "busy"      // the one called was engaged; outbound: or refused the call
+	Failed    Outcome = "failed"    // not inbound: the PBX or the network could not place the call
 	Voicemail Outcome = "voicemail"
-	Cancelled Outcome = "cancelled" // outbound, given up by the agent
+	Cancelled Outcome = "cancelled" // outbound, given up by the agent while it rang
 )
 
 type Role string
@@ -159,9 +164,9 @@ const (
 type HangupBy string
 
 const (
-	ByCaller HangupBy = "caller"
+	ByCaller HangupBy = "caller" // the customer, also of an outbound call; in an internal call the one who called
 	ByAgent  HangupBy = "agent"
-	BySystem HangupBy = "system"
+	BySystem HangupBy = "system" // the PBX: nobody answered, busy, a time limit; or it was not seen
 )
 
 type TransferKind string
