@@ -1,0 +1,130 @@
+# ringbook. `make help` lists what there is. Everything here works on a fresh Debian 12 or newer with Go, Node and npm,
+# as root or with sudo: what is missing is installed, and said. A second run installs nothing.
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null)
+GOFLAGS   := -trimpath
+LDFLAGS   := $(if $(VERSION),-X main.version=$(VERSION))
+UI        := web/ui
+UI_SOURCE := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/e2e*' 2>/dev/null)
+FUZZTIME  ?= 10s
+# The tests that need a database share one cluster, and those that need a browser or a PBX find them themselves.
+RACE      ?= -race
+
+##@ Use
+.PHONY: run
+run: deps-run build ## Build, and run the demo: a private PostgreSQL and a PBX that keeps ringing
+	exec bin/ringbook demo $(ARGS)
+
+.PHONY: build
+build: bin/ringbook ## Build bin/ringbook with the UI inside
+
+.PHONY: bin/ringbook
+bin/ringbook: $(UI)/dist/index.html
+	@mkdir -p bin
+	go build $(GOFLAGS) -ldflags '$(LDFLAGS)' -o bin/ringbook ./cmd/ringbook
+
+.PHONY: pbx lab
+pbx lab: deps-lab ## Run a real Asterisk 22 on loopback with the project's own dialplan (deploy/asterisk)
+	exec deploy/lab/asterisk.sh run pbx $(ARGS)
+
+##@ Test
+.PHONY: test
+test: deps ## Everything: lint, Go with the race detector, UI, PostgreSQL, a real Asterisk, a real browser, fuzzing
+	@$(MAKE) check
+	@$(MAKE) test-ui
+	@$(MAKE) build
+	@$(MAKE) test-go
+	@$(MAKE) test-fuzz
+	@$(MAKE) test-browser
+
+.PHONY: test-fast
+test-fast: deps-run ## The tests without Asterisk, browser, race detector and linters: under three minutes
+	@tools/step "Go: vet and tests, without the lab"
+	go vet ./...
+	RINGBOOK_LAB=off tools/with-postgres go test ./...
+	@$(MAKE) test-ui
+
+.PHONY: test-go
+test-go:
+	@tools/step "Go: tests$(if $(RACE), with the race detector), with PostgreSQL and a real Asterisk"
+	tools/with-postgres go test $(RACE) -timeout 15m ./...
+
+.PHONY: test-ui
+test-ui: $(UI)/node_modules/.package-lock.json
+	@tools/step "UI: unit tests"
+	cd $(UI) && npx --no-install vitest run
+
+.PHONY: test-fuzz
+test-fuzz:
+	@tools/step "Go: every fuzz target for $(FUZZTIME)"
+	tools/fuzz $(FUZZTIME)
+
+.PHONY: test-browser
+test-browser: build
+	@tools/step "Browser: the built program, a real Asterisk and Chromium"
+	cd $(UI) && ../../tools/with-postgres npm run e2e
+
+.PHONY: check
+check: $(UI)/dist/index.html ## Formatting, lint, types, import rules, generated files that are stale, deployment files
+	@tools/step "Go: vet, formatting, lint"
+	go vet ./...
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+		if [ -n "$$unformatted" ]; then echo "not gofmt'ed: $$unformatted"; exit 1; fi
+	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	bin/golangci-lint run ./...
+	@tools/step "UI: lint and types"
+	cd $(UI) && npx --no-install biome ci . && npx --no-install tsc --noEmit
+	@tools/step "Rules of the house: imports, generated files"
+	go test -count=1 -run '^Test(Imports|ImportMapHasNoRing|Generated)' ./cmd/ringbook
+	go test -count=1 -run OpenAPI ./web
+	@tools/step "Deployment files"
+	go build -C tools -o ../bin/deploycheck ./deploycheck
+	bin/deploycheck deploy
+	@if command -v systemd-analyze >/dev/null; then tools/check-unit deploy/ringbook.service; fi
+
+.PHONY: generate
+generate: ## Write the generated files anew: settings reference, example environment, OpenAPI, the UI's client
+	go test -count=1 -run '^TestGenerated' ./cmd/ringbook -update
+	go test -count=1 -run OpenAPI ./web -update
+	cd $(UI) && npm run generate
+
+.PHONY: bench
+bench: deps-run ## Measure, as ratios to a floor measured in the same run, and write docs/benchmarks.md
+	tools/with-postgres go test -timeout 20m -count=1 -run '^$$' -bench '^BenchmarkGoals$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
+
+.PHONY: screenshots
+screenshots: deps build ## Take the pictures of README.md and docs/ anew
+	cd $(UI) && ../../tools/with-postgres npm run screenshots
+
+##@ What is needed
+.PHONY: deps deps-run deps-lab
+deps: ## Install everything that building and testing need, where it is missing
+	@tools/deps base postgres browser lab
+	@$(MAKE) $(UI)/node_modules/.package-lock.json
+deps-run:
+	@tools/deps base postgres
+deps-lab:
+	@tools/deps base lab
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json $(UI)/package.json
+	@tools/step "npm: installing the UI's packages (once)"
+	cd $(UI) && npm ci --no-audit --no-fund
+	@touch $@
+
+$(UI)/dist/index.html: $(UI)/node_modules/.package-lock.json $(UI_SOURCE)
+	@tools/step "UI: building"
+	cd $(UI) && npm run build
+	@touch $(UI)/dist/.gitkeep $@
+
+.PHONY: clean
+clean: ## Remove what was built (the data folder stays)
+	rm -rf bin $(UI)/dist/* $(UI)/node_modules
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+( [a-z-]+)*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo

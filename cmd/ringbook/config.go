@@ -1,0 +1,214 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is everything that `ringbook serve` can be told. Each field is a flag and an environment variable of the
+// same name; docs/configuration.md and deploy/ringbook.env.example are generated from these tags. Fields are kept
+// as they were written: Settings checks them all at once and turns them into what the program works with.
+type Config struct {
+	Listen string `env:"RINGBOOK_LISTEN" default:"127.0.0.1:8080" help:"HTTP address, as host:port."`
+	Database
+	PBX           string `name:"pbx" env:"RINGBOOK_PBX" secret:"" placeholder:"NAME=URL" help:"The exchanges: name=http://user:password@host:8088/ari, several separated by spaces. Empty: no exchange, nothing rings."`
+	AMI           string `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"NAME=URL" help:"Optional AMI access: name=tcp://user:password@host:5038, with the names of RINGBOOK_PBX. Not used yet."`
+	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for https exchanges."`
+	Region        string `env:"RINGBOOK_REGION" default:"IR" help:"Country of bare numbers, as IR. Per exchange or trunk: \"IR dubai=AE main/PJSIP/trunk-de=DE\"."`
+	Area          string `env:"RINGBOOK_AREA" help:"Area code of bare local numbers without its leading 0, as 21. Per exchange or trunk: \"21 isfahan=31\"."`
+	Strip         string `env:"RINGBOOK_STRIP" help:"Digits that a trunk puts before the numbers of its callers, which are no part of them: \"9\" or \"main/PJSIP/gsm=0\"."`
+	Timezone      string `env:"RINGBOOK_TIMEZONE" default:"Asia/Tehran" help:"Business time zone, as the IANA database names it."`
+	AdminPassword string `env:"RINGBOOK_ADMIN_PASSWORD" secret:"" help:"Password of the first user, admin, used only when there is no user yet. Empty: one is made and printed once."`
+	Spool         int    `env:"RINGBOOK_SPOOL" default:"256" placeholder:"MB" help:"Size, in megabytes, of the spool on disk that keeps calls while the database is away."`
+	Secure        bool   `env:"RINGBOOK_SECURE" help:"Browsers reach ringbook over https (through a proxy): cookies are marked Secure."`
+	Logging
+}
+
+// Database is where a command finds PostgreSQL.
+type Database struct {
+	Database string `env:"RINGBOOK_DATABASE" secret:"" placeholder:"URL" help:"PostgreSQL URL, as postgres://user:password@host:5432/ringbook. Empty: a private cluster in the data folder."`
+	Data     string `env:"RINGBOOK_DATA" default:"./data" type:"path" help:"Data folder: private cluster, spool, recordings."`
+}
+
+// Logging is how a command speaks.
+type Logging struct {
+	Log      string `env:"RINGBOOK_LOG" default:"text" placeholder:"FORMAT" help:"Form of the log on standard error: text or json."`
+	LogLevel string `env:"RINGBOOK_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least level that is logged: debug, info, warn or error. Numbers of callers appear at debug only."`
+}
+
+// Settings is a Config that was found to be right.
+type Settings struct {
+	Config
+	Exchanges []ExchangeSettings
+	Numbers   NumberRules
+	Zone      *time.Location
+}
+
+// ExchangeSettings is one entry of RINGBOOK_PBX.
+type ExchangeSettings struct {
+	Name string
+	URL  string
+}
+
+// Faults are everything that is wrong with a configuration.
+type Faults []Fault
+
+// Fault is one wrong field, and what would be right.
+type Fault struct{ Name, Problem string }
+
+func (f *Faults) add(name, format string, args ...any) {
+	*f = append(*f, Fault{name, fmt.Sprintf(format, args...)})
+}
+
+func (f Faults) Error() string {
+	if len(f) == 1 {
+		return f[0].Name + ": " + f[0].Problem
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d settings are wrong:", len(f))
+	for _, fault := range f {
+		fmt.Fprintf(&b, "\n  %s: %s", fault.Name, fault.Problem)
+	}
+	return b.String()
+}
+
+// Settings checks every field and reports all faults together, as Faults.
+func (c Config) Settings() (Settings, error) {
+	s := Settings{Config: c}
+	var faults Faults
+	if host, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" || !validHost(host) {
+		faults.add("RINGBOOK_LISTEN", "%q is not an address; write host:port, as 127.0.0.1:8080", c.Listen)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		faults.add("RINGBOOK_LISTEN", "%q is not a port; write a number from 0 to 65535", port)
+	}
+	c.Database.check(&faults)
+	c.Logging.check(&faults)
+
+	s.Exchanges = parseNamedURLs("RINGBOOK_PBX", c.PBX, []string{"http", "https"}, "main=http://user:password@host:8088/ari", &faults)
+	for _, ami := range parseNamedURLs("RINGBOOK_AMI", c.AMI, []string{"tcp", "tls"}, "main=tcp://user:password@host:5038", &faults) {
+		if !slices.ContainsFunc(s.Exchanges, func(x ExchangeSettings) bool { return x.Name == ami.Name }) {
+			faults.add("RINGBOOK_AMI", "there is no exchange %q in RINGBOOK_PBX; use one of its names", ami.Name)
+		}
+	}
+	if c.PBXCA != "" {
+		if _, err := os.Stat(c.PBXCA); err != nil {
+			faults.add("RINGBOOK_PBX_CA", "cannot be read: %v; name a PEM file", plain(err))
+		}
+	}
+	s.Numbers = parseNumberRules(c, s.Exchanges, &faults)
+
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil || c.Timezone == "" {
+		faults.add("RINGBOOK_TIMEZONE", "%q is not a time zone; write an IANA name, as Asia/Tehran", c.Timezone)
+	}
+	s.Zone = zone
+	if c.AdminPassword != "" && len([]rune(c.AdminPassword)) < 8 {
+		faults.add("RINGBOOK_ADMIN_PASSWORD", "is shorter than 8 characters; choose a longer one, or leave it empty to have one made")
+	}
+	if c.Spool < 1 || c.Spool > 1<<20 {
+		faults.add("RINGBOOK_SPOOL", "%d is out of range; write megabytes, from 1 to 1048576", c.Spool)
+	}
+	if len(faults) > 0 {
+		return Settings{}, faults
+	}
+	return s, nil
+}
+
+func (d Database) check(faults *Faults) {
+	const right = "write postgres://user:password@host:5432/ringbook, or leave it empty for a private cluster"
+	if d.Database != "" {
+		u, err := url.Parse(d.Database)
+		switch {
+		case err != nil:
+			// url.Parse quotes what it was given, password and all, so its words are not repeated.
+			faults.add("RINGBOOK_DATABASE", "is not a URL; %s", right)
+		case u.Scheme != "postgres" && u.Scheme != "postgresql":
+			faults.add("RINGBOOK_DATABASE", "begins with %q; %s", u.Scheme, right)
+		}
+	}
+	if d.Data == "" {
+		faults.add("RINGBOOK_DATA", "is empty; name a folder, as ./data")
+	}
+}
+
+func (l Logging) check(faults *Faults) {
+	if l.Log != "text" && l.Log != "json" {
+		faults.add("RINGBOOK_LOG", "%q is not a form of log; write text or json", l.Log)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, l.LogLevel) {
+		faults.add("RINGBOOK_LOG_LEVEL", "%q is not a level; write debug, info, warn or error", l.LogLevel)
+	}
+}
+
+var exchangeName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
+
+// parseNamedURLs reads "name=URL name=URL"; its faults never repeat a URL, for it holds a password.
+func parseNamedURLs(field, value string, schemes []string, example string, faults *Faults) []ExchangeSettings {
+	var all []ExchangeSettings
+	for i, entry := range strings.Fields(value) {
+		name, raw, ok := strings.Cut(entry, "=")
+		if !ok || strings.Contains(name, ":") {
+			faults.add(field, "entry %d has no name; write %s", i+1, example)
+			continue
+		}
+		if !exchangeName.MatchString(name) {
+			faults.add(field, "the name %q is not one; use up to 31 small letters, digits and dashes, as main", name)
+			continue
+		}
+		if slices.ContainsFunc(all, func(x ExchangeSettings) bool { return x.Name == name }) {
+			faults.add(field, "the name %q is used twice; give every entry its own", name)
+			continue
+		}
+		u, err := url.Parse(raw)
+		password, hasPassword := "", false
+		if err == nil {
+			password, hasPassword = u.User.Password()
+		}
+		switch {
+		case err != nil:
+			faults.add(field, "the URL of %q cannot be read (%s); write %s, with special characters of the password as %%XX", name, urlProblem(err), example)
+		case !slices.Contains(schemes, u.Scheme):
+			faults.add(field, "the URL of %q begins with %q; write %s", name, u.Scheme+":", example)
+		case u.Hostname() == "":
+			faults.add(field, "the URL of %q has no host; write %s", name, example)
+		case u.User.Username() == "" || !hasPassword || password == "":
+			faults.add(field, "the URL of %q has no user and password; write %s", name, example)
+		default:
+			all = append(all, ExchangeSettings{Name: name, URL: raw})
+			continue
+		}
+	}
+	return all
+}
+
+// urlProblem is what url.Parse found, without the URL.
+func urlProblem(err error) string {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	text := err.Error()
+	if i := strings.IndexByte(text, '"'); i >= 0 { // what follows quotes the URL
+		text = strings.TrimRight(text[:i], " ")
+	}
+	return text
+}
+
+// validHost says whether a listener may be asked for host; empty is every address.
+func validHost(host string) bool {
+	return !strings.ContainsAny(host, " /@")
+}
+
+// plain is an error's last words: "no such file or directory" of "open x: no such file or directory".
+func plain(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
