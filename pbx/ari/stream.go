@@ -1,0 +1,182 @@
+package ari
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+// Run keeps a stream open for ever: it connects, verifies, follows, and after every failure connects again with
+// growing, jittered pauses. It calls follow for every Item in order, from its own goroutine and never
+// concurrently; what follow is slow with waits in a bounded ring and, when that is full, is given up as a Gap.
+// The first item is a Gap with reason GapStart; then every Live is followed by events until the next Gap.
+// Run returns ctx's error when ctx ends and never before, with all its goroutines finished.
+func (c *Client) Run(ctx context.Context, follow func(Item)) error {
+	tee := newTee(c.config.Record, c.log)
+	defer tee.flush()
+	s := &stream{Client: c, tee: tee, follow: follow}
+	defer c.http.CloseIdleConnections()
+
+	s.complete = time.Now()
+	s.gap(trouble{gap: GapStart}, nil)
+	for attempt := 0; ; {
+		live, err := s.connect(ctx)
+		if ctx.Err() != nil {
+			c.setHealth(func(h *Health) { *h = Health{Since: time.Now(), Version: h.Version, Reason: "stopped"} })
+			return ctx.Err()
+		}
+		t := diagnose(err)
+		if s.live {
+			s.gap(t, err)
+		}
+		c.setHealth(func(h *Health) {
+			if h.Live {
+				h.Live, h.Since, h.App = false, time.Now(), ""
+			}
+			h.Err, h.Reason = err.Error(), t.reason
+		})
+		// A connection counts as good again when it has lived for a while: one that is closed at once each
+		// time must not be opened in a tight loop.
+		if live >= c.config.Canary {
+			attempt = 0
+		}
+		attempt++
+		pause := c.backoff(attempt, t)
+		c.metrics.reconnect(t.label)
+		level := c.log.Warn
+		if t.slow {
+			level = c.log.Error
+		}
+		level("no event stream from the PBX", "reason", t.reason, "err", err, "attempt", attempt, "next", pause.Round(time.Millisecond))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// backoff is the pause before the next attempt: exponential with full jitter, but never less than half of
+// MaxBackoff where hammering cannot help.
+func (c *Client) backoff(attempt int, t trouble) time.Duration {
+	if t.slow {
+		return c.config.MaxBackoff/2 + rand.N(c.config.MaxBackoff/2+1)
+	}
+	ceiling := c.config.MinBackoff << min(attempt, 20)
+	if ceiling > c.config.MaxBackoff || ceiling <= 0 {
+		ceiling = c.config.MaxBackoff
+	}
+	return c.config.MinBackoff/2 + rand.N(ceiling)
+}
+
+// stream is the consumer's side of Run. Only the goroutine of Run touches it.
+type stream struct {
+	*Client
+	tee      *tee
+	follow   func(Item)
+	live     bool      // the last Live or Gap given out was a Live
+	complete time.Time // up to here the stream is known to have been complete
+}
+
+func (s *stream) emit(item Item) {
+	s.tee.item(item)
+	s.follow(item)
+}
+
+func (s *stream) gap(t trouble, err error) {
+	s.live = false
+	s.metrics.gap(t.gap)
+	s.emit(Item{At: time.Now(), Gap: &Gap{From: s.complete, Reason: t.gap, Err: err}})
+}
+
+// connect makes one connection and follows it to its end. It returns how long it was live, and why it ended.
+func (s *stream) connect(ctx context.Context) (time.Duration, error) {
+	conn, err := s.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.close()
+
+	live, pending, err := conn.setUp()
+	if err != nil {
+		return 0, conn.why(err)
+	}
+	s.live = true
+	began := time.Now()
+	s.setHealth(func(h *Health) {
+		*h = Health{Live: true, Since: began, LastCanary: began, CanaryRTT: conn.rtt(), App: live.App, Version: live.Version}
+	})
+	s.log.Info("following the PBX's events", "app", live.App, "version", live.Version,
+		"channels", len(live.Snapshot.Channels), "bridges", len(live.Snapshot.Bridges))
+	s.tee.snapshot = conn.snapshot
+	s.emit(Item{At: began, Live: &live})
+	s.tee.snapshot = rawSnapshot{}
+	for _, f := range pending {
+		if err := s.take(conn, f); err != nil {
+			return time.Since(began), err
+		}
+	}
+	conn.keep()
+	for {
+		if conn.ring.empty() {
+			s.tee.flush()
+		}
+		f, err := conn.ring.pop(conn.ctx)
+		if err != nil {
+			return time.Since(began), conn.why(err)
+		}
+		if err := s.take(conn, f); err != nil {
+			return time.Since(began), err
+		}
+	}
+}
+
+// take handles one message of a live connection.
+func (s *stream) take(conn *connection, f frame) error {
+	s.complete = f.at
+	e := s.decode(f)
+	switch {
+	case e == nil:
+	case e.Type == "ChannelUserevent" && e.EventName == conn.canary:
+		s.setHealth(func(h *Health) { h.LastCanary, h.CanaryRTT = time.Now(), conn.rtt() })
+		high, _ := conn.ring.depth()
+		s.metrics.depth(high)
+	case e.Type == "ApplicationReplaced" && e.Application == conn.app:
+		return errReplaced
+	default:
+		s.tee.raw = f.data
+		s.emit(Item{At: f.at, Event: e})
+		s.tee.raw = nil
+	}
+	return nil
+}
+
+// decode decodes and counts; nil if the message cannot be read.
+func (s *stream) decode(f frame) *Event {
+	e, err := Decode(f.data)
+	if err != nil {
+		s.metrics.malformed()
+		s.log.Warn("the PBX sent a message that cannot be read", "bytes", len(f.data), "err", err)
+		return nil
+	}
+	s.metrics.event(e, f.at)
+	return e
+}
+
+// why finds the true reason among those that a dying connection gives.
+func (c *connection) why(err error) error {
+	if errors.Is(err, context.Canceled) {
+		if cause := context.Cause(c.ctx); cause != nil {
+			err = cause
+		}
+	}
+	if _, shed := c.ring.depth(); shed > 0 {
+		c.metrics.shed(shed)
+		return errOverflow
+	}
+	if errors.Is(err, io.EOF) {
+		return errors.New("the PBX closed the connection")
+	}
+	return err
+}
