@@ -1,0 +1,38 @@
+// Package crm knows who calls and who answers: customers and their telephone numbers on one side, agents with
+// their extensions, teams, roles and accounts on the other.
+//
+// # Model
+//
+// A Customer is a person or an organization; a person may belong to one organization. A customer has any number of
+// telephone numbers, each with a label. Several customers may share a number: a switchboard, a family. A number that
+// is taken off a customer is kept as historic and still matches. Nothing is deleted: customers, agents and teams are
+// archived, and what is archived is never matched and never counted.
+//
+// An Agent has a role, at most one team and any number of extensions. A supervisor leads teams. Who may do what is
+// a table in permission.go: role → permission → scope (own, team, all), and what it does not name is refused. Every
+// method that takes an Actor checks it; lists are cut to the actor's scope in SQL.
+//
+// # Numbers
+//
+// ParseNumber is the only place that knows what a telephone number means; forms, the API, imports and callers all go
+// through it, so that a number matches however it came. Number.Key is what is stored and compared.
+//
+// # Match
+//
+// Store.Match names the customer behind a call, by the first rule that holds:
+//
+//	ivr       the dialplan named the customer (its id, or its reference)
+//	withheld  the caller hides the number: nobody is looked up
+//	linked    an agent chose a customer for this number before (Store.Link)
+//	exact     one customer has the number
+//	shared    several have it: all are candidates, current numbers before historic ones, then the oldest record
+//	none      nobody has it
+//
+// # Guarantees
+//
+// Writes are versioned (ErrConflict) and audited in the same transaction. Bad input is FieldErrors, each naming the
+// field as JSON has it. A parsed number, folded text and every stored string is valid UTF-8 without NUL. Passwords
+// are stored as argon2id, session and API tokens as SHA-256. The Directory answers from memory.
+//
+// Left to others: calls and their history (calllog), what a desk shows (screenpop), HTTP (web).
+package crm

@@ -1,0 +1,133 @@
+package crm
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Role is what an agent is in the call centre. What each may do is the table grants.
+type Role string
+
+const (
+	RoleAgent      Role = "agent"
+	RoleSales      Role = "sales" // an agent whose day starts at the follow-ups
+	RoleSupervisor Role = "supervisor"
+	RoleAdmin      Role = "admin"
+)
+
+// Permission names one thing that an actor may be allowed to do.
+type Permission string
+
+const (
+	CustomersRead    Permission = "customers.read"
+	CustomersWrite   Permission = "customers.write"
+	CustomersArchive Permission = "customers.archive"
+	CallsRead        Permission = "calls.read"          // the call log, by who took part
+	CallsReadHistory Permission = "calls.read_customer" // the history of one customer, whoever took part
+	CallsAnnotate    Permission = "calls.annotate"      // note, disposition and customer of a call
+	NumbersLink      Permission = "numbers.link"        // remember a customer for a number
+	AgentsRead       Permission = "agents.read"
+	AgentsWrite      Permission = "agents.write"
+	TeamsRead        Permission = "teams.read"
+	TeamsWrite       Permission = "teams.write"
+	SessionsManage   Permission = "sessions.manage" // list and end log-ins
+	TokensManage     Permission = "tokens.manage"
+	FloorRead        Permission = "floor.read"
+	AuditRead        Permission = "audit.read"
+)
+
+// Scope says whose things a permission covers. The zero value is nobody's.
+type Scope int
+
+const (
+	ScopeNone Scope = iota
+	ScopeOwn        // the actor's own
+	ScopeTeam       // also those of every agent in a team that the actor supervises
+	ScopeAll
+)
+
+func (s Scope) String() string {
+	switch s {
+	case ScopeOwn:
+		return "own"
+	case ScopeTeam:
+		return "team"
+	case ScopeAll:
+		return "all"
+	}
+	return "none"
+}
+
+// grants is the whole of who may do what. What is not in it is refused.
+var grants = map[Role]map[Permission]Scope{
+	RoleAgent: {
+		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
+		CallsRead: ScopeOwn, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeOwn, NumbersLink: ScopeAll,
+		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
+		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
+	},
+	RoleSales: {
+		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
+		CallsRead: ScopeOwn, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeOwn, NumbersLink: ScopeAll,
+		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
+		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
+	},
+	RoleSupervisor: {
+		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
+		CallsRead: ScopeTeam, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeTeam, NumbersLink: ScopeAll,
+		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
+		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
+		FloorRead: ScopeTeam,
+	},
+	RoleAdmin: {
+		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
+		CallsRead: ScopeAll, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeAll, NumbersLink: ScopeAll,
+		AgentsRead: ScopeAll, AgentsWrite: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
+		SessionsManage: ScopeAll, TokensManage: ScopeAll,
+		FloorRead: ScopeAll, AuditRead: ScopeAll,
+	},
+}
+
+// Actor is who does something: a logged-in agent, the holder of a token, or System.
+type Actor struct {
+	AgentID  uuid.UUID // uuid.Nil for System
+	Username string
+	Name     string
+	Role     Role
+	TeamID   *uuid.UUID  // the team that the actor is in
+	Teams    []uuid.UUID // the teams that the actor supervises
+}
+
+// System is ringbook itself: the command line, the demo, migrations.
+var System = Actor{Username: "system", Name: "ringbook", Role: RoleAdmin}
+
+// Scope is whose things the permission covers for the actor; ScopeNone for an unknown role or permission.
+func (a Actor) Scope(p Permission) Scope { return grants[a.Role][p] }
+
+// Can tells whether the actor has the permission over anything at all.
+func (a Actor) Can(p Permission) bool { return a.Scope(p) > ScopeNone }
+
+// Require is nil if the permission covers everybody's things, else ErrForbidden.
+func (a Actor) Require(p Permission) error {
+	if a.Scope(p) != ScopeAll {
+		return fmt.Errorf("%s: %w", p, ErrForbidden)
+	}
+	return nil
+}
+
+// ScopeSQL compiles the scope of a permission into a condition on a column that holds an agent's id. The
+// condition's placeholders start at $next; args are their values, which the caller appends to its own. Without
+// the permission the condition is false, and a NULL column is covered by ScopeAll only.
+func (a Actor) ScopeSQL(p Permission, column string, next int) (cond string, args []any) {
+	switch a.Scope(p) {
+	case ScopeAll:
+		return "true", nil
+	case ScopeTeam:
+		return fmt.Sprintf("(%s = $%d OR %s IN (SELECT id FROM agent WHERE team_id = ANY($%d)))",
+			column, next, column, next+1), []any{a.AgentID, a.Teams}
+	case ScopeOwn:
+		return fmt.Sprintf("%s = $%d", column, next), []any{a.AgentID}
+	}
+	return "false", nil
+}

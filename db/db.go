@@ -1,0 +1,221 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/exaring/otelpgx"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/multitracer"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	connectTimeout   = 5 * time.Second
+	statementTimeout = 15 * time.Second // the server's
+	queryDeadline    = 20 * time.Second // the client's, where the caller has none
+	lockTimeout      = 10 * time.Second
+	idleInTx         = 30 * time.Second
+	deadPeer         = 15 * time.Second
+)
+
+// Config says which database to open.
+type Config struct {
+	// URL of a server ("postgres://user:password@host/name"), or a libpq key=value string. Empty: a private cluster.
+	URL string
+	// Data is the folder that holds the private cluster.
+	Data string
+	// MaxConns bounds the pool; 0: four per CPU, and at least 12.
+	MaxConns int
+	Log      *slog.Logger
+}
+
+// DB is an open database. Safe for concurrent use.
+type DB struct {
+	pool    *pgxpool.Pool
+	cluster *Cluster // nil with a URL
+	log     *slog.Logger
+
+	closing sync.Once
+	closed  error
+}
+
+// Open connects to the database that Config names, starting or taking over the private cluster where it must, and
+// checks that it is fit. It does not migrate. It blocks until the server answers or ctx ends; every error is one
+// sentence for the operator.
+func Open(ctx context.Context, c Config) (*DB, error) {
+	log := c.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	d := &DB{log: log}
+	if c.URL == "" {
+		if c.Data == "" {
+			return nil, errors.New("neither a database nor a data folder is set")
+		}
+		if err := ClaimFolder(c.Data); err != nil {
+			return nil, err
+		}
+		cl, err := OpenCluster(ctx, ClusterConfig{Folder: c.Data, Log: log})
+		if err != nil {
+			return nil, err
+		}
+		d.cluster = cl
+	}
+	if err := d.connect(ctx, c); err != nil {
+		if d.cluster != nil {
+			err = errors.Join(err, d.cluster.Close(context.WithoutCancel(ctx)))
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *DB) connect(ctx context.Context, c Config) error {
+	url := c.URL
+	if d.cluster != nil {
+		if err := d.cluster.createDatabase(ctx, databaseName); err != nil {
+			return err
+		}
+		url = d.cluster.URL(databaseName)
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// pgx hides the password in its message.
+		return fmt.Errorf("the database URL cannot be read: %w", err)
+	}
+	config.MaxConns = int32(c.MaxConns)
+	if c.MaxConns <= 0 {
+		config.MaxConns = int32(max(12, 4*runtime.NumCPU()))
+	}
+	config.MaxConnIdleTime = 10 * time.Minute
+	config.MaxConnLifetime = time.Hour
+	config.MaxConnLifetimeJitter = 10 * time.Minute
+	config.PingTimeout = connectTimeout
+	cc := config.ConnConfig
+	tuneConn(cc)
+	if d.cluster != nil {
+		cc.DialFunc = d.cluster.Dial
+	}
+	cc.RuntimeParams["statement_timeout"] = millis(statementTimeout)
+	cc.RuntimeParams["lock_timeout"] = millis(lockTimeout)
+	cc.RuntimeParams["idle_in_transaction_session_timeout"] = millis(idleInTx)
+	cc.Tracer = multitracer.New(deadlines{}, otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName()))
+
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	if err := check(ctx, pool); err != nil {
+		pool.Close()
+		return err
+	}
+	if err := otelpgx.RecordStats(pool); err != nil {
+		pool.Close()
+		return fmt.Errorf("count the database's connections: %w", err)
+	}
+	d.pool = pool
+	return nil
+}
+
+// tuneConn sets what every connection of ours shares, migrations' included.
+func tuneConn(cc *pgx.ConnConfig) {
+	if cc.ConnectTimeout == 0 || cc.ConnectTimeout > connectTimeout {
+		cc.ConnectTimeout = connectTimeout
+	}
+	if cc.RuntimeParams["application_name"] == "" {
+		cc.RuntimeParams["application_name"] = "ringbook"
+	}
+	cc.RuntimeParams["timezone"] = "UTC"
+	cc.DialFunc = (&net.Dialer{
+		Timeout:         connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 3 * time.Second, Count: 3},
+		Control: func(network, _ string, raw syscall.RawConn) error {
+			if network != "tcp4" && network != "tcp6" {
+				return nil
+			}
+			var err error
+			if cerr := raw.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(deadPeer/time.Millisecond))
+			}); cerr != nil {
+				return cerr
+			}
+			return os.NewSyscallError("setsockopt", err)
+		},
+	}).DialContext
+}
+
+func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+
+// deadlines gives every statement an end on our side too, for servers that are stopped rather than gone.
+type deadlines struct{}
+
+type cancelKey struct{}
+
+func (deadlines) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryDeadline)
+	return context.WithValue(ctx, cancelKey{}, cancel)
+}
+
+func (deadlines) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
+	if cancel, ok := ctx.Value(cancelKey{}).(context.CancelFunc); ok {
+		cancel()
+	}
+}
+
+func (d deadlines) TraceBatchStart(ctx context.Context, c *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	return d.TraceQueryStart(ctx, c, pgx.TraceQueryStartData{})
+}
+
+func (deadlines) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (d deadlines) TraceBatchEnd(ctx context.Context, c *pgx.Conn, _ pgx.TraceBatchEndData) {
+	d.TraceQueryEnd(ctx, c, pgx.TraceQueryEndData{})
+}
+
+// Pool is the connections; the DB's own until Close.
+func (d *DB) Pool() *pgxpool.Pool { return d.pool }
+
+// InTx runs f in a transaction: committed if f returns nil, else rolled back. f must not keep the Tx.
+func (d *DB) InTx(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, d.pool, f)
+}
+
+// Healthy is nil if the server answers within two seconds.
+func (d *DB) Healthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := d.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("the database does not answer: %w", err)
+	}
+	return nil
+}
+
+// Close ends the connections and stops the private cluster if this process is in charge of it. It blocks until
+// both are done or ctx ends. Further calls do nothing.
+func (d *DB) Close(ctx context.Context) error {
+	d.closing.Do(func() {
+		done := make(chan struct{})
+		go func() { d.pool.Close(); close(done) }()
+		select {
+		case <-done:
+		case <-ctx.Done(): // a connection that is still lent out ends with the cluster, or with the process
+		}
+		if d.cluster != nil {
+			d.closed = d.cluster.Close(ctx)
+		}
+	})
+	return d.closed
+}

@@ -1,0 +1,33 @@
+// Package db opens PostgreSQL, keeps the one migration history, and runs transactions.
+//
+// # Which PostgreSQL
+//
+// Open takes the first of these:
+//
+//  1. the server of Config.URL;
+//  2. the private cluster in the data folder, run by the installed PostgreSQL of the same major version;
+//  3. a new private cluster there, made by the newest installed PostgreSQL (15 or newer);
+//
+// and otherwise says which package to install. A server older than 15, a database whose LC_CTYPE is C (trigrams find
+// nothing in Persian there) and a data folder that is not ringbook's are refused, each in one sentence.
+//
+// # The private cluster
+//
+//	DATA/.ringbook           marks the folder as ours (ClaimFolder)
+//	DATA/postgres.lock       held by the process that will stop the cluster
+//	DATA/postgres/           the cluster; also its socket, and log/
+//	DATA/postgres.new/       a cluster being made; whole ones are renamed
+//
+// It listens on a Unix socket only, inside a folder of mode 0700: who may enter the folder may enter the database.
+// As root, it runs as the user postgres. Both the server and the client name the folder through /proc/self/fd, so
+// that neither a long path (a socket's is at most 107 bytes) nor a parent folder closed to the user postgres matters.
+//
+// The cluster outlives a killed ringbook; the next one takes it over. DB.Close stops it, unless another ringbook
+// (a command beside the running service) holds the lock. A cluster that dies is started again.
+//
+// # Guarantees
+//
+// Every statement ends: the server cancels it after 15 seconds, the client gives up after 20 if the caller set no
+// deadline, and a dead network is noticed within 15. Migrations run forward only, each in a transaction, under a lock
+// of the database, so that nodes may start together.
+package db

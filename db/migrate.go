@@ -1,0 +1,57 @@
+package db
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrations are the migration files.
+func Migrations() fs.FS {
+	files, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return files
+}
+
+// Migrate brings the database to the newest version that this ringbook knows: forward only, each migration in a
+// transaction. Nodes that start together wait for one another. A database that is newer is left as it is.
+func (d *DB) Migrate(ctx context.Context) error {
+	config := d.pool.Config().ConnConfig.Copy()
+	// A migration may take its time.
+	config.Tracer = nil
+	for _, p := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		delete(config.RuntimeParams, p)
+	}
+	conns := stdlib.OpenDB(*config)
+	defer conns.Close()
+
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 5))
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, conns, Migrations(),
+		goose.WithSessionLocker(locker), goose.WithSlog(d.log), goose.WithDisableGlobalRegistry(true), goose.WithAllowOutofOrder(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	started := time.Now()
+	done, err := p.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	if len(done) > 0 {
+		d.log.InfoContext(ctx, "database: migrated", "migrations", len(done), "took", time.Since(started).Round(time.Millisecond))
+	}
+	return nil
+}
