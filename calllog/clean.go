@@ -1,0 +1,87 @@
+package calllog
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"ringbook/pbx"
+)
+
+// Limits of what is kept of a text that came from a PBX, in bytes. An index holds at most 2,704 bytes in a row.
+const (
+	shortText = 256
+	longText  = 1024
+)
+
+// clean returns a copy of the call that PostgreSQL takes whatever the PBX said: texts are valid UTF-8 without NUL
+// and not endless, times are such as JSON and PostgreSQL can tell.
+func clean(c pbx.Call) pbx.Call {
+	c.PBX, c.Trunk, c.Queue = text(c.PBX, shortText), text(c.Trunk, shortText), text(c.Queue, shortText)
+	c.CustomerRef, c.Dialed = text(c.CustomerRef, shortText), text(c.Dialed, shortText)
+	c.Caller.Number, c.Caller.Name = text(c.Caller.Number, shortText), text(c.Caller.Name, longText)
+	c.Hangup.Text = text(c.Hangup.Text, longText)
+	c.Hangup.Cause = int(int32(c.Hangup.Cause))
+	c.Direction, c.State = pbx.Direction(text(string(c.Direction), shortText)), pbx.State(text(string(c.State), shortText))
+	c.Outcome = pbx.Outcome(text(string(c.Outcome), shortText))
+	c.Hangup.By = pbx.HangupBy(text(string(c.Hangup.By), shortText))
+
+	// A call's id holds the time at which its root channel was made.
+	made := time.UnixMilli(int64(c.ID[0])<<40 | int64(c.ID[1])<<32 | int64(c.ID[2])<<24 | int64(c.ID[3])<<16 | int64(c.ID[4])<<8 | int64(c.ID[5]))
+	if c.StartedAt = moment(c.StartedAt); c.StartedAt.IsZero() {
+		c.StartedAt = moment(made)
+	}
+	c.AnsweredAt, c.EndedAt = moment(c.AnsweredAt), moment(c.EndedAt)
+	if c.State == pbx.StateEnded && c.EndedAt.IsZero() {
+		c.EndedAt = c.StartedAt
+	}
+
+	legs := make([]pbx.Leg, len(c.Legs))
+	for i, l := range c.Legs {
+		l.ID, l.Channel, l.Parent = text(l.ID, shortText), text(l.Channel, longText), text(l.Parent, shortText)
+		l.Extension, l.Number = text(l.Extension, shortText), text(l.Number, shortText)
+		l.Role, l.End = pbx.Role(text(string(l.Role), shortText)), pbx.LegEnd(text(string(l.End), shortText))
+		l.OfferedAt, l.AnsweredAt, l.EndedAt = moment(l.OfferedAt), moment(l.AnsweredAt), moment(l.EndedAt)
+		if l.OfferedAt.IsZero() {
+			l.OfferedAt = c.StartedAt
+		}
+		legs[i] = l
+	}
+	c.Legs = legs
+	transfers := make([]pbx.Transfer, len(c.Transfers))
+	for i, t := range c.Transfers {
+		t.Kind = pbx.TransferKind(text(string(t.Kind), shortText))
+		t.By, t.To = text(t.By, shortText), text(t.To, shortText)
+		if t.At = moment(t.At); t.At.IsZero() {
+			t.At = c.StartedAt
+		}
+		transfers[i] = t
+	}
+	c.Transfers = transfers
+	return c
+}
+
+// text makes s valid UTF-8 without NUL, of at most n bytes and whole characters.
+func text(s string, n int) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\uFFFD")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	if len(s) > n {
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
+	}
+	return s
+}
+
+// moment is t in UTC and whole microseconds, as PostgreSQL keeps it; zero if no telephone call can have been then.
+func moment(t time.Time) time.Time {
+	if y := t.Year(); y < 1970 || y > 9000 {
+		return time.Time{}
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}

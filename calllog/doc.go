@@ -1,0 +1,2 @@
+// Package calllog remembers every call, and answers questions about them.
+package calllog

@@ -1,0 +1,164 @@
+package calllog
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"ringbook/crm"
+	"ringbook/pbx"
+)
+
+// Record is one call as the log tells it. Its JSON is the API's call. Times are UTC in whole milliseconds, lists
+// are never nil.
+type Record struct {
+	ID         uuid.UUID     `json:"id"`
+	PBX        string        `json:"pbx"`
+	Direction  pbx.Direction `json:"direction"`
+	State      pbx.State     `json:"state"`
+	Outcome    *pbx.Outcome  `json:"outcome"` // nil until the call has ended
+	Caller     Caller        `json:"caller"`
+	Dialed     Dialed        `json:"dialed"`
+	Queue      *string       `json:"queue"` // nil: it waited in none
+	StartedAt  time.Time     `json:"started_at"`
+	AnsweredAt *time.Time    `json:"answered_at"`
+	EndedAt    *time.Time    `json:"ended_at"`
+	WaitMS     int64         `json:"wait_ms"`
+	TalkMS     int64         `json:"talk_ms"`
+	HoldMS     int64         `json:"hold_ms"`
+	Hangup     *Hangup       `json:"hangup"` // nil until the call has ended
+	Legs       []Leg         `json:"legs"`   // in the order in which they were offered
+	Transfers  []Transfer    `json:"transfers"`
+
+	Customer *Customer `json:"customer"` // the one a person chose for this call, else the matched one
+	Match    Match     `json:"match"`
+
+	Recordings    []Recording  `json:"recordings"`
+	Disposition   *Disposition `json:"disposition"`
+	Note          string       `json:"note"`
+	FollowUps     []FollowUp   `json:"follow_ups"`
+	Partial       bool         `json:"partial"`
+	Reconstructed bool         `json:"reconstructed"`
+}
+
+// Caller is who called.
+type Caller struct {
+	Number   string `json:"number"` // crm.Number.Key: E.164 where it is one; empty: withheld
+	Raw      string `json:"raw"`    // as the exchange gave it
+	Name     string `json:"name"`
+	Withheld bool   `json:"withheld"`
+}
+
+// Dialed is what was called.
+type Dialed struct {
+	Number string `json:"number"`
+	Raw    string `json:"raw"`
+}
+
+// Hangup tells how a call ended; Cause is the Q.850 cause.
+type Hangup struct {
+	By    pbx.HangupBy `json:"by"`
+	Cause int          `json:"cause"`
+	Text  string       `json:"text"`
+}
+
+// Leg is one party's part in a call.
+type Leg struct {
+	ID         string      `json:"id"`
+	Channel    string      `json:"channel"`
+	Role       pbx.Role    `json:"role"`
+	Extension  string      `json:"extension"` // empty for a customer
+	AgentID    *uuid.UUID  `json:"agent_id"`  // nil: the extension was nobody's
+	Agent      string      `json:"agent"`     // that agent's name
+	OfferedAt  time.Time   `json:"offered_at"`
+	AnsweredAt *time.Time  `json:"answered_at"`
+	EndedAt    *time.Time  `json:"ended_at"`
+	End        *pbx.LegEnd `json:"end"` // nil until it has ended
+	TalkMS     int64       `json:"talk_ms"`
+}
+
+// Transfer is one change of hands.
+type Transfer struct {
+	Kind pbx.TransferKind `json:"kind"`
+	At   time.Time        `json:"at"`
+	By   string           `json:"by"`
+	To   string           `json:"to"`
+}
+
+// Customer names a customer.
+type Customer struct {
+	ID   uuid.UUID `json:"id"`
+	Name string    `json:"name"`
+}
+
+// Match tells by which rule the number named a customer, and whom else it could have named.
+type Match struct {
+	Rule       crm.Rule   `json:"rule"`
+	Candidates []Customer `json:"candidates"`
+}
+
+// Recording is one recording of a call.
+type Recording struct {
+	ID         uuid.UUID `json:"id"`
+	DurationMS int64     `json:"duration_ms"`
+	State      string    `json:"state"`
+}
+
+// Disposition is how the agent said that the call ended.
+type Disposition struct {
+	ID   uuid.UUID `json:"id"`
+	Name string    `json:"name"`
+}
+
+// FollowUp is a task that came of a call.
+type FollowUp struct {
+	ID    uuid.UUID  `json:"id"`
+	Kind  string     `json:"kind"`
+	Title string     `json:"title"`
+	DueAt *time.Time `json:"due_at"`
+}
+
+// PastCall is one line of a customer's history, as a desk shows it.
+type PastCall struct {
+	ID        uuid.UUID
+	StartedAt time.Time
+	Direction pbx.Direction
+	State     pbx.State
+	Outcome   pbx.Outcome
+	Talk      time.Duration
+	Queue     string
+	Agent     string // name of the agent who talked; empty if none did
+	Note      string
+}
+
+// Annotation is what people have written about a call.
+type Annotation struct {
+	Note       string
+	CustomerID uuid.UUID // the customer chosen for this very call; uuid.Nil: none
+}
+
+// Filter says which calls are wanted. The zero value of a field wants all.
+type Filter struct {
+	From, To  time.Time // started at From or later, and before To
+	Direction pbx.Direction
+	State     pbx.State
+	Outcome   pbx.Outcome
+	Agent     uuid.UUID // has a leg in the call
+	Queue     string
+	Number    string    // the other party's, in any spelling
+	Customer  uuid.UUID // with calls.read_customer also calls in which the actor had no part
+	Q         string    // words of names, numbers and notes; all must occur
+	Cursor    string    // Page.Next of the page before
+	Limit     int       // 1 to 200; 0: 50
+}
+
+// Page is a part of a list. Next is the cursor of the next page, nil at the end.
+type Page = crm.Page[Record]
+
+// Patch is what people may write about a call. Fields left nil stay.
+type Patch struct {
+	Note *string // at most 10,000 characters
+	// Customer chooses the customer of this call and remembers the choice for its number; uuid.Nil: nobody,
+	// and forgets.
+	Customer *uuid.UUID
+}

@@ -1,0 +1,45 @@
+// Package screenpop decides what each desk should show right now.
+//
+// # Model
+//
+// A Board folds pictures of calls (pbx.Call) into pictures of desks (Desk). A desk is an agent's place: all the
+// agent's extensions and all the browsers the agent has open. A Pop is one call on one desk; several devices of an
+// agent that ring for the same call make one pop.
+//
+//	pbx.Call ──► Update ──► card (one per call) ──► pops on the desks that are rung
+//	                │                                      │
+//	                ▼ never waits                          ▼ capacity-one nudge
+//	          queue of look-ups                     Watch.C ──► Watch.Desk ──► browser
+//	                │                                      ▲
+//	                └──► Run's workers: customer, last calls, note
+//
+// A nudge says only that the desk changed. Whoever receives it asks for the whole picture, so nudges may merge but
+// cannot be lost, a slow browser skips what it missed, and a reconnect is a first connect: a new Watch has a nudge
+// waiting.
+//
+// # A pop's life
+//
+//	           rung                     answered here                    left, or call over
+//	(nothing) ─────► ringing / dialing ───────────────► talking ⇄ held ─────────────────────► ended ─► dismissed,
+//	                    │                                                                              or replaced by
+//	                    │ answered by another ─► elsewhere ──┐                                         the next one
+//	                    │ nobody answered here ─► missed ────┴─ 5 s ─► (nothing)
+//
+// A pop is made only by a leg of the agent that rings or talks at this moment: an agent who is away or offline gets
+// one only if a phone of theirs really rings. A desk that merely rang shows for Linger who took the call (or that it
+// was missed). The call an agent has finished stays on their desk until they dismiss it or finish another one, so
+// that a note can be written; a desk holds at most one finished call.
+//
+// # Guarantees
+//
+// Update takes a time that depends only on the number of legs, and waits for nobody: not for the database, not for a
+// browser. Look-ups run beside it, bounded in number; calls that ask the same share one. The first picture of a call
+// waits at most Patience for its look-up. Until the look-up has succeeded the pop says so (LookedUp is false:
+// "unchecked", which is not "unknown"); a failed look-up is tried again for as long as the call is on the board.
+//
+// Memory is bounded by the calls that are live, one finished call per agent, and the watches.
+//
+// # What it leaves to others
+//
+// Which events make which call is package pbx's, who is calling is package crm's, the JSON is package web's.
+package screenpop
