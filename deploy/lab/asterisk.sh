@@ -1,0 +1,320 @@
+#!/usr/bin/env bash
+# asterisk.sh: a real Asterisk 22 on a developer's machine, out of a folder of its own, with the PBX of deploy/asterisk.
+set -euo pipefail
+
+usage() {
+	cat <<'EOF'
+usage: deploy/lab/asterisk.sh COMMAND
+
+  install                  make the folder with Debian's Asterisk 22 in it, unless it is there (needs root or sudo)
+  run NAME [KEY=VALUE...]  start the PBX called NAME and stay until it ends or is told to (Ctrl-C, SIGTERM; with
+                           UNTIL_EOF=1 also when standard input ends). Prints "ready ..." once ARI answers and SIP is up.
+                           Its files lie inside the folder and are removed at the end.
+  start NAME [KEY=VALUE...]  the same in the background; returns when it is ready
+  stop NAME                stop it and remove its files
+  status [NAME]            say which run, and on which ports; exit 1 if (any) NAME does not
+  cli NAME COMMAND...      give Asterisk a console command, e.g.: cli pbx core show channels
+  render FOLDER [KEY=VALUE...]  only write the configuration to FOLDER/etc (for a container or another machine)
+
+keys (default):
+  BIND (127.0.0.1)  ARI_PORT (8088)  SIP_PORT (5060)  TRUNK_HOST (127.0.0.1)  TRUNK_PORT (5080)
+  RTP_START (21000)  RTP_END (22999)
+  ARI_PASSWORD (ringbook-lab)  VIEWER_PASSWORD (viewer-lab)  PHONE_PASSWORD (phone-lab)
+  RING_SECONDS (20)  MEMBER_SECONDS (10)  QUEUE_SECONDS (60)  WRAPUP_SECONDS (5)
+
+environment:
+  RINGBOOK_ASTERISK_ROOT   the folder (/var/cache/ringbook/asterisk-root)
+  RINGBOOK_DEBIAN_MIRROR   where install fetches from (http://deb.debian.org/debian)
+
+"make pbx" is: asterisk.sh install && asterisk.sh run pbx
+EOF
+}
+
+root=${RINGBOOK_ASTERISK_ROOT:-/var/cache/ringbook/asterisk-root}
+mirror=${RINGBOOK_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+conf=$here/../asterisk
+instances=/var/lib/ringbook # as seen inside the root
+
+die() {
+	echo "asterisk.sh: $*" >&2
+	exit 1
+}
+
+# become_root runs this script again with sudo when it must write into the root folder or change into it.
+become_root() {
+	[ "$(id -u)" -eq 0 ] && return
+	command -v sudo >/dev/null || die "needs root: there is no sudo here, so run it as root"
+	exec sudo -- env RINGBOOK_ASTERISK_ROOT="$root" RINGBOOK_DEBIAN_MIRROR="$mirror" "${BASH_SOURCE[0]}" "$@"
+}
+
+# installed says whether the root folder holds an Asterisk; the marker is written last.
+installed() { [ -x "$root/usr/sbin/asterisk" ] && [ ! -e "$root/debootstrap" ]; }
+
+# fix_names keeps Asterisk from asking a name server for its own host's name before every SDP: without a name server
+# each question hangs for seconds. A.ROOT-SERVERS.NET is what PJSIP asks for to find its own address.
+fix_names() {
+	local want
+	want="127.0.0.1 localhost $(hostname) A.ROOT-SERVERS.NET"
+	[ "$(cat "$root/etc/hosts" 2>/dev/null)" = "$want" ] || echo "$want" >"$root/etc/hosts"
+	[ ! -s "$root/etc/resolv.conf" ] || : >"$root/etc/resolv.conf"
+}
+
+install_packages() {
+	local missing=()
+	command -v debootstrap >/dev/null || missing+=(debootstrap)
+	command -v sipp >/dev/null || missing+=(sip-tester)
+	[ ${#missing[@]} -gt 0 ] || return 0
+	command -v apt-get >/dev/null || die "needs ${missing[*]}, and there is no apt-get here to install it with"
+	echo "installing ${missing[*]} with apt"
+	apt-get update -qq || echo "apt-get update failed; trying with the lists that are there" >&2
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+}
+
+install_root() {
+	mkdir -p "$(dirname "$root")"
+	exec 8>"$(dirname "$root")/.$(basename "$root").lock"
+	flock 8
+	if installed; then
+		fix_names
+		echo "Asterisk is in $root"
+		return
+	fi
+	# Debian 12 and 13 know testing only by the names they had; every newer suite is made like sid.
+	local scripts=/usr/share/debootstrap/scripts script suite=forky
+	script=$scripts/$suite
+	[ -e "$script" ] || script=$scripts/sid
+	[ -e "$script" ] || die "debootstrap has no script to make Debian $suite with"
+	local trusted=()
+	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] &&
+		trusted=(--keyring=/usr/share/keyrings/debian-archive-keyring.gpg)
+	echo "making $root: Debian $suite with Asterisk, about 500 MB and a minute"
+	# A folder that an earlier, interrupted run left is not built upon.
+	rm -rf --one-file-system "$root.new"
+	if ! debootstrap --variant=minbase --include=asterisk,ca-certificates "${trusted[@]}" \
+		"$suite" "$root.new" "$mirror" "$script" >"$root.log" 2>&1; then
+		tail -n 20 "$root.log" >&2
+		die "debootstrap failed; the whole log is $root.log"
+	fi
+	[ ! -e "$root" ] || mv "$root" "$root.old.$(date +%s)"
+	mv "$root.new" "$root"
+	rm -f "$root.log"
+	fix_names
+	echo "installed $(chroot "$root" /usr/sbin/asterisk -V) in $root"
+}
+
+# --- one instance ---------------------------------------------------------------------------------------------------
+
+declare -A value=(
+	[BIND]=127.0.0.1 [ARI_PORT]=8088 [SIP_PORT]=5060 [TRUNK_HOST]=127.0.0.1 [TRUNK_PORT]=5080
+	[RTP_START]=21000 [RTP_END]=22999
+	[ARI_PASSWORD]=ringbook-lab [VIEWER_PASSWORD]=viewer-lab [PHONE_PASSWORD]=phone-lab
+	[RING_SECONDS]=20 [MEMBER_SECONDS]=10 [QUEUE_SECONDS]=60 [WRAPUP_SECONDS]=5
+	[UNTIL_EOF]=
+)
+
+check_name() {
+	[[ ${1:-} =~ ^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$ ]] ||
+		die "a PBX needs a name of letters, digits, - and _; got \"${1:-}\""
+}
+
+read_values() {
+	local arg key val
+	for arg in "$@"; do
+		key=${arg%%=*} val=${arg#*=}
+		[[ $arg == *=* && -v value[$key] ]] || die "unknown setting \"$arg\"; see asterisk.sh help"
+		[[ $val =~ ^[A-Za-z0-9._:-]*$ ]] || die "$key may only hold letters, digits and . _ : -"
+		value[$key]=$val
+	done
+}
+
+# render FOLDER INSIDE writes the configuration to FOLDER/etc and makes the folders that Asterisk expects, for an
+# Asterisk that sees FOLDER as INSIDE.
+render() {
+	local to=$1 inside=$2 modules=${3:-} edit=() key file
+	value[DIR]=$inside
+	value[SYSTEM]=$(basename "$inside")
+	value[MODULES]=${modules:-/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}
+	for key in "${!value[@]}"; do edit+=(-e "s|@$key@|${value[$key]}|g"); done
+	mkdir -p "$to"/{etc/keys,db,run,log} "$to"/spool/{recording,monitor,tmp,system,outgoing,voicemail}
+	for file in "$conf"/*.conf; do sed "${edit[@]}" "$file" >"$to/etc/${file##*/}"; done
+	if grep -n '@[A-Z_]*@' "$to"/etc/*.conf; then die "a setting of deploy/asterisk has no value"; fi
+}
+
+asterisk_command() { # NAME ARGUMENT...: Asterisk inside the root, as its own user
+	local name=$1
+	shift
+	chroot --userspec=asterisk:asterisk "$root" /usr/sbin/asterisk -C "$instances/$name/etc/asterisk.conf" "$@"
+}
+
+cli() {
+	local name=$1
+	shift
+	asterisk_command "$name" -rx "$*" 2>/dev/null
+}
+
+pid_of() { # NAME: the process id of a running instance, by its pid file, or nothing
+	local pid
+	pid=$(cat "$root$instances/$1/run/asterisk.pid" 2>/dev/null) || return 0
+	[[ $pid =~ ^[0-9]+$ ]] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = asterisk ] && echo "$pid"
+	return 0
+}
+
+# ready: ARI answers with our user, and PJSIP has its transport and its endpoints.
+ready() {
+	local name=$1 reply
+	exec 7<>"/dev/tcp/${value[BIND]/0.0.0.0/127.0.0.1}/${value[ARI_PORT]}" || return 1
+	printf 'GET /ari/asterisk/info?only=status HTTP/1.0\r\nAuthorization: Basic %s\r\n\r\n' \
+		"$(printf 'ringbook:%s' "${value[ARI_PASSWORD]}" | base64)" >&7
+	IFS= read -r -t 2 reply <&7 || reply=
+	exec 7>&-
+	[[ $reply == *" 200 "* ]] || return 1
+	[[ $(cli "$name" core waitfullybooted) == *"fully booted"* ]] || return 1
+	[[ $(cli "$name" pjsip show transports) == *":${value[SIP_PORT]}"* ]] || return 1
+	[[ $(cli "$name" pjsip show identifies) == *trunk/trunk* ]]
+}
+
+# prepare makes a fresh folder for an instance, with nothing of an earlier one in it.
+prepare() {
+	local name=$1 dir=$root$instances/$1
+	installed || die "there is no Asterisk in $root: run \"make lab\" (or deploy/lab/asterisk.sh install) first"
+	[ -z "$(pid_of "$name")" ] || die "a PBX called $name runs already (pid $(pid_of "$name"))"
+	fix_names
+	rm -rf --one-file-system "$dir"
+	mkdir -p "$root$instances"
+	local modules=("$root"/usr/lib/*/asterisk/modules)
+	render "$dir" "$instances/$name" "${modules[0]#"$root"}"
+	chroot "$root" chown -R asterisk:asterisk "$instances/$name"
+	{ for key in "${!value[@]}"; do printf '%s=%s\n' "$key" "${value[$key]}"; done; } >"$dir/settings"
+}
+
+# wait_ready NAME PID: returns when it is ready; fails if it dies or takes longer than half a minute.
+wait_ready() {
+	local name=$1 pid=$2 end=$((SECONDS + 30))
+	until ready "$name" 2>/dev/null; do
+		if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $end ]; then
+			tail -n 20 "$root$instances/$name/log/messages" "$root$instances/$name/log/output" >&2 || true
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+say_ready() {
+	local name=$1 bind=${value[BIND]/0.0.0.0/127.0.0.1}
+	cat <<EOF
+ready $name
+  ARI      http://ringbook:${value[ARI_PASSWORD]}@$bind:${value[ARI_PORT]}/ari
+  look     http://viewer:${value[VIEWER_PASSWORD]}@$bind:${value[ARI_PORT]}/ari  (read-only)
+  phones   1001 to 1004, password ${value[PHONE_PASSWORD]}, SIP over UDP at $bind:${value[SIP_PORT]}
+  a call   deploy/lab/call.sh --from 09120001001 --to 91001234 --phones answer SIP_PORT=${value[SIP_PORT]}
+EOF
+}
+
+run() {
+	local name=$1 pid watcher="" status=0
+	shift
+	check_name "$name"
+	read_values "$@"
+	prepare "$name"
+	local dir=$root$instances/$name
+	# setpriv: should this script be killed the hard way, Asterisk goes with it.
+	chroot --userspec=asterisk:asterisk "$root" setpriv --pdeathsig TERM \
+		/usr/sbin/asterisk -f -C "$instances/$name/etc/asterisk.conf" >"$dir/log/output" 2>&1 </dev/null &
+	pid=$!
+	# The first stop asks, the trap's end waits; so that nothing is left behind whichever way we leave.
+	trap 'kill -TERM "$pid" 2>/dev/null || true' INT TERM HUP
+	trap 'kill -KILL "$pid" $watcher 2>/dev/null || true; rm -rf --one-file-system "$dir"' EXIT
+	if ! wait_ready "$name" "$pid"; then die "Asterisk did not come up"; fi
+	say_ready "$name"
+	if [ -n "${value[UNTIL_EOF]}" ]; then
+		exec 6<&0
+		{
+			while IFS= read -r -u 6 _; do :; done
+			kill -TERM "$pid" 2>/dev/null || true
+		} >/dev/null 2>&1 &
+		watcher=$!
+	fi
+	while kill -0 "$pid" 2>/dev/null; do
+		status=0
+		wait "$pid" || status=$?
+	done
+	[ "$status" -eq 0 ] || [ "$status" -eq 143 ] || echo "asterisk.sh: Asterisk ended with status $status" >&2
+}
+
+start() {
+	local name=$1 pid
+	shift
+	check_name "$name"
+	read_values "$@"
+	prepare "$name"
+	local dir=$root$instances/$name
+	setsid chroot --userspec=asterisk:asterisk "$root" \
+		/usr/sbin/asterisk -f -C "$instances/$name/etc/asterisk.conf" >"$dir/log/output" 2>&1 </dev/null &
+	pid=$!
+	wait_ready "$name" "$pid" || {
+		kill -KILL "$pid" 2>/dev/null || true
+		rm -rf --one-file-system "$dir"
+		die "Asterisk did not come up"
+	}
+	disown "$pid"
+	say_ready "$name"
+}
+
+stop() {
+	local name=$1 pid end=$((SECONDS + 10))
+	check_name "$name"
+	pid=$(pid_of "$name")
+	if [ -n "$pid" ]; then
+		kill -TERM "$pid"
+		while kill -0 "$pid" 2>/dev/null && [ $SECONDS -lt $end ]; do sleep 0.05; done
+		kill -KILL "$pid" 2>/dev/null || true
+	fi
+	rm -rf --one-file-system "${root:?}$instances/$name"
+	echo "stopped $name"
+}
+
+status() {
+	local dir name pid found=1
+	for dir in "$root$instances"/${1:-*}/; do
+		name=$(basename "$dir")
+		pid=$(pid_of "$name")
+		[ -n "$pid" ] || continue
+		found=0
+		echo "$name runs (pid $pid): $(grep -E '^(BIND|ARI_PORT|SIP_PORT|TRUNK_PORT)=' "$dir/settings" | sort | xargs)"
+	done
+	[ $found -eq 0 ] || echo "${1:-no PBX} does not run"
+	return $found
+}
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case $command in
+install)
+	become_root install
+	install_packages
+	install_root
+	;;
+run | start | stop | cli)
+	[ $# -ge 1 ] || die "$command needs the name of a PBX"
+	become_root "$command" "$@"
+	"$command" "$@"
+	;;
+status)
+	[ $# -eq 0 ] || check_name "$1"
+	become_root status "$@"
+	status "$@"
+	;;
+render)
+	[ $# -ge 1 ] || die "render needs a folder"
+	folder=$1
+	shift
+	read_values "$@"
+	render "$folder" "$folder"
+	;;
+help | -h | --help) usage ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac

@@ -1,0 +1,313 @@
+package pbxtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// TB is what the laboratory needs of a *testing.T. Programs that are not tests may bring their own.
+type TB interface {
+	Helper()
+	Name() string
+	TempDir() string
+	Cleanup(func())
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
+	Failed() bool
+}
+
+// Asterisk is a real Asterisk 22 of its own, with the PBX of deploy/asterisk: one line to the outside and the
+// phones 1001 to 1004. It ends with the test that started it. Its methods may be used from several goroutines,
+// except those that say Fatalf, which like every Fatalf belong to the test's own.
+type Asterisk struct {
+	// URL is ARI's address with the read-write user in it, ViewerURL with the user that may only look.
+	URL, ViewerURL string
+	// SIP is the UDP address that phones and the line talk to.
+	SIP string
+
+	tb        TB
+	name      string // of the instance
+	repo      string // the repository's root
+	dir       string // logs of sipp, kept when the test fails
+	trunkPort int
+	ari       *http.Client
+
+	mu       sync.Mutex
+	stop     []func() // what still runs, newest last
+	phones   []*Phone // of the scenario that is played
+	programs atomic.Int64
+}
+
+// startTimeout bounds how long an Asterisk may take until it is ready; here it takes half a second.
+const startTimeout = 40 * time.Second
+
+// StartAsterisk starts an Asterisk and returns when ARI answers and SIP is up. Settings are those of
+// deploy/lab/asterisk.sh ("RING_SECONDS=3"); times are short unless they say otherwise: phones ring for 2 s, a
+// queue tries its members for 2 s at a time and gives up after 4 s.
+//
+// Without an installed Asterisk it fails the test; RINGBOOK_LAB=off (make test-fast) leaves such tests out.
+func StartAsterisk(tb TB, settings ...string) *Asterisk {
+	tb.Helper()
+	if os.Getenv("RINGBOOK_LAB") == "off" {
+		tb.Skipf("left out of the fast tests: needs a real Asterisk")
+	}
+	repo, err := repository()
+	if err != nil {
+		tb.Fatalf("find the repository: %v", err)
+	}
+	for _, program := range []string{"bash", "sipp"} {
+		if _, err := exec.LookPath(program); err != nil {
+			tb.Fatalf("%s is missing: run \"make lab\" first", program)
+		}
+	}
+	ariPort, err := freePort("tcp")
+	if err != nil {
+		tb.Fatalf("find a free port: %v", err)
+	}
+	sipPort, err := freePort("udp")
+	if err != nil {
+		tb.Fatalf("find a free port: %v", err)
+	}
+	trunkPort, err := freePort("udp")
+	if err != nil {
+		tb.Fatalf("find a free port: %v", err)
+	}
+	a := &Asterisk{
+		URL:       fmt.Sprintf("http://ringbook:ringbook-lab@127.0.0.1:%d/ari", ariPort),
+		ViewerURL: fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort),
+		SIP:       fmt.Sprintf("127.0.0.1:%d", sipPort),
+		tb:        tb,
+		name:      fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort),
+		repo:      repo,
+		trunkPort: trunkPort,
+		ari:       &http.Client{Timeout: 10 * time.Second},
+	}
+	if a.dir, err = os.MkdirTemp("", "ringbook-lab-"); err != nil {
+		tb.Fatalf("make a folder for logs: %v", err)
+	}
+	tb.Cleanup(a.close)
+
+	args := append([]string{
+		"run", a.name, "UNTIL_EOF=1",
+		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", sipPort), fmt.Sprintf("TRUNK_PORT=%d", trunkPort),
+		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0",
+	}, settings...)
+	if err := a.run(args); err != nil {
+		tb.Fatalf("start Asterisk: %v", err)
+	}
+	return a
+}
+
+// run starts deploy/lab/asterisk.sh, which ends when its standard input does: so no Asterisk outlives this process,
+// however it ends.
+func (a *Asterisk) run(args []string) error {
+	cmd := exec.Command(filepath.Join(a.repo, "deploy/lab/asterisk.sh"), args...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	var stderr lockedBuffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ready := make(chan bool, 1)
+	done := make(chan error, 1)
+	go func() {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "ready ") {
+				ready <- true
+			}
+		}
+		done <- cmd.Wait()
+	}()
+	end := func() {
+		stdin.Close()
+		select {
+		case <-done:
+		case <-time.After(15 * time.Second):
+			cmd.Process.Kill()
+			<-done
+		}
+	}
+	select {
+	case <-ready:
+		a.onClose(end)
+		return nil
+	case err := <-done:
+		return fmt.Errorf("%w\n%s", errors.Join(err, errors.New("it ended at once")), stderr.String())
+	case <-time.After(startTimeout):
+		end()
+		return fmt.Errorf("not ready after %v\n%s", startTimeout, stderr.String())
+	}
+}
+
+// CLI gives Asterisk a console command and returns what it says.
+func (a *Asterisk) CLI(command string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, filepath.Join(a.repo, "deploy/lab/asterisk.sh"), "cli", a.name, command).CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("asterisk console %q: %w", command, err)
+	}
+	return string(out), nil
+}
+
+// Get reads a resource of ARI, like "/channels", into v.
+func (a *Asterisk) Get(path string, v any) error {
+	resp, err := a.ari.Get(a.URL + path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
+		return fmt.Errorf("GET %s: %s: %s", path, resp.Status, body)
+	}
+	return json.NewDecoder(resp.Body).Decode(v)
+}
+
+// Eventually asks cond every 20 ms until it is true; it fails the test if that takes longer than 10 s.
+func (a *Asterisk) Eventually(what string, cond func() bool) {
+	a.tb.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		if time.Now().After(deadline) {
+			a.tb.Fatalf("waited 10 s: %s", what)
+		}
+		<-tick.C
+	}
+}
+
+// Quiet waits until no channel is left: every call is over.
+func (a *Asterisk) Quiet() {
+	a.tb.Helper()
+	a.Eventually("calls are still up", func() bool { return a.Channels() == 0 })
+}
+
+// Channels counts the channels that are up; -1 if ARI does not answer.
+func (a *Asterisk) Channels() int {
+	var channels []json.RawMessage
+	if err := a.Get("/channels", &channels); err != nil {
+		return -1
+	}
+	return len(channels)
+}
+
+// Address is the host and port of ARI.
+func (a *Asterisk) Address() string {
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		panic(err) // made by StartAsterisk
+	}
+	return u.Host
+}
+
+func (a *Asterisk) onClose(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stop = append(a.stop, f)
+}
+
+// close ends everything that was started, the newest first. Logs are kept if the test failed.
+func (a *Asterisk) close() {
+	failed := a.tb.Failed()
+	if failed {
+		root := os.Getenv("RINGBOOK_ASTERISK_ROOT")
+		if root == "" {
+			root = "/var/cache/ringbook/asterisk-root"
+		}
+		if log, err := os.ReadFile(filepath.Join(root, "var/lib/ringbook", a.name, "log/messages")); err == nil {
+			os.WriteFile(filepath.Join(a.dir, "asterisk.log"), log, 0o644)
+		}
+	}
+	a.mu.Lock()
+	stop := a.stop
+	a.stop = nil
+	a.mu.Unlock()
+	for i := len(stop) - 1; i >= 0; i-- {
+		stop[i]()
+	}
+	if failed {
+		a.tb.Logf("logs of the laboratory: %s", a.dir)
+		return
+	}
+	os.RemoveAll(a.dir)
+}
+
+// repository finds the folder with go.mod, upwards from the working folder.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "deploy/lab/asterisk.sh")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no deploy/lab above the working folder")
+		}
+		dir = parent
+	}
+}
+
+// freePort asks the system for a port on loopback that nobody has at this moment.
+func freePort(network string) (int, error) {
+	if network == "udp" {
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			return 0, err
+		}
+		defer conn.Close()
+		return conn.LocalAddr().(*net.UDPAddr).Port, nil
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// lockedBuffer is a bytes.Buffer for a writer and a reader in different goroutines.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

@@ -1,0 +1,142 @@
+package pbxtest_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"ringbook/pbx/ari"
+	"ringbook/pbx/pbxtest"
+)
+
+var record = flag.Bool("record", false, "play every scenario on a real Asterisk and write its recording to pbx/testdata")
+
+const recordings = "../testdata"
+
+// TestRecordings holds that every scenario has a whole recording, and that no recording is without a scenario.
+// With -record it makes them anew: go test ./pbx/pbxtest -run Recordings -record
+// and with -run Recordings/NAME only one.
+func TestRecordings(t *testing.T) {
+	want := map[string]bool{}
+	for _, s := range pbxtest.Scenarios {
+		want[s.Name+".jsonl"] = true
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(recordings, s.Name+".jsonl")
+			if *record {
+				b := recordScenario(t, s)
+				if err := os.WriteFile(file, b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkRecording(t, b)
+			if len(s.Expect) == 0 || s.Story == "" {
+				t.Errorf("scenario %s says nothing", s.Name)
+			}
+		})
+	}
+	files, err := filepath.Glob(filepath.Join(recordings, "*.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !want[filepath.Base(f)] {
+			t.Errorf("%s belongs to no scenario", f)
+		}
+	}
+}
+
+// checkRecording holds that a recording begins with an empty PBX, loses nothing, ends with no call, and knows no digit.
+func checkRecording(t *testing.T, recording []byte) {
+	t.Helper()
+	up := map[string]bool{}
+	var live, created int
+	for item, err := range ari.ReadRecording(bytes.NewReader(recording)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case item.Live != nil:
+			live++
+			if n := len(item.Live.Snapshot.Channels); n != 0 {
+				t.Errorf("begins with %d channels", n)
+			}
+		case item.Gap != nil && item.Gap.Reason != ari.GapStart:
+			t.Errorf("gap: %s", item.Gap.Reason)
+		case item.Event != nil:
+			switch item.Event.Type {
+			case "ChannelCreated":
+				created++
+				up[item.Event.Channel.ID] = true
+			case "ChannelDestroyed":
+				delete(up, item.Event.Channel.ID)
+			case "ChannelVarset", "ChannelDtmfReceived":
+				t.Errorf("%s was not filtered", item.Event.Type)
+			}
+		}
+	}
+	if live != 1 || created == 0 || len(up) != 0 {
+		t.Errorf("live %d times, %d channels created, %d never destroyed", live, created, len(up))
+	}
+}
+
+// recordScenario plays the scenario on an Asterisk of its own and returns what ringbook's own client saw.
+func recordScenario(t *testing.T, s pbxtest.Scenario) []byte {
+	a := pbxtest.StartAsterisk(t)
+	var out bytes.Buffer
+	client, err := ari.New(ari.Config{Name: "lab", URL: a.URL, Node: "record", Record: &out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		mu       sync.Mutex
+		live     bool
+		seen, up int
+		stop     bool
+	)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		done <- client.Run(ctx, func(item ari.Item) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case item.Live != nil:
+				live = true
+			case item.Gap != nil && item.Gap.Reason != ari.GapStart && !stop:
+				t.Errorf("gap %s: %v", item.Gap.Reason, item.Gap.Err)
+			case item.Event != nil && item.Event.Type == "ChannelCreated":
+				seen++
+				up++
+			case item.Event != nil && item.Event.Type == "ChannelDestroyed":
+				up--
+			}
+		})
+	}()
+	state := func(cond func() bool) func() bool {
+		return func() bool { mu.Lock(); defer mu.Unlock(); return cond() }
+	}
+	a.Eventually("the stream is not live", state(func() bool { return live }))
+	s.Play(a)
+	a.Eventually("not every channel was destroyed", state(func() bool { return seen > 0 && up == 0 }))
+	state(func() bool { stop = true; return true })()
+	cancel()
+	<-done
+	// Phones come and go around the call; the recording ends with the last event of the calls.
+	lines := strings.SplitAfter(out.String(), "\n")
+	last := len(lines) - 1
+	for last > 0 && !strings.Contains(lines[last], `"Channel`) && !strings.Contains(lines[last], `"Bridge`) {
+		last--
+	}
+	return []byte(strings.Join(lines[:last+1], ""))
+}
