@@ -37,6 +37,14 @@ const (
 	AuditRead        Permission = "audit.read"
 )
 
+// Permissions are all there are, in the order in which they are listed to people.
+func Permissions() []Permission {
+	return []Permission{
+		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, NumbersLink,
+		AgentsRead, AgentsWrite, TeamsRead, TeamsWrite, SessionsManage, TokensManage, FloorRead, AuditRead,
+	}
+}
+
 // Scope says whose things a permission covers. The zero value is nobody's.
 type Scope int
 

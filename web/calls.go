@@ -1,42 +1,84 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
-)
 
-// CallPage is one page of the call log, newest first.
-type CallPage struct {
-	Items []Call  `json:"items"`
-	Next  *string `json:"next" doc:"cursor of the next page; null on the last"`
-}
+	"ringbook/calllog"
+	"ringbook/crm"
+	"ringbook/pbx"
+)
 
 // CallPatch changes what it names and leaves the rest. It works from the first ring on.
 type CallPatch struct {
-	Note       *string             `json:"note,omitempty" maxLength:"20000"`
-	CustomerID Optional[uuid.UUID] `json:"customer_id,omitempty" required:"false" doc:"whom the call was with; remembered for its number. null: nobody known"`
+	Note       *string             `json:"note,omitempty" maxLength:"10000"`
+	CustomerID Optional[uuid.UUID] `json:"customer_id,omitempty" doc:"whom the call was with; remembered for its number. null: nobody, and forgotten"`
 }
 
 type listCallsInput struct {
-	From      time.Time `query:"from" doc:"started at or after"`
+	From      time.Time `query:"from" doc:"started then or later"`
 	To        time.Time `query:"to" doc:"started before"`
 	Direction string    `query:"direction" enum:"inbound,outbound,internal"`
+	State     string    `query:"state" enum:"ringing,queued,talking,held,ended"`
 	Outcome   string    `query:"outcome" enum:"answered,missed,abandoned,busy,failed,voicemail,cancelled"`
-	Agent     uuid.UUID `query:"agent" format:"uuid" doc:"who took part or was rung"`
+	Agent     uuid.UUID `query:"agent" format:"uuid" doc:"took part or was rung"`
 	Queue     string    `query:"queue" maxLength:"100"`
-	Number    string    `query:"number" maxLength:"100" doc:"the outside number, in any spelling"`
-	Customer  uuid.UUID `query:"customer" format:"uuid"`
-	Q         string    `query:"q" maxLength:"200" doc:"customer, number or note"`
+	Number    string    `query:"number" maxLength:"255" doc:"the other party's, in any spelling"`
+	Customer  uuid.UUID `query:"customer" format:"uuid" doc:"the customer's history, also the calls of others"`
+	Q         string    `query:"q" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`
 	Cursor    string    `query:"cursor" maxLength:"1000"`
 	Limit     int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
-type callPageOutput struct{ Body CallPage }
+type callPageOutput struct{ Body calllog.Page }
 
-type callOutput struct{ Body Call }
+func (s *Server) listCalls(ctx context.Context, in *listCallsInput) (*callPageOutput, error) {
+	page, err := s.Calls.Calls(ctx, actorOf(ctx), calllog.Filter{
+		From: in.From, To: in.To, Direction: pbx.Direction(in.Direction), State: pbx.State(in.State), Outcome: pbx.Outcome(in.Outcome),
+		Agent: in.Agent, Queue: in.Queue, Number: in.Number, Customer: in.Customer, Q: in.Q, Cursor: in.Cursor, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	page.Items = list(page.Items)
+	return &callPageOutput{page}, nil
+}
+
+type callOutput struct{ Body calllog.Record }
+
+func (s *Server) getCall(ctx context.Context, in *idInput) (*callOutput, error) {
+	r, err := s.Calls.Call(ctx, actorOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &callOutput{r}, nil
+}
 
 type patchCallInput struct {
 	ID   uuid.UUID `path:"id" format:"uuid"`
 	Body CallPatch
+}
+
+// patchCall saves what an agent writes about a call. While it is on the agent's desk it is the agent's to write about
+// even before the log knows of their part in it.
+func (s *Server) patchCall(ctx context.Context, in *patchCallInput) (*callOutput, error) {
+	actor := actorOf(ctx)
+	patch := calllog.Patch{Note: in.Body.Note, Customer: in.Body.CustomerID.OrZero()}
+	onDesk := s.Board.Shows(actor.AgentID, in.ID)
+	r, err := s.Calls.Annotate(ctx, actor, in.ID, patch, onDesk)
+	if onDesk && errors.Is(err, crm.ErrNotFound) {
+		// The recorder writes in the background, and this call has not had its turn.
+		if err := s.Recorder.Sync(ctx); err != nil {
+			return nil, err
+		}
+		r, err = s.Calls.Annotate(ctx, actor, in.ID, patch, onDesk)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.Board.Refresh(in.ID)
+	return &callOutput{r}, nil
 }

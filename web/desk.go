@@ -1,10 +1,15 @@
 package web
 
 import (
+	"context"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
+
+	"ringbook/calllog"
+	"ringbook/crm"
+	"ringbook/pbx"
+	"ringbook/screenpop"
 )
 
 // DeskFrame is what the push socket writes: the whole desk, every time something about it changed.
@@ -15,7 +20,7 @@ type DeskFrame struct {
 	Desk   Desk      `json:"desk"`
 }
 
-// SeenFrame is what the browser answers when a frame has been drawn.
+// SeenFrame is what the browser answers when it has drawn a frame; that covers all frames before it.
 type SeenFrame struct {
 	Type string `json:"type" enum:"seen"`
 	Seq  uint64 `json:"seq"`
@@ -23,46 +28,167 @@ type SeenFrame struct {
 
 // Desk is what an agent's desk shows right now.
 type Desk struct {
-	Agent AgentRef `json:"agent"`
-	State string   `json:"state" doc:"available, ringing, talking or offline" enum:"available,ringing,talking,held,offline"`
-	Calls []Pop    `json:"calls" doc:"live calls, and ended ones until they are dismissed or the next one is taken"`
+	Agent crm.AgentRef `json:"agent"`
+	State string       `json:"state" enum:"available,ringing,talking,wrap_up"`
+	Calls []Pop        `json:"calls" doc:"live ones first; one that has ended stays until it is dismissed or the next one ends"`
 }
 
 // Pop is what a desk shows about a call.
 type Pop struct {
-	Call       Call          `json:"call"`
-	Customer   *Customer     `json:"customer"`
-	Rule       string        `json:"rule" enum:"ivr,linked,exact,shared,none,withheld"`
-	LookedUp   bool          `json:"looked_up" doc:"false while the look-up is under way or the database is away: unchecked, not unknown"`
-	Candidates []Customer    `json:"candidates" doc:"when several share the number"`
-	History    []PastCall    `json:"history" doc:"the last five calls, newest first"`
-	FollowUps  []FollowUpRef `json:"follow_ups"`
+	State     string         `json:"state" enum:"ringing,dialing,talking,held,ended,answered_elsewhere,missed" doc:"this desk's part in the call, which may differ from the call's own state"`
+	Extension string         `json:"extension" doc:"the agent's phone that rings or talks"`
+	Call      calllog.Record `json:"call"`
 
-	OfferedAt     time.Time `json:"offered_at" doc:"when this desk was first rung"`
+	LookedUp   bool               `json:"looked_up" doc:"false while the look-up is under way or the database is away: the caller is unchecked, not unknown"`
+	Rule       crm.Rule           `json:"rule"`
+	Customer   *crm.Customer      `json:"customer"`
+	Candidates []crm.Customer     `json:"candidates" doc:"all that come into question, the customer first"`
+	History    []PastCall         `json:"history" doc:"the last five calls, newest first"`
+	FollowUps  []calllog.FollowUp `json:"follow_ups" doc:"open ones"`
+
+	OfferedAt     time.Time `json:"offered_at" doc:"when the call first came to this desk"`
 	WaitedMS      int64     `json:"waited_ms" doc:"how long the caller had waited by then"`
-	AnsweredBy    *AgentRef `json:"answered_by" doc:"who answered, once somebody has"`
-	TransferredBy *AgentRef `json:"transferred_by"`
+	AnsweredBy    *Person   `json:"answered_by" doc:"who took the call that rang here"`
+	TransferredBy *Person   `json:"transferred_by" doc:"who handed the call to this desk"`
 }
 
-// TransformSchema says which members may be null.
-func (Pop) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
-	return orNull(s, "customer", "answered_by", "transferred_by")
+// Person is somebody in the house: an agent, or an extension that is nobody's.
+type Person struct {
+	AgentID   *uuid.UUID `json:"agent_id"`
+	Name      string     `json:"name"`
+	Extension string     `json:"extension"`
 }
 
 // PastCall is an earlier call with the same customer or number.
 type PastCall struct {
-	ID        uuid.UUID `json:"id" format:"uuid"`
-	Direction string    `json:"direction" enum:"inbound,outbound,internal"`
-	Outcome   *string   `json:"outcome" enum:"answered,missed,abandoned,busy,failed,voicemail,cancelled"`
-	StartedAt time.Time `json:"started_at"`
-	TalkMS    int64     `json:"talk_ms"`
-	Agent     string    `json:"agent" doc:"who talked; empty if nobody"`
-	Note      string    `json:"note"`
+	ID        uuid.UUID     `json:"id"`
+	Direction pbx.Direction `json:"direction"`
+	State     pbx.State     `json:"state"`
+	Outcome   *pbx.Outcome  `json:"outcome"`
+	StartedAt time.Time     `json:"started_at"`
+	TalkMS    int64         `json:"talk_ms"`
+	Queue     *string       `json:"queue"`
+	Agent     string        `json:"agent" doc:"who talked; empty if nobody"`
+	Note      string        `json:"note"`
 }
 
-// DismissInput puts an ended call off the desk.
+// desk is a picture of the board as the browser gets it.
+func (s *Server) desk(d screenpop.Desk) Desk {
+	out := Desk{Agent: d.Agent, State: string(d.State), Calls: make([]Pop, len(d.Calls))}
+	out.Agent.Extensions = list(out.Agent.Extensions)
+	for i := range d.Calls {
+		out.Calls[i] = s.pop(&d.Calls[i])
+	}
+	return out
+}
+
+func (s *Server) pop(p *screenpop.Pop) Pop {
+	out := Pop{
+		State: string(p.State), Extension: p.Extension, Call: s.call(p),
+		LookedUp: p.LookedUp, Rule: ruleOrNone(p.Rule), Customer: customerOrNil(p.Customer), Candidates: customers(p.Candidates),
+		History: make([]PastCall, len(p.History)), FollowUps: []calllog.FollowUp{},
+		OfferedAt: millis(p.OfferedAt), WaitedMS: p.Waited().Milliseconds(),
+		AnsweredBy: person(p.AnsweredBy), TransferredBy: person(p.TransferredBy),
+	}
+	for i, h := range p.History {
+		out.History[i] = PastCall{
+			ID: h.ID, Direction: h.Direction, State: h.State, Outcome: orNil(h.Outcome), StartedAt: millis(h.StartedAt),
+			TalkMS: h.Talk.Milliseconds(), Queue: orNil(h.Queue), Agent: h.Agent, Note: h.Note,
+		}
+	}
+	return out
+}
+
+// call is a live call in the form in which the log tells it.
+func (s *Server) call(p *screenpop.Pop) calllog.Record {
+	c := &p.Call
+	r := calllog.Record{
+		ID: c.ID, PBX: c.PBX, Direction: c.Direction, State: c.State, Outcome: orNil(c.Outcome),
+		Caller:    calllog.Caller{Number: p.Caller.Key(), Raw: c.Caller.Number, Name: c.Caller.Name, Withheld: c.Caller.Withheld},
+		Dialed:    calllog.Dialed{Number: p.Dialed.Key(), Raw: c.Dialed},
+		Queue:     orNil(c.Queue),
+		StartedAt: millis(c.StartedAt), AnsweredAt: timeOrNil(c.AnsweredAt), EndedAt: timeOrNil(c.EndedAt),
+		WaitMS: c.Wait.Milliseconds(), TalkMS: c.Talk.Milliseconds(), HoldMS: c.Hold.Milliseconds(),
+		Legs: make([]calllog.Leg, len(c.Legs)), Transfers: make([]calllog.Transfer, len(c.Transfers)),
+		Match:      calllog.Match{Rule: ruleOrNone(p.Rule), Candidates: make([]calllog.Customer, len(p.Candidates))},
+		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUp{},
+		Partial: c.Partial, Reconstructed: c.Reconstructed,
+	}
+	if c.State == pbx.StateEnded {
+		r.Hangup = &calllog.Hangup{By: c.Hangup.By, Cause: c.Hangup.Cause, Text: c.Hangup.Text}
+	}
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		r.Legs[i] = calllog.Leg{
+			ID: l.ID, Channel: l.Channel, Role: l.Role, Extension: l.Extension,
+			OfferedAt: millis(l.OfferedAt), AnsweredAt: timeOrNil(l.AnsweredAt), EndedAt: timeOrNil(l.EndedAt),
+			End: orNil(l.End), TalkMS: l.Talk.Milliseconds(),
+		}
+		if l.Role != pbx.RoleAgent || l.Extension == "" {
+			continue
+		}
+		if a, ok := s.Store.Directory().ByExtension(c.PBX, l.Extension); ok {
+			r.Legs[i].AgentID, r.Legs[i].Agent = &a.ID, a.Name
+		}
+	}
+	for i, t := range c.Transfers {
+		r.Transfers[i] = calllog.Transfer{Kind: t.Kind, At: millis(t.At), By: t.By, To: t.To}
+	}
+	if p.Customer != nil {
+		r.Customer = &calllog.Customer{ID: p.Customer.ID, Name: p.Customer.Name}
+	}
+	for i := range p.Candidates {
+		r.Match.Candidates[i] = calllog.Customer{ID: p.Candidates[i].ID, Name: p.Candidates[i].Name}
+	}
+	return r
+}
+
+// ruleOrNone is the rule of a caller who has not been looked up yet: nobody, so far.
+func ruleOrNone(r crm.Rule) crm.Rule {
+	if r == "" {
+		return crm.RuleNone
+	}
+	return r
+}
+
+func person(p *screenpop.Person) *Person {
+	if p == nil {
+		return nil
+	}
+	return &Person{AgentID: idOrNil(p.AgentID), Name: p.Name, Extension: p.Extension}
+}
+
+// millis is t as the API tells times: UTC, in whole milliseconds.
+func millis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+// timeOrNil is nil for what has not happened yet.
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = millis(t)
+	return &t
+}
+
+// orNil is nil for the zero value.
+func orNil[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// DismissInput puts a call that has ended off the desk.
 type DismissInput struct {
-	CallID uuid.UUID `json:"call_id" format:"uuid"`
+	CallID uuid.UUID `json:"call_id"`
 }
 
 type dismissInput struct{ Body DismissInput }
+
+func (s *Server) dismiss(ctx context.Context, in *dismissInput) (*struct{}, error) {
+	if !s.Board.Dismiss(actorOf(ctx).AgentID, in.Body.CallID) {
+		return nil, crm.ErrNotFound
+	}
+	return nil, nil
+}

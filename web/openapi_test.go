@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write golden files")
 
 // The client of web/ui is generated from web/ui/openapi.json, so that file must be what the code says.
 func TestOpenAPI_FileIsCurrent(t *testing.T) {
-	s := &server{}
+	s := &Server{}
 	raw, err := json.Marshal(s.newAPI(chi.NewMux()).OpenAPI())
 	if err != nil {
 		t.Fatal(err)

@@ -4,17 +4,140 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"ringbook/calllog"
+	"ringbook/crm"
+	"ringbook/pbx"
 )
 
-// orNull makes the named members of an object schema nullable. huma can say so of scalars only.
-func orNull(s *huma.Schema, names ...string) *huma.Schema {
-	for _, name := range names {
-		p := s.Properties[name]
-		s.Properties[name] = &huma.Schema{AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}, Description: p.Description}
-	}
+// names are those types whose name in the document is not their own: the API's call is what the log calls a record.
+var names = map[reflect.Type]string{
+	reflect.TypeFor[calllog.Record]():         "Call",
+	reflect.TypeFor[calllog.Page]():           "CallPage",
+	reflect.TypeFor[calllog.Match]():          "CallMatch",
+	reflect.TypeFor[calllog.Customer]():       "CustomerRef",
+	reflect.TypeFor[calllog.Disposition]():    "DispositionRef",
+	reflect.TypeFor[calllog.FollowUp]():       "FollowUpRef",
+	reflect.TypeFor[calllog.Recording]():      "RecordingRef",
+	reflect.TypeFor[crm.Page[crm.Customer]](): "CustomerPage",
+	reflect.TypeFor[crm.Page[crm.Agent]]():    "AgentPage",
+	reflect.TypeFor[crm.Page[crm.Team]]():     "TeamPage",
+	reflect.TypeFor[crm.Page[crm.Token]]():    "TokenPage",
+	reflect.TypeFor[crm.Page[crm.Session]]():  "SessionPage",
+	reflect.TypeFor[huma.ErrorModel]():        "Problem",
+	reflect.TypeFor[huma.ErrorDetail]():       "ProblemDetail",
+}
+
+// enums are the values of our string types, in the order in which the document lists them.
+var enums = map[reflect.Type][]any{
+	reflect.TypeFor[pbx.Direction]():    {pbx.Inbound, pbx.Outbound, pbx.Internal},
+	reflect.TypeFor[pbx.State]():        {pbx.StateRinging, pbx.StateQueued, pbx.StateTalking, pbx.StateHeld, pbx.StateEnded},
+	reflect.TypeFor[pbx.Outcome]():      {pbx.Answered, pbx.Missed, pbx.Abandoned, pbx.Busy, pbx.Failed, pbx.Voicemail, pbx.Cancelled},
+	reflect.TypeFor[pbx.Role]():         {pbx.RoleCustomer, pbx.RoleAgent},
+	reflect.TypeFor[pbx.LegEnd]():       {pbx.EndHungUp, pbx.EndAnsweredElsewhere, pbx.EndNoAnswer, pbx.EndBusy, pbx.EndDeclined, pbx.EndTransferred, pbx.EndFailed, pbx.EndCancelled, pbx.EndLost},
+	reflect.TypeFor[pbx.HangupBy]():     {pbx.ByCaller, pbx.ByAgent, pbx.BySystem},
+	reflect.TypeFor[pbx.TransferKind](): {pbx.Blind, pbx.Attended},
+	reflect.TypeFor[crm.Rule]():         {crm.RuleIVR, crm.RuleLinked, crm.RuleExact, crm.RuleShared, crm.RuleNone, crm.RuleWithheld},
+	reflect.TypeFor[crm.Role]():         {crm.RoleAgent, crm.RoleSales, crm.RoleSupervisor, crm.RoleAdmin},
+	reflect.TypeFor[crm.CustomerKind](): {crm.Person, crm.Organization},
+	reflect.TypeFor[crm.NumberKind]():   {crm.KindE164, crm.KindNational, crm.KindShort, crm.KindText, crm.KindWithheld},
+}
+
+// schemas derives the document's schemas from Go types. What huma leaves out is added by refine.
+type schemas struct {
+	huma.Registry
+	types map[string]reflect.Type // by name in the document
+}
+
+func newSchemas() *schemas {
+	s := &schemas{types: map[string]reflect.Type{}}
+	s.Registry = huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
+		for t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		name := names[t]
+		if name == "" {
+			name = huma.DefaultSchemaNamer(t, hint)
+		}
+		if t.Kind() == reflect.Struct {
+			s.types[name] = t
+		}
+		return name
+	})
 	return s
+}
+
+// noNUL is a regular expression that both Go and ECMAScript read. PostgreSQL cannot store a NUL.
+const noNUL = `^[^\x00]*$`
+
+// refine completes the schemas once all are there: the values of enumerations, which members may be null, the format
+// of ids, that lists are never null, and that no text which a client sends may hold a NUL.
+func (s *schemas) refine() {
+	for name, schema := range s.Map() {
+		t, ok := s.types[name]
+		if !ok {
+			continue
+		}
+		sent := strings.HasSuffix(name, "Input") || strings.HasSuffix(name, "Patch") || name == "Credentials" || name == "PasswordChange"
+		for _, f := range reflect.VisibleFields(t) {
+			property, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			p := schema.Properties[property]
+			if p == nil || f.Anonymous {
+				continue
+			}
+			schema.Properties[property] = refined(p, f.Type, strings.Contains(options, "omitempty"), sent)
+		}
+		schema.PrecomputeMessages()
+	}
+}
+
+// refined is one member's schema completed. A pointer that is always written may be null.
+func refined(p *huma.Schema, t reflect.Type, optional, sent bool) *huma.Schema {
+	pointer := t.Kind() == reflect.Pointer
+	if pointer {
+		t = t.Elem()
+	}
+	switch {
+	case p.Ref != "" && pointer && !optional:
+		return &huma.Schema{AnyOf: []*huma.Schema{{Ref: p.Ref}, {Type: "null"}}, Description: p.Description}
+	case p.Ref != "":
+		return p
+	case p.Type == huma.TypeArray:
+		p.Nullable = false
+		p.Items = refined(p.Items, t.Elem(), false, sent)
+	case p.Type == huma.TypeString:
+		if pointer && !optional {
+			p.Nullable = true
+		}
+		if len(p.Enum) == 0 {
+			p.Enum = enums[t]
+		}
+		if t == reflect.TypeFor[uuid.UUID]() {
+			p.Format = "uuid"
+		}
+		if sent && p.Pattern == "" && p.Format == "" && len(p.Enum) == 0 {
+			p.Pattern, p.PatternDescription = noNUL, "text without NUL"
+		}
+	}
+	p.Enum = plainStrings(p.Enum)
+	p.PrecomputeMessages()
+	return p
+}
+
+// plainStrings are what the validator compares JSON values with.
+func plainStrings(values []any) []any {
+	values = slices.Clone(values)
+	for i, v := range values {
+		if r := reflect.ValueOf(v); r.Kind() == reflect.String {
+			values[i] = r.String()
+		}
+	}
+	return values
 }
 
 // Optional is a member of a PATCH body: left out (Set is false: leave it as it is), null (Set and Null: clear it), or
@@ -37,17 +160,18 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 
 // Schema is that of the value, or null.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
-	s := huma.SchemaFromType(r, reflect.TypeFor[T]())
+	s := r.Schema(reflect.TypeFor[T](), true, "")
 	s.Nullable = true
-	if reflect.TypeFor[T]().String() == "uuid.UUID" {
+	if reflect.TypeFor[T]() == reflect.TypeFor[uuid.UUID]() {
 		s.Format = "uuid"
 	}
 	return s
 }
 
-// Pointer is nil for null and for a member that was left out.
-func (o Optional[T]) Pointer() *T {
-	if !o.Set || o.Null {
+// OrZero is nil for a member that was left out, and points at the zero value for null: the form in which the packages
+// below take a change that may clear.
+func (o Optional[T]) OrZero() *T {
+	if !o.Set {
 		return nil
 	}
 	return &o.Value

@@ -1,32 +1,103 @@
 package web
 
 import (
+	"context"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"ringbook/calllog"
+	"ringbook/crm"
+	"ringbook/screenpop"
 )
 
 // base is where the API lives.
 const base = "/api/v1"
 
-// maxBody is the greatest request body in bytes.
-const maxBody = 256 << 10
+// maxBody is the greatest request body in bytes: enough that a name of a megabyte is refused as a name.
+const maxBody = 2 << 20
 
-// Config joins the parts that web shows.
+// Config joins the parts that web shows. All but the optional ones are required.
 type Config struct {
-	Log     *slog.Logger
+	Store    *crm.Store
+	Calls    *calllog.Store
+	Recorder *calllog.Recorder
+	Board    *screenpop.Board
+
+	Database  func(context.Context) error // nil error: it answers
+	Exchanges func() []Part               // the exchanges' streams, in the configured order
+
+	// Secure says that browsers reach us over https, through a proxy which adds the client's address to
+	// X-Forwarded-For: cookies are marked Secure, and that address is believed.
+	Secure  bool
 	Version string
+	Log     *slog.Logger // optional
+
+	Metrics http.Handler // optional: what answers /metrics
+	Pages   fs.FS        // optional: the built UI instead of the embedded one
 }
 
-type server struct {
+// Server is the handler of everything under /. Its Run must run beside it: it owns the push sockets.
+type Server struct {
 	Config
+	handler http.Handler
+	doc     http.Handler // the API alone
+	metrics *metrics
+	sockets sockets
+	timings pushTimings
 }
 
-// New returns the handler of everything under /.
-func New(c Config) http.Handler {
-	s := &server{Config: c}
+// New makes a Server; no I/O.
+func New(c Config) *Server {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{Config: c, metrics: newMetrics(), timings: defaultTimings, sockets: sockets{open: map[*socket]struct{}{}}}
+
 	r := chi.NewMux()
-	s.newAPI(r)
-	return r
+	r.Use(s.headers, s.observe, s.recovered)
+	r.Get("/healthz", healthz)
+	r.Get("/readyz", s.readyz)
+	if c.Metrics != nil {
+		r.Handle("/metrics", c.Metrics)
+	}
+	csrf := http.NewCrossOriginProtection()
+	csrf.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusForbidden, "A page of another site may not do this.")
+	}))
+	r.Group(func(r chi.Router) {
+		r.Use(noStore, csrf.Handler)
+		s.newAPI(r)
+	})
+	r.Get(base+"/push", s.push)
+	pages := middleware.Compress(5)(newPages(c.Pages))
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/") {
+			writeProblem(w, http.StatusNotFound, "There is nothing at this address of the API.")
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusMethodNotAllowed, "This address does not take this method.")
+	})
+	s.handler = r
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Run looks after the push sockets until ctx ends, then tells them all that ringbook is shutting down and waits until
+// the last one is closed. It is called once, and returns nil.
+func (s *Server) Run(ctx context.Context) error {
+	stop := s.Store.OnSessionEnd(s.sockets.endSession)
+	defer stop()
+	s.checkTokens(ctx)
+	s.sockets.shut()
+	return nil
 }

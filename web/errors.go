@@ -1,0 +1,141 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"ringbook/crm"
+)
+
+// errNoSession says that a request carries neither a session nor a token that is live.
+var errNoSession = errors.New("no session")
+
+// internalError is all that anybody outside learns of an error that we did not foresee.
+const internalError = "Internal error. It has been logged."
+
+// problem is the one place where errors become answers. What it does not know is logged and shown as an internal
+// error; the words of an error are shown only where they were written for people.
+func (s *Server) problem(ctx context.Context, method string, err error) huma.StatusError {
+	var known huma.StatusError
+	var fields crm.FieldErrors
+	var throttled *crm.ThrottledError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &fields):
+		return fieldProblem(method, fields)
+	case errors.As(err, &throttled):
+		seconds := int(throttled.RetryAfter.Seconds()) + 1
+		return &headedProblem{
+			ErrorModel: newProblem(http.StatusTooManyRequests, "Too many wrong passwords. Try again in "+strconv.Itoa(seconds)+" seconds."),
+			headers:    http.Header{"Retry-After": {strconv.Itoa(seconds)}},
+		}
+	case errors.Is(err, errNoSession), errors.Is(err, crm.ErrUnauthenticated):
+		return newProblem(http.StatusUnauthorized, "Log in first.")
+	case errors.Is(err, crm.ErrForbidden):
+		return newProblem(http.StatusForbidden, "Your role does not allow this.")
+	case errors.Is(err, crm.ErrNotFound):
+		return newProblem(http.StatusNotFound, "There is no such thing, or it is not yours to see.")
+	case errors.Is(err, crm.ErrConflict):
+		return newProblem(http.StatusConflict, "Somebody else changed this meanwhile. Load it again.")
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return newProblem(http.StatusServiceUnavailable, "The request was given up.")
+	}
+	if s.databaseAway(ctx) {
+		s.Log.WarnContext(ctx, "request failed while the database is away", "err", err)
+		return &headedProblem{
+			ErrorModel: newProblem(http.StatusServiceUnavailable, "The database does not answer. Try again in a moment."),
+			headers:    http.Header{"Retry-After": {"5"}},
+		}
+	}
+	s.Log.ErrorContext(ctx, "request failed", "err", err)
+	return newProblem(http.StatusInternalServerError, internalError)
+}
+
+func newProblem(status int, detail string) *huma.ErrorModel {
+	return &huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail}
+}
+
+// fieldProblem names the faulty members of a body, or parameters of a query.
+func fieldProblem(method string, fields crm.FieldErrors) *huma.ErrorModel {
+	where := "body."
+	if method == http.MethodGet {
+		where = "query."
+	}
+	p := newProblem(http.StatusUnprocessableEntity, "Some fields are wrong.")
+	for _, f := range fields {
+		p.Errors = append(p.Errors, &huma.ErrorDetail{Message: f.Problem, Location: where + f.Field})
+	}
+	return p
+}
+
+// databaseAway reports whether the database does not answer, which is likely why a request has failed.
+func (s *Server) databaseAway(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return s.Database(ctx) != nil
+}
+
+// queryProblem names a faulty query parameter.
+func queryProblem(name, problem string) *huma.ErrorModel {
+	p := newProblem(http.StatusUnprocessableEntity, "Some parameters are wrong.")
+	p.Errors = []*huma.ErrorDetail{{Message: problem, Location: "query." + name}}
+	return p
+}
+
+// headedProblem is a problem with response headers.
+type headedProblem struct {
+	*huma.ErrorModel
+	headers http.Header
+}
+
+func (p *headedProblem) GetHeaders() http.Header { return p.headers }
+
+// model is the problem itself.
+func model(err huma.StatusError) *huma.ErrorModel {
+	switch p := err.(type) {
+	case *huma.ErrorModel:
+		return p
+	case *headedProblem:
+		return p.ErrorModel
+	}
+	return newProblem(err.GetStatus(), err.Error())
+}
+
+// quiet takes the values out of problems: huma echoes what was sent, which may be a password or a megabyte.
+func quiet(_ huma.Context, _ string, v any) (any, error) {
+	err, ok := v.(huma.StatusError)
+	if !ok {
+		return v, nil
+	}
+	p := model(err)
+	for _, d := range p.Errors {
+		d.Value = nil
+	}
+	return p, nil
+}
+
+// write answers outside of huma.
+func write(w http.ResponseWriter, err huma.StatusError) {
+	h := w.Header()
+	if with, ok := err.(huma.HeadersError); ok {
+		for k, v := range with.GetHeaders() {
+			h[k] = v
+		}
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(err.GetStatus())
+	_ = json.NewEncoder(w).Encode(model(err))
+}
+
+// writeProblem answers outside of huma.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	write(w, newProblem(status, detail))
+}

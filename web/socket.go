@@ -1,0 +1,304 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
+
+	"ringbook/screenpop"
+)
+
+// socket is one browser's push connection. Two goroutines serve it: serve writes, and owns everything but receipts;
+// read reads. No picture is queued: a nudge makes serve write the desk as it is then.
+type socket struct {
+	server  *Server
+	conn    *websocket.Conn
+	agent   uuid.UUID
+	session uuid.UUID // or token
+	token   string    // its secret; empty for a session
+	watch   *screenpop.Watch
+
+	ended    chan ending // capacity one: the first reason wins
+	receipts receipts
+
+	seq   uint64
+	shown []shownPop // the pops of the frame written last
+}
+
+// shownPop is what a socket remembers of a pop that it has shown.
+type shownPop struct {
+	call    uuid.UUID
+	matched bool // with its customer, or with the knowledge that there is none
+}
+
+func newSocket(s *Server, conn *websocket.Conn, a identity) *socket {
+	return &socket{server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, ended: make(chan ending, 1)}
+}
+
+// end asks serve to close the socket. It never blocks.
+func (c *socket) end(e ending) {
+	select {
+	case c.ended <- e:
+	default:
+	}
+}
+
+// serve writes pictures until somebody ends the socket, and returns when its reader has ended too.
+func (c *socket) serve(ctx context.Context) {
+	m, t := c.server.metrics, c.server.timings
+	m.open.Add(ctx, 1)
+	defer m.open.Add(ctx, -1)
+
+	c.watch = c.server.Board.Watch(c.agent)
+	defer c.watch.Close()
+
+	var reader sync.WaitGroup
+	reader.Go(c.read)
+	e := c.write(ctx)
+	sayClose(c.conn, e, t.write)
+	c.conn.Close()
+	reader.Wait()
+	m.lost.Add(ctx, c.receipts.expire(time.Now().Add(t.lost), 0))
+	m.closed.Add(ctx, 1, reason(closeName(e.code)))
+	c.server.Log.DebugContext(ctx, "push socket closed", "agent", c.agent, "code", e.code, "reason", e.reason, "frames", c.seq)
+}
+
+// write is the writing half.
+func (c *socket) write(ctx context.Context) ending {
+	t := c.server.timings
+	ping := time.NewTicker(t.ping)
+	defer ping.Stop()
+	for {
+		select {
+		case e := <-c.ended:
+			return e
+		default:
+		}
+		select {
+		case e := <-c.ended:
+			return e
+		case <-c.watch.C():
+			if err := c.picture(ctx); err != nil {
+				return slowOrGone(err)
+			}
+		case now := <-ping.C:
+			c.server.metrics.lost.Add(ctx, c.receipts.expire(now, t.lost))
+			if err := c.conn.WriteControl(websocket.PingMessage, nil, now.Add(t.write)); err != nil {
+				return slowOrGone(err)
+			}
+		}
+	}
+}
+
+// frames are the buffers in which frames are put together.
+var frames = sync.Pool{New: func() any { return new([]byte) }}
+
+// picture writes the desk as it is now.
+func (c *socket) picture(ctx context.Context) error {
+	desk := c.watch.Desk()
+	c.seq++
+	buf := frames.Get().(*[]byte)
+	defer frames.Put(buf)
+	now := time.Now()
+	b := append((*buf)[:0], `{"type":"desk","seq":`...)
+	b = strconv.AppendUint(b, c.seq, 10)
+	b = append(b, `,"sent_at":"`...)
+	b = now.UTC().AppendFormat(b, time.RFC3339Nano)
+	b = append(b, `","desk":`...)
+	b, err := appendJSON(b, c.server.desk(desk))
+	if err != nil {
+		return err
+	}
+	b = append(b, '}')
+	*buf = b
+
+	fresh := c.remember(desk)
+	if fresh.pops > 0 {
+		c.receipts.sent(c.seq, now)
+	}
+	if err := c.conn.SetWriteDeadline(now.Add(c.server.timings.write)); err != nil {
+		return err
+	}
+	if err := c.conn.WriteMessage(websocket.TextMessage, b); err != nil {
+		return err
+	}
+	m := c.server.metrics
+	m.frames.Add(ctx, 1)
+	written := time.Now()
+	for _, received := range fresh.matched {
+		m.delay.Record(ctx, written.Sub(received).Seconds())
+	}
+	return nil
+}
+
+// appendJSON appends v to b.
+func appendJSON(b []byte, v any) ([]byte, error) {
+	w := bytes.NewBuffer(b)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(w.Bytes(), []byte{'\n'}), nil
+}
+
+// freshPops is what a picture shows that the one before it did not.
+type freshPops struct {
+	pops    int         // pops that were not there
+	matched []time.Time // when the events behind pops were received that have their customer for the first time
+}
+
+// remember notes what the picture shows.
+func (c *socket) remember(desk screenpop.Desk) (fresh freshPops) {
+	before := c.shown
+	c.shown = make([]shownPop, 0, len(desk.Calls))
+	for i := range desk.Calls {
+		pop := &desk.Calls[i]
+		now := shownPop{pop.Call.ID, pop.LookedUp}
+		was, known := find(before, pop.Call.ID)
+		ringing := pop.State == screenpop.PopRinging
+		if ringing && !known {
+			fresh.pops++
+		}
+		// What a browser finds when it connects has been there for a while, and tells nothing about delay.
+		if ringing && now.matched && !was.matched && c.seq > 1 && !pop.Call.ReceivedAt.IsZero() {
+			fresh.matched = append(fresh.matched, pop.Call.ReceivedAt)
+		}
+		now.matched = now.matched || was.matched
+		c.shown = append(c.shown, now)
+	}
+	return fresh
+}
+
+func find(pops []shownPop, call uuid.UUID) (shownPop, bool) {
+	for _, p := range pops {
+		if p.call == call {
+			return p, true
+		}
+	}
+	return shownPop{}, false
+}
+
+// maxFrame is the greatest message in bytes that a browser may send.
+const maxFrame = 4 << 10
+
+// read is the reading half: pongs and receipts. It ends with the connection, and tells serve why.
+func (c *socket) read() {
+	t := c.server.timings
+	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(t.pong)) }
+	c.conn.SetReadLimit(maxFrame)
+	c.conn.SetPongHandler(alive)
+	limit := rate.NewLimiter(50, 200)
+	buf := make([]byte, 0, 64)
+	_ = alive("")
+	for {
+		kind, r, err := c.conn.NextReader()
+		if err != nil {
+			c.end(whyRead(err))
+			return
+		}
+		if !limit.Allow() {
+			c.end(ending{closeFlood, "too many messages"})
+			return
+		}
+		if kind != websocket.TextMessage {
+			c.end(ending{websocket.CloseUnsupportedData, "text only"})
+			return
+		}
+		if buf, err = readAll(r, buf[:0]); err != nil {
+			c.end(whyRead(err))
+			return
+		}
+		var seen SeenFrame
+		if err := json.Unmarshal(buf, &seen); err != nil {
+			c.end(ending{websocket.CloseInvalidFramePayloadData, "not a frame of ours"})
+			return
+		}
+		if seen.Type != "seen" {
+			c.end(ending{websocket.ClosePolicyViolation, "unknown type of frame"})
+			return
+		}
+		_ = alive("")
+		c.seen(seen.Seq)
+	}
+}
+
+// seen takes a receipt.
+func (c *socket) seen(seq uint64) {
+	m, ctx := c.server.metrics, context.Background()
+	for _, d := range c.receipts.seen(seq, time.Now()) {
+		m.seen.Record(ctx, d.Seconds())
+		if d > time.Second {
+			m.late.Add(ctx, 1)
+		}
+	}
+}
+
+// readAll is io.ReadAll into a buffer that is kept; the read limit bounds it.
+func readAll(r io.Reader, b []byte) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// whyRead says why reading ended.
+func whyRead(err error) ending {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, websocket.ErrReadLimit):
+		return ending{websocket.CloseMessageTooBig, "message too big"}
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return ending{closeSlow, "no sign of life"}
+	default:
+		return ending{websocket.CloseNormalClosure, ""}
+	}
+}
+
+// slowOrGone says why writing failed.
+func slowOrGone(err error) ending {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return ending{closeSlow, "too slow"}
+	}
+	return ending{websocket.CloseNormalClosure, ""}
+}
+
+// closeName is the metric label of a close code.
+func closeName(code int) string {
+	switch code {
+	case websocket.CloseNormalClosure:
+		return "gone"
+	case websocket.CloseMessageTooBig:
+		return "too_big"
+	case closeSession:
+		return "session"
+	case closeShutdown:
+		return "shutdown"
+	case closeSlow:
+		return "slow"
+	case closeFlood:
+		return "flood"
+	default:
+		return "protocol"
+	}
+}
