@@ -133,7 +133,6 @@ read_values() {
 render() {
 	local to=$1 inside=$2 modules=${3:-} edit=() key file
 	value[DIR]=$inside
-	value[SYSTEM]=$(basename "$inside")
 	value[MODULES]=${modules:-/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}
 	for key in "${!value[@]}"; do edit+=(-e "s|@$key@|${value[$key]}|g"); done
 	mkdir -p "$to"/{etc/keys,db,run,log} "$to"/spool/{recording,monitor,tmp,system,outgoing,voicemail}

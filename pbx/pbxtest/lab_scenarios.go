@@ -1,13 +1,17 @@
 package pbxtest
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Scenario is a situation of a call centre's day, with what the call log must say about it afterwards. Each was
 // recorded as pbx/testdata/NAME.jsonl; Play does it again, live.
 type Scenario struct {
 	Name  string
 	Story string // what happens, in a manager's words
-	// Expect are the calls that must have been seen, in the order of their beginning.
+	// Expect are the calls that must have been seen, in any order. No two of one scenario have the same Caller and
+	// Dialed, and none is seen that is not expected.
 	Expect []Expected
 	// Needs are the extensions whose phones take part. Scenarios that share none may be played at the same time.
 	Needs []string
@@ -116,8 +120,10 @@ func outbound(outcome, dialed, by string, legs ...ExpectedLeg) Expected {
 
 func one(e Expected) []Expected { return []Expected{e} }
 
-// Scenarios are all situations that are recorded, by name.
-var Scenarios = []Scenario{
+// Scenarios are all situations that are recorded.
+var Scenarios = slices.Concat(arrivingScenarios, insideScenarios, outsideScenarios, callerScenarios, crowdScenarios)
+
+var arrivingScenarios = []Scenario{
 	{
 		Name:   "direct-answered-caller-hangs-up",
 		Story:  "A customer calls Neda's direct number. Neda answers; the customer hangs up.",
