@@ -28,7 +28,8 @@ type Call struct {
 
 	// Caller is who called: the customer of an inbound call, the agent's phone of an outbound or internal one.
 	Caller Party
-	// Dialed is what was called, as the PBX had it: the DID of an inbound call, the target of the others.
+	// Dialed is what was called, as the PBX had it: the DID of an inbound call, the number that went to the line of an
+	// outbound one (until then what the agent dialled), the extension of an internal one.
 	Dialed string
 	// Trunk is the endpoint of the line to the outside ("PJSIP/trunk"), empty for internal calls.
 	Trunk string
@@ -68,7 +69,7 @@ type Call struct {
 type Party struct {
 	Number   string
 	Name     string
-	Withheld bool // the network or the caller asked not to show the number
+	Withheld bool // the caller or the network asked not to show the number, or there is none ("", "anonymous", ...)
 }
 
 // Leg is one party's part in a call: from being offered it (or entering it) until leaving it.
@@ -81,7 +82,7 @@ type Leg struct {
 	Role    Role
 	// Extension is the internal number behind the channel; empty for a customer.
 	Extension string
-	// Number is the outside number behind the channel; empty for an agent.
+	// Number is the outside number behind the channel; empty for an agent, and where none is shown.
 	Number string
 
 	OfferedAt  time.Time

@@ -1,6 +1,8 @@
 package pbx
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"ringbook/pbx/ari"
@@ -16,22 +18,166 @@ type Config struct {
 	Extension func(endpoint string) (extension string, ok bool)
 }
 
+// What a Tracker holds at the most. A PBX that keeps within them never meets them; a stream that lost the ends of
+// calls, or was made up, meets them instead of the machine's memory.
+const (
+	maxChannels = 1 << 16
+	maxTombs    = 1 << 15
+	maxLegs     = 500 // of one call; the oldest that merely rang make room
+	maxDialed   = 500 // that wait for one Local channel's call
+	tombAge     = 10 * time.Minute
+)
+
 // Tracker folds the event stream of one exchange into calls. It does no input or output and has no clock: the
 // same items give the same pictures. It is not safe for concurrent use.
 type Tracker struct {
 	config Config
+
+	channels map[string]*channel // by id; without service channels
+	locals   map[string]*channel // halves of Local channels, by name ("Local/1@c-0000000a;1")
+	bridges  map[string]*bridge  // that have a member
+	calls    map[*call]struct{}  // that have not ended
+	tombs    tombs               // channels that are gone, so that late events do not bring them back
+
+	touched []*call // changed by the item at hand
+	out     []Call  // what Apply returned last
+	parties []*channel
+	visit   []*bridge
+	mark    uint64 // of the last walk through bridges, see bridge.mark
+	born    uint64 // counts channels, to tell the oldest
+
+	now     time.Time     // our clock, of the item at hand
+	skew    time.Duration // the PBX's clock less ours, as of the last event
+	gapFrom time.Time     // our clock; since when the stream was interrupted; zero: it is not
 }
 
 // NewTracker makes a Tracker that has seen nothing yet.
-func NewTracker(c Config) *Tracker { return &Tracker{config: c} }
+func NewTracker(c Config) *Tracker {
+	if c.Extension == nil {
+		c.Extension = digitsAreExtensions
+	}
+	return &Tracker{
+		config:   c,
+		channels: make(map[string]*channel),
+		locals:   make(map[string]*channel),
+		bridges:  make(map[string]*bridge),
+		calls:    make(map[*call]struct{}),
+		tombs:    tombs{gone: make(map[string]tomb)},
+	}
+}
 
 // Apply takes the next item of the stream and returns a picture of every call that it changed. The slice is
 // valid until the next Apply or SetVariable; the calls in it are copies that nobody changes any more.
-func (t *Tracker) Apply(item ari.Item) []Call { return nil }
+func (t *Tracker) Apply(item ari.Item) []Call {
+	t.now = item.At
+	switch {
+	case item.Event != nil:
+		t.tombs.forget(item.At)
+		t.event(item.Event, item.At)
+	case item.Live != nil:
+		t.resync(item.Live, item.At)
+	case item.Gap != nil:
+		if t.gapFrom.IsZero() {
+			t.gapFrom = item.Gap.From
+		}
+	}
+	return t.pictures(item.At)
+}
 
 // SetVariable tells the value of a channel variable, which the exchange was asked for: RINGBOOK_CUSTOMER or
 // CALLERID(num-pres). It returns pictures as Apply does.
-func (t *Tracker) SetVariable(channelID, name, value string, at time.Time) []Call { return nil }
+func (t *Tracker) SetVariable(channelID, name, value string, at time.Time) []Call {
+	ch := t.channels[channelID]
+	if ch != nil && ch.call != nil {
+		c := ch.call
+		switch name {
+		case VariableCustomer:
+			if ref := clean(value); ref != "" && ref != c.pic.CustomerRef {
+				c.pic.CustomerRef = ref
+				t.touch(c)
+			}
+		case VariablePresentation:
+			if ch.leg != nil && ch.leg == c.first() && prohibited(value) {
+				t.withhold(c)
+			}
+		}
+	}
+	return t.pictures(at)
+}
 
-// Live returns a picture of every call that has not ended, oldest first.
-func (t *Tracker) Live() []Call { return nil }
+// Live returns the last picture of every call that has not ended, oldest first.
+func (t *Tracker) Live() []Call {
+	live := make([]Call, 0, len(t.calls))
+	for c := range t.calls {
+		if c.pic.Version != 0 {
+			live = append(live, c.pic)
+		}
+	}
+	slices.SortFunc(live, func(a, b Call) int {
+		return cmp.Or(a.StartedAt.Compare(b.StartedAt), slices.Compare(a.ID[:], b.ID[:]))
+	})
+	return live
+}
+
+// touch notes that the picture of a call is no longer true.
+func (t *Tracker) touch(c *call) {
+	if !c.touched {
+		c.touched = true
+		t.touched = append(t.touched, c)
+	}
+}
+
+// pictures draws the calls that were touched and lets go of those that ended.
+func (t *Tracker) pictures(received time.Time) []Call {
+	clear(t.out)
+	t.out = t.out[:0]
+	for _, c := range t.touched {
+		c.touched = false
+		if len(c.legs) > 0 {
+			t.out = append(t.out, c.draw(received))
+		}
+	}
+	clear(t.touched)
+	t.touched = t.touched[:0]
+	return t.out
+}
+
+// tombs remembers channels that are gone, in the order in which they went.
+type tombs struct {
+	gone  map[string]tomb
+	queue []string
+}
+
+type tomb struct {
+	ended time.Time // the PBX's clock
+	at    time.Time // ours
+}
+
+func (m *tombs) add(id string, ended, now time.Time) {
+	if _, ok := m.gone[id]; ok {
+		return
+	}
+	m.queue = append(m.queue, id)
+	m.gone[id] = tomb{ended: ended, at: now}
+	for len(m.queue) > maxTombs {
+		m.drop()
+	}
+}
+
+// has tells whether this channel is gone. A channel that was made after the end of another may bear its id, since
+// whoever originates a call may choose the id.
+func (m *tombs) has(id string, created time.Time) bool {
+	g, ok := m.gone[id]
+	return ok && !created.After(g.ended)
+}
+
+func (m *tombs) forget(now time.Time) {
+	for len(m.queue) > 0 && now.Sub(m.gone[m.queue[0]].at) > tombAge {
+		m.drop()
+	}
+}
+
+func (m *tombs) drop() {
+	delete(m.gone, m.queue[0])
+	m.queue = m.queue[1:]
+}

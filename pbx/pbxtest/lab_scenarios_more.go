@@ -138,7 +138,7 @@ var callerScenarios = []Scenario{
 		Name:   "empty-caller",
 		Story:  "A call comes without any caller number. Neda answers.",
 		Needs:  []string{"1001"},
-		Expect: one(withCaller(answeredByNeda(), "-", "", false)),
+		Expect: one(withCaller(answeredByNeda(), "-", "", true)),
 		place:  oddCaller(CallSpec{FromHeader: `<sip:carrier.example>`}),
 	}, {
 		Name:   "alphanumeric-caller",

@@ -1,0 +1,227 @@
+package pbx
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"ringbook/pbx/ari"
+)
+
+// channel is what the tracker knows about one of Asterisk's channels.
+type channel struct {
+	id       string
+	name     string
+	local    bool   // half of a Local channel: a pipe between two places of the dialplan, nobody's phone
+	endpoint string // "PJSIP/1001"; empty if local
+	phone    bool   // an agent's, else a line to the outside
+	ext      string // of a phone
+	created  time.Time
+	born     uint64
+	seen     bool // ChannelCreated was seen, so nothing before it was missed
+
+	state     string
+	caller    ari.CallerID
+	connected ari.CallerID
+	dialplan  ari.Dialplan
+
+	call *call
+	leg  *leg // the latest of this channel in call; nil for Local channels
+	legs int  // how many it had
+
+	bridge    *bridge
+	bridgedAt time.Time // when it last entered or left one
+	holding   bool
+
+	outgoing bool       // Asterisk dialled it
+	number   string     // that it was asked for, if it is a line
+	dialedAt time.Time  // first Dial event of the last attempt
+	answered time.Time  // Dial ANSWER
+	failed   time.Time  // Dial status that ended the last attempt
+	status   string     // that status
+	dialed   []*channel // by this one while it belongs to no call yet
+
+	cause int // Q.850, of the request to hang up or of the end
+}
+
+// service are the technologies of channels that Asterisk or we make for our own purposes. They never make a call.
+func service(name string) bool {
+	tech, _, _ := strings.Cut(name, "/")
+	switch tech {
+	case "Snoop", "Surrogate", "Message", "UnicastRTP", "WebSocket", "AudioSocket", "CBAnn", "CBRec",
+		"Announcer", "Recorder", "CLIExec", "Calendar", "AsyncGoto", "Bridge", "Multicast", "MulticastRTP":
+		return true
+	}
+	return false
+}
+
+// endpointOf strips what makes a channel's name unique: "PJSIP/trunk-a-0000001f" gives "PJSIP/trunk-a".
+func endpointOf(name string) string {
+	name, _, _ = strings.Cut(name, "<") // "<ZOMBIE>", "<MASQ>"
+	i := strings.LastIndexByte(name, '-')
+	if i < 0 || i == len(name)-1 {
+		return name
+	}
+	for _, r := range name[i+1:] {
+		if !('0' <= r && r <= '9' || 'a' <= r && r <= 'f') {
+			return name
+		}
+	}
+	return name[:i]
+}
+
+// digitsAreExtensions is the default of Config.Extension.
+func digitsAreExtensions(endpoint string) (string, bool) {
+	_, name, _ := strings.Cut(endpoint, "/")
+	return name, isExtension(name)
+}
+
+func isExtension(s string) bool {
+	if len(s) < 2 || len(s) > 6 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// channel finds the tracker's channel for a snapshot and brings it up to date; a channel never seen is added.
+// It returns nil for service channels and for channels that are gone. at is the time of the event.
+func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
+	if s == nil || s.ID == "" {
+		return nil
+	}
+	ch := t.channels[s.ID]
+	if ch == nil {
+		if service(s.Name) || t.tombs.has(s.ID, s.CreationTime) {
+			return nil
+		}
+		if len(t.channels) >= maxChannels {
+			t.evict(at)
+		}
+		created := s.CreationTime
+		if created.IsZero() {
+			created = at
+		}
+		t.born++
+		ch = &channel{id: s.ID, created: created.UTC(), born: t.born}
+		t.channels[s.ID] = ch
+	}
+	t.update(ch, s, at)
+	return ch
+}
+
+// update takes over what a snapshot says, and makes the channel the root of a call if it shows to be one.
+func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
+	if s.Name != ch.name && s.Name != "" {
+		t.rename(ch, s.Name)
+	}
+	if s.State != "" {
+		ch.state = s.State
+	}
+	if s.Caller != ch.caller {
+		ch.caller = s.Caller
+		if c := ch.call; c != nil && ch.leg != nil && ch.leg == c.first() {
+			t.setCaller(c, ch)
+		}
+	}
+	ch.connected = s.Connected
+	if s.Dialplan != ch.dialplan {
+		before := ch.dialplan
+		ch.dialplan = s.Dialplan
+		if ch.dialplan.AppData == outgoingLine {
+			ch.outgoing = true
+		}
+		if ch.call != nil {
+			if s.Dialplan.AppName != before.AppName || s.Dialplan.AppData != before.AppData ||
+				s.Dialplan.Exten != before.Exten || s.Dialplan.Priority != before.Priority {
+				t.application(ch)
+			}
+		}
+	}
+	if ch.call == nil && ch.isRoot() {
+		t.begin(ch, at)
+	}
+}
+
+// outgoingLine is the application data that Dial(), Queue() and originate give to the channels they dial
+// (Asterisk source: apps/app_dial.c, apps/app_queue.c, main/dial.c).
+const outgoingLine = "(Outgoing Line)"
+
+// isRoot tells whether the snapshot alone shows that a call begins with this channel: somebody called in
+// (state Ring), or it runs the dialplan although nobody dialled it.
+func (ch *channel) isRoot() bool {
+	if ch.local || ch.outgoing || ch.name == "" {
+		return false
+	}
+	return ch.state == "Ring" || ch.state == "Up" && ch.dialplan.AppName != ""
+}
+
+func (t *Tracker) rename(ch *channel, name string) {
+	if ch.local && t.locals[ch.name] == ch {
+		delete(t.locals, ch.name)
+	}
+	ch.name = name
+	if ch.local = strings.HasPrefix(name, "Local/"); ch.local {
+		t.locals[name] = ch
+		ch.endpoint, ch.phone, ch.ext = "", false, ""
+		return
+	}
+	if e := endpointOf(name); e != ch.endpoint {
+		ch.endpoint = e
+		ch.ext, ch.phone = t.config.Extension(e)
+		if !ch.phone {
+			ch.ext = ""
+		}
+	}
+	if ch.leg != nil && ch.leg.EndedAt.IsZero() {
+		ch.leg.Channel = name
+		t.touch(ch.call)
+	}
+}
+
+// otherHalf is the half of a Local channel that is joined to this one: ";1" was dialled, ";2" runs the dialplan.
+func (t *Tracker) otherHalf(ch *channel) *channel {
+	if !ch.local || len(ch.name) < 2 {
+		return nil
+	}
+	stem, half := ch.name[:len(ch.name)-1], ch.name[len(ch.name)-1]
+	switch half {
+	case '1':
+		return t.locals[stem+"2"]
+	case '2':
+		return t.locals[stem+"1"]
+	}
+	return nil
+}
+
+// remove forgets a channel for ever.
+func (t *Tracker) remove(ch *channel, at time.Time) {
+	delete(t.channels, ch.id)
+	if ch.local && t.locals[ch.name] == ch {
+		delete(t.locals, ch.name)
+	}
+	t.tombs.add(ch.id, at, t.now)
+}
+
+// evict lets go of the oldest channels when there are too many: their ends must have been lost.
+func (t *Tracker) evict(at time.Time) {
+	all := t.oldest()
+	for _, ch := range all[:len(all)/16+1] {
+		t.lose(ch, at)
+	}
+}
+
+// oldest lists all channels in the order in which they were first seen.
+func (t *Tracker) oldest() []*channel {
+	all := make([]*channel, 0, len(t.channels))
+	for _, ch := range t.channels {
+		all = append(all, ch)
+	}
+	slices.SortFunc(all, func(a, b *channel) int { return cmp.Compare(a.born, b.born) })
+	return all
+}

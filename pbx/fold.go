@@ -1,0 +1,347 @@
+package pbx
+
+import (
+	"strings"
+	"time"
+
+	"ringbook/pbx/ari"
+)
+
+// event folds one event. Every event carries snapshots of its channels, so whatever the event is, they are
+// brought up to date first: an event that was lost is mostly made good by the next one.
+func (t *Tracker) event(e *ari.Event, received time.Time) {
+	at := e.Timestamp
+	if at.IsZero() {
+		at = t.clock(received)
+	} else if !received.IsZero() {
+		t.skew = at.Sub(received)
+	}
+	switch e.Type {
+	case "Dial":
+		t.dial(e, at)
+	case "ChannelEnteredBridge":
+		ch := t.channel(e.Channel, at)
+		t.membership(e.Bridge, ch, true, at)
+	case "ChannelLeftBridge":
+		ch := t.channel(e.Channel, at)
+		t.membership(e.Bridge, ch, false, at)
+	case "BridgeDestroyed":
+		if e.Bridge != nil {
+			t.dissolve(t.bridges[e.Bridge.ID], at)
+		}
+	case "ChannelCreated":
+		t.created(e.Channel, at)
+	case "ChannelDestroyed":
+		t.destroyed(e, at)
+	case "ChannelHangupRequest":
+		if ch := t.channel(e.Channel, at); ch != nil {
+			t.hangupRequested(ch, e, at)
+		}
+	case "ChannelHold":
+		if ch := t.channel(e.Channel, at); ch != nil {
+			t.hold(ch, true, at)
+		}
+	case "ChannelUnhold":
+		if ch := t.channel(e.Channel, at); ch != nil {
+			t.hold(ch, false, at)
+		}
+	case "ChannelCallerId":
+		ch := t.channel(e.Channel, at)
+		if ch != nil && ch.call != nil && ch.leg == ch.call.first() && restricted(e.CallerPresentation) {
+			t.withhold(ch.call)
+		}
+	default:
+		t.channel(e.Channel, at)
+	}
+	if c := t.callOf(e); c != nil {
+		c.tick(at)
+	}
+}
+
+// clock is the PBX's time at a moment of ours.
+func (t *Tracker) clock(received time.Time) time.Time { return received.Add(t.skew) }
+
+// callOf finds the call that an event speaks of, if it still goes on.
+func (t *Tracker) callOf(e *ari.Event) *call {
+	for _, s := range [...]*ari.Channel{e.Channel, e.Peer} {
+		if s != nil {
+			if ch := t.channels[s.ID]; ch != nil && ch.call != nil {
+				return ch.call
+			}
+		}
+	}
+	return nil
+}
+
+// created handles ChannelCreated. Everything about this channel has been seen, or is about to be.
+func (t *Tracker) created(s *ari.Channel, at time.Time) {
+	if s == nil {
+		return
+	}
+	if ch := t.channels[s.ID]; ch != nil {
+		// A later event was faster.
+		ch.seen = true
+		if c := ch.call; c != nil && c.root == ch && c.pic.Partial && !c.gap {
+			c.pic.Partial = false
+			t.touch(c)
+		}
+		return
+	}
+	ch := t.channel(s, at)
+	if ch == nil {
+		return
+	}
+	ch.seen = true
+	if c := ch.call; c != nil && c.root == ch {
+		c.pic.Partial = false
+	}
+}
+
+// dial handles all stages of one attempt to reach a peer. The edge from caller to peer is what makes several
+// channels one call; the facts are kept with the peer, because a Local caller may not know its call yet.
+func (t *Tracker) dial(e *ari.Event, at time.Time) {
+	caller, peer := t.channel(e.Caller, at), t.channel(e.Peer, at)
+	if peer == nil {
+		return
+	}
+	peer.outgoing = true
+	if e.DialString != "" {
+		peer.number = dialedNumber(e.DialString)
+	}
+	switch e.DialStatus {
+	case "ANSWER":
+		if peer.answered.IsZero() || peer.answered.Before(peer.failed) {
+			peer.answered = at
+		}
+	case "", "PROGRESS", "PROCEEDING", "RINGING":
+		if peer.dialedAt.IsZero() || !peer.failed.IsZero() && at.After(peer.failed) && e.DialStatus == "" {
+			peer.dialedAt = at
+		}
+	default:
+		// app_queue follows NOANSWER up with CANCEL: the first counts.
+		if peer.failed.IsZero() || peer.failed.Before(peer.dialedAt) {
+			peer.failed, peer.status = at, e.DialStatus
+		}
+	}
+	switch {
+	case e.Caller == nil:
+		// Somebody outside asked the PBX to dial: the call begins with the one dialled.
+		if peer.call == nil {
+			t.begin(peer, at)
+		}
+	case caller == nil:
+		// A service channel dials, or one that is gone.
+	default:
+		if caller.call == nil && !caller.local && !caller.outgoing {
+			t.begin(caller, at)
+		}
+		if caller.call == nil {
+			if peer.call == nil && len(caller.dialed) < maxDialed {
+				caller.dialed = append(caller.dialed, peer)
+			}
+			return
+		}
+		if peer.call == nil {
+			t.join(peer, caller.call, at)
+			return
+		}
+	}
+	t.settle(peer, at)
+}
+
+// begin makes a new call whose root is this channel.
+func (t *Tracker) begin(ch *channel, at time.Time) {
+	c := &call{root: ch, last: ch.created}
+	c.pic = Call{
+		ID:        CallID(t.config.Name, ch.id, ch.created),
+		PBX:       t.config.Name,
+		StartedAt: ch.created,
+		Partial:   !ch.seen,
+	}
+	t.calls[c] = struct{}{}
+	t.join(ch, c, at)
+}
+
+// join makes a channel part of a call, with the other half of a Local channel and with what that dialled.
+func (t *Tracker) join(ch *channel, c *call, at time.Time) {
+	ch.call = c
+	c.channels++
+	if c.root == ch {
+		t.setDialed(c, ch)
+	}
+	t.settle(ch, at)
+	t.application(ch)
+	if other := t.otherHalf(ch); other != nil && other.call == nil {
+		t.join(other, c, at)
+	}
+	waiting := ch.dialed
+	ch.dialed = nil
+	for _, peer := range waiting {
+		if peer.call == nil && t.channels[peer.id] == peer {
+			t.join(peer, c, at)
+		}
+	}
+	if ch.bridge != nil {
+		t.converse(ch.bridge, at)
+	}
+}
+
+// settle makes the legs of a channel's call agree with what is known of the channel: that it was dialled, that it
+// answered, that the attempt failed. It may be called any number of times.
+func (t *Tracker) settle(ch *channel, at time.Time) {
+	c := ch.call
+	if c == nil || ch.local {
+		return
+	}
+	switch {
+	case ch.leg == nil:
+		offered := ch.created
+		if ch.dialedAt.After(offered) {
+			offered = ch.dialedAt
+		}
+		t.addLeg(c, ch, offered)
+	case !ch.leg.EndedAt.IsZero() && ch.outgoing && ch.dialedAt.After(ch.leg.EndedAt):
+		t.addLeg(c, ch, ch.dialedAt)
+	}
+	l := ch.leg
+	if l == nil || !l.EndedAt.IsZero() {
+		return
+	}
+	if !ch.answered.IsZero() && !ch.answered.Before(l.OfferedAt) {
+		t.answer(c, l, ch.answered)
+	}
+	if l.AnsweredAt.IsZero() && !ch.failed.IsZero() && !ch.failed.Before(l.OfferedAt) {
+		t.endLeg(c, ch, c.tick(ch.failed))
+	}
+}
+
+// application looks at where a channel of a call stands in the dialplan.
+func (t *Tracker) application(ch *channel) {
+	c := ch.call
+	if c.root == ch {
+		t.setDialed(c, ch)
+	}
+	if ch.dialplan.AppName == "Queue" {
+		queue, _, _ := strings.Cut(ch.dialplan.AppData, ",")
+		c.waiting, c.pic.Queue = ch, clean(queue)
+		if f := c.first(); f != nil && f.phone {
+			c.direct(Internal)
+		}
+		t.touch(c)
+		return
+	}
+	if c.waiting == ch {
+		c.waiting = nil
+		t.touch(c)
+	}
+	if ch.dialplan.AppName == "VoiceMail" {
+		c.voicemail = true
+	}
+}
+
+// destroyed handles the end of a channel.
+func (t *Tracker) destroyed(e *ari.Event, at time.Time) {
+	if e.Channel == nil || e.Channel.ID == "" {
+		return
+	}
+	ch := t.channels[e.Channel.ID]
+	if ch == nil {
+		if !service(e.Channel.Name) {
+			t.tombs.add(e.Channel.ID, at, t.now)
+		}
+		return
+	}
+	text := e.CauseText
+	if e.Cause != 0 {
+		ch.cause = e.Cause
+	} else if known, ok := causeText[ch.cause]; ok {
+		text = known
+	}
+	t.gone(ch, text, false, at)
+}
+
+// lose handles a channel of which the end was not seen.
+func (t *Tracker) lose(ch *channel, at time.Time) { t.gone(ch, "", true, at) }
+
+// gone takes a channel out of everything. lost says that its end was not seen but inferred.
+func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
+	t.leave(ch, at)
+	c := ch.call
+	t.remove(ch, at)
+	if c == nil {
+		return
+	}
+	at = c.tick(at)
+	if c.waiting == ch {
+		c.waiting = nil
+	}
+	switch l := ch.leg; {
+	case l == nil:
+	case lost && l.EndedAt.IsZero():
+		l.EndedAt, l.End = at, EndLost
+		c.gap = true
+		c.pic.Partial = c.pic.Partial || c.channels > 1
+		t.touch(c)
+	case l.EndedAt.IsZero():
+		t.endLeg(c, ch, at)
+	case l.AnsweredAt.IsZero() && l != c.first():
+		// The cause tells a refusal from a time-out.
+		if end := c.unanswered(ch, l); end != l.End {
+			l.End = end
+			t.touch(c)
+		}
+	}
+	if ch == c.root || ch.leg != nil && ch.leg == c.first() {
+		c.cause, c.text = ch.cause, clean(text)
+	}
+	if ch.leg != nil && ch.leg != c.first() {
+		c.peerCause, c.peerText = ch.cause, clean(text)
+	}
+	c.channels--
+	ch.call = nil
+	if c.channels == 0 {
+		c.pic.Reconstructed = lost
+		t.finish(c, at)
+	}
+}
+
+// hangupRequested handles ChannelHangupRequest: a party hung up, or the PBX was asked to hang it up. The first
+// request of those who take part tells who ended the call.
+//
+// A soft request does not come from the party. It is how the dialplan hangs up in the end, which tells nothing; but
+// one that cuts a conversation or a ringing short was made by somebody who acted for the party behind the channel.
+func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
+	if e.Cause != 0 {
+		ch.cause = e.Cause
+	}
+	c, l := ch.call, ch.leg
+	if c == nil || l == nil || !l.EndedAt.IsZero() {
+		return
+	}
+	calling := l == c.first()
+	ringing := calling && c.ringing()
+	if e.Soft && !ringing && l.talkSince.IsZero() {
+		return
+	}
+	if calling && c.gaveUp == notGivenUp {
+		switch {
+		case ringing:
+			c.gaveUp = gaveUpRinging
+		case c.waiting != nil:
+			c.gaveUp = gaveUpWaiting
+		default:
+			c.gaveUp = gaveUpElse
+		}
+	}
+	if c.hangup != "" || !calling && l.AnsweredAt.IsZero() {
+		return
+	}
+	switch {
+	case !l.phone && e.Soft:
+		c.hangup = BySystem
+	case !l.phone, calling && c.direction == Internal:
+		c.hangup = ByCaller
+	default:
+		c.hangup = ByAgent
+	}
+}

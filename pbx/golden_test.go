@@ -1,0 +1,218 @@
+package pbx_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"ringbook/pbx"
+	"ringbook/pbx/ari"
+	"ringbook/pbx/pbxtest"
+)
+
+var update = flag.Bool("update", false, "write the golden files of the recordings anew")
+
+// TestTracker_Golden folds every recording of the laboratory and compares all that the tracker said, picture by
+// picture, with what was reviewed by a human. testdata/README.md tells what happened in each.
+func TestTracker_Golden(t *testing.T) {
+	for _, s := range pbxtest.Scenarios {
+		t.Run(s.Name, func(t *testing.T) {
+			items := recording(t, s.Name)
+			got, err := json.MarshalIndent(golden(s.Story, fold(items, answers[s.Name])), "", "\t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			file := filepath.Join("testdata", s.Name+".golden.json")
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("the pictures changed (-golden +now):\n%s", diff)
+			}
+		})
+	}
+}
+
+// labConfig is the exchange of the laboratory.
+var labConfig = pbx.Config{Name: "lab"}
+
+// recording reads one of the laboratory's recordings.
+func recording(t testing.TB, name string) []ari.Item {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name+".jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []ari.Item
+	for item, err := range ari.ReadRecording(bytes.NewReader(b)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		items = append(items, item)
+	}
+	return items
+}
+
+// story is all that a tracker said about a stream.
+type story struct {
+	pictures []pbx.Call
+	live     []pbx.Call // what had not ended at the end
+}
+
+// last is the last picture of every call, in the order of their beginning.
+func (s story) last() []pbx.Call {
+	byID := map[uuid.UUID]pbx.Call{}
+	for _, c := range s.pictures {
+		byID[c.ID] = c
+	}
+	calls := make([]pbx.Call, 0, len(byID))
+	for _, c := range byID {
+		calls = append(calls, c)
+	}
+	slices.SortFunc(calls, func(a, b pbx.Call) int {
+		if d := a.StartedAt.Compare(b.StartedAt); d != 0 {
+			return d
+		}
+		return bytes.Compare(a.ID[:], b.ID[:])
+	})
+	return calls
+}
+
+// answers are what the PBX of a scenario says when the exchange asks it for a variable, which recordings do not hold.
+var answers = map[string]map[string]string{
+	"withheld-by-privacy-header": {pbx.VariablePresentation: "prohib_passed_screen"},
+	"ivr-customer":               {pbx.VariableCustomer: "4711"},
+}
+
+// fold applies a recording, and tells the tracker variables as soon as somebody has been called.
+func fold(items []ari.Item, variables map[string]string) story {
+	tracker := pbx.NewTracker(labConfig)
+	var s story
+	for _, item := range items {
+		s.pictures = append(s.pictures, tracker.Apply(item)...)
+		if n := len(s.pictures); n > 0 && len(s.pictures[n-1].Legs) > 1 {
+			for name, value := range variables {
+				s.pictures = append(s.pictures, tracker.SetVariable(s.pictures[n-1].Legs[0].ID, name, value, item.At)...)
+			}
+			variables = nil
+		}
+	}
+	s.live = tracker.Live()
+	return s
+}
+
+// A golden file holds the story, how the calls looked over time, and the last picture of each.
+type goldenFile struct {
+	Story   string       `json:"story"`
+	History []string     `json:"history"`
+	Calls   []goldenCall `json:"calls"`
+}
+
+type goldenCall struct {
+	ID            uuid.UUID      `json:"id"`
+	Direction     pbx.Direction  `json:"direction"`
+	State         pbx.State      `json:"state"`
+	Outcome       pbx.Outcome    `json:"outcome"`
+	Caller        pbx.Party      `json:"caller"`
+	Dialed        string         `json:"dialed"`
+	Trunk         string         `json:"trunk,omitempty"`
+	Queue         string         `json:"queue,omitempty"`
+	CustomerRef   string         `json:"customer_ref,omitempty"`
+	Times         string         `json:"times"`
+	Hangup        pbx.Hangup     `json:"hangup"`
+	Legs          []string       `json:"legs"`
+	Transfers     []pbx.Transfer `json:"transfers,omitempty"`
+	Partial       bool           `json:"partial,omitempty"`
+	Reconstructed bool           `json:"reconstructed,omitempty"`
+	Version       int64          `json:"version"`
+}
+
+func golden(words string, s story) goldenFile {
+	g := goldenFile{Story: words, History: history(s.pictures)}
+	for _, c := range s.last() {
+		gc := goldenCall{
+			ID: c.ID, Direction: c.Direction, State: c.State, Outcome: c.Outcome, Caller: c.Caller, Dialed: c.Dialed,
+			Trunk: c.Trunk, Queue: c.Queue, CustomerRef: c.CustomerRef, Hangup: c.Hangup, Transfers: c.Transfers,
+			Partial: c.Partial, Reconstructed: c.Reconstructed, Version: c.Version,
+			Times: fmt.Sprintf("started %s, answered %s, ended %s; wait %d, talk %d, hold %d ms", clock(c.StartedAt),
+				since(c, c.AnsweredAt), since(c, c.EndedAt), c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds()),
+		}
+		for _, l := range c.Legs {
+			gc.Legs = append(gc.Legs, fmt.Sprintf("%s %s: %s, offered %s, answered %s, ended %s %s; talk %d, hold %d ms; id %s",
+				l.Role, l.Extension+l.Number, l.Channel, since(c, l.OfferedAt), since(c, l.AnsweredAt), since(c, l.EndedAt), l.End,
+				l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.ID))
+		}
+		g.Calls = append(g.Calls, gc)
+	}
+	return g
+}
+
+// history tells how calls looked over time, a line for each change that can be seen.
+func history(pictures []pbx.Call) []string {
+	var lines []string
+	seen := map[uuid.UUID]string{}
+	names := map[uuid.UUID]string{}
+	for _, c := range pictures {
+		if names[c.ID] == "" {
+			names[c.ID] = string(rune('A' + len(names)))
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s %s", c.Direction, c.State)
+		if c.Outcome != "" {
+			fmt.Fprintf(&b, " %s by %s", c.Outcome, c.Hangup.By)
+		}
+		fmt.Fprintf(&b, ", %q to %q", c.Caller.Number, c.Dialed)
+		if c.Caller.Withheld {
+			b.WriteString(" withheld")
+		}
+		if c.CustomerRef != "" {
+			fmt.Fprintf(&b, " customer %s", c.CustomerRef)
+		}
+		if c.Queue != "" {
+			fmt.Fprintf(&b, " in %s", c.Queue)
+		}
+		for _, l := range c.Legs {
+			state := "rings"
+			switch {
+			case l.End != "":
+				state = string(l.End)
+			case !l.AnsweredAt.IsZero():
+				state = "answered"
+			}
+			fmt.Fprintf(&b, "; %s %s", l.Extension+l.Number, state)
+		}
+		if line := b.String(); line != seen[c.ID] {
+			seen[c.ID] = line
+			at := time.UnixMicro(c.Version).Sub(c.StartedAt).Milliseconds()
+			lines = append(lines, fmt.Sprintf("%s +%d ms: %s", names[c.ID], at, line))
+		}
+	}
+	return lines
+}
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// since says when something of a call happened, in milliseconds of the call.
+func since(c pbx.Call, t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return fmt.Sprintf("+%d", t.Sub(c.StartedAt).Milliseconds())
+}

@@ -1,0 +1,333 @@
+package pbx
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// call is one call under way: its picture so far, and what is needed to draw the next.
+type call struct {
+	pic      Call // the last one drawn; its Legs are never changed in place
+	touched  bool
+	root     *channel
+	legs     []*leg // legs[0] is the one who called
+	channels int    // that belong to it, Local ones too
+	last     time.Time
+
+	direction Direction
+	settled   bool // direction is known, not guessed
+
+	waiting   *channel // in Queue()
+	voicemail bool
+	gap       bool // something was missed since it began
+	ended     bool
+
+	hangup    HangupBy // of the first party that hung up since the last conversation
+	gaveUp    gaveUp
+	cause     int // of the root's end
+	text      string
+	peerCause int // of the end of the one called last
+	peerText  string
+
+	holdSince time.Time // somebody is on hold
+	hold      time.Duration
+}
+
+// gaveUp is what went on when the one who called hung up.
+type gaveUp int
+
+const (
+	notGivenUp gaveUp = iota
+	gaveUpRinging
+	gaveUpWaiting // in a queue in which nobody rang
+	gaveUpElse
+)
+
+// leg is a Leg under way.
+type leg struct {
+	Leg
+	ch        *channel
+	phone     bool
+	talkSince time.Time
+	holdSince time.Time
+}
+
+// first is the leg of the one who called, nil before there is any.
+func (c *call) first() *leg {
+	if len(c.legs) == 0 {
+		return nil
+	}
+	return c.legs[0]
+}
+
+func (c *call) answered() bool { return !c.pic.AnsweredAt.IsZero() }
+
+// ringing tells whether anybody is being offered the call.
+func (c *call) ringing() bool {
+	for _, l := range c.legs[min(1, len(c.legs)):] {
+		if l.EndedAt.IsZero() && l.AnsweredAt.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// tick is the time of an event as this call takes it: it never goes back, even where the PBX's clock does.
+func (c *call) tick(at time.Time) time.Time {
+	if at.After(c.last) {
+		c.last = at.UTC()
+	}
+	return c.last
+}
+
+// addLeg gives a channel a new leg in its call.
+func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
+	if len(c.legs) >= maxLegs {
+		i := slices.IndexFunc(c.legs[1:], func(l *leg) bool { return !l.EndedAt.IsZero() && l.AnsweredAt.IsZero() })
+		if i < 0 {
+			return
+		}
+		c.legs = slices.Delete(c.legs, i+1, i+2)
+	}
+	if offered.Before(c.pic.StartedAt) {
+		offered = c.pic.StartedAt
+	}
+	l := &leg{ch: ch, phone: ch.phone}
+	l.ID, l.Channel, l.OfferedAt = ch.id, ch.name, offered.UTC()
+	if ch.legs++; ch.legs > 1 {
+		l.ID += "/" + strconv.Itoa(ch.legs)
+	}
+	if l.Role = RoleCustomer; ch.phone {
+		l.Role, l.Extension = RoleAgent, ch.ext
+	}
+	c.legs = append(c.legs, l)
+	for i := len(c.legs) - 1; i > 1 && l.OfferedAt.Before(c.legs[i-1].OfferedAt); i-- {
+		c.legs[i-1], c.legs[i] = c.legs[i], c.legs[i-1]
+	}
+	ch.leg = l
+
+	if l == c.first() {
+		t.setFirst(c, ch)
+	} else {
+		c.hangup, c.gaveUp = "", notGivenUp
+		if c.first().phone && ch.phone {
+			c.direct(Internal)
+		} else if c.first().phone {
+			c.direct(Outbound)
+		}
+		if !ch.phone {
+			// What went to the line is the number called; what the agent typed may begin with a 9 for a line.
+			if l.Number = ch.number; l.Number == "" {
+				l.Number = c.pic.Dialed
+			} else if c.direction == Outbound {
+				c.pic.Dialed = l.Number
+			}
+			if c.pic.Trunk == "" {
+				c.pic.Trunk = ch.endpoint
+			}
+		}
+	}
+	t.touch(c)
+}
+
+// setFirst learns from the one who called what kind of call it is.
+func (t *Tracker) setFirst(c *call, ch *channel) {
+	switch {
+	case ch.phone:
+		t.guess(c)
+	case ch.outgoing:
+		c.direct(Outbound)
+	default:
+		c.direct(Inbound)
+	}
+	if !ch.phone {
+		c.pic.Trunk = ch.endpoint
+	}
+	t.setCaller(c, ch)
+}
+
+// direct settles the direction; the first evidence counts.
+func (c *call) direct(d Direction) {
+	if !c.settled {
+		c.direction, c.settled = d, true
+	}
+}
+
+// guess tells from the number that an agent dialled where it will lead, as long as nothing has been reached.
+func (t *Tracker) guess(c *call) {
+	if c.settled {
+		return
+	}
+	d := c.pic.Dialed
+	c.direction = Outbound
+	if _, ok := t.config.Extension("PJSIP/" + d); ok || d == "" || isExtension(d) || d[0] == '*' || d[0] == '#' || d == "s" {
+		c.direction = Internal
+	}
+}
+
+// setCaller takes the caller's number and name from the channel of the one who called; what came first stays,
+// since the dialplan may overwrite it for the sake of others. An agent is called by the extension.
+func (t *Tracker) setCaller(c *call, ch *channel) {
+	p := &c.pic.Caller
+	before := *p
+	if ch.phone {
+		p.Number = ch.ext
+	} else if p.Number == "" {
+		p.Number = clean(ch.caller.Number)
+		if !withheldNumber(p.Number) {
+			c.first().Number = p.Number
+		}
+	}
+	if p.Name == "" {
+		p.Name = clean(ch.caller.Name)
+	}
+	if *p != before {
+		t.touch(c)
+	}
+}
+
+// withhold notes that the caller asked not to show the number.
+func (t *Tracker) withhold(c *call) {
+	if f := c.first(); f != nil && !f.phone && !c.pic.Caller.Withheld {
+		c.pic.Caller.Withheld = true
+		t.touch(c)
+	}
+}
+
+// setDialed takes what was called from the root channel: the first extension it stood at. A channel that was
+// dialled itself stands at "s" or nowhere until it is answered.
+func (t *Tracker) setDialed(c *call, ch *channel) {
+	exten := ch.dialplan.Exten
+	if exten == "" || c.pic.Dialed != "" && !(ch.outgoing && c.pic.Dialed == "s") || exten == c.pic.Dialed {
+		return
+	}
+	c.pic.Dialed = clean(exten)
+	if f := c.first(); f != nil && f.phone {
+		t.guess(c)
+	}
+	t.touch(c)
+}
+
+// answer notes that the party of a leg answered; that of one who was called answers the call.
+func (t *Tracker) answer(c *call, l *leg, at time.Time) {
+	if !l.AnsweredAt.IsZero() || !l.EndedAt.IsZero() {
+		return
+	}
+	at = maxTime(at, l.OfferedAt).UTC()
+	l.AnsweredAt = at
+	t.touch(c)
+	if l != c.first() {
+		t.answerCall(c, at)
+	}
+}
+
+func (t *Tracker) answerCall(c *call, at time.Time) {
+	c.waiting, c.hangup, c.gaveUp = nil, "", notGivenUp
+	t.touch(c)
+	if c.answered() {
+		return
+	}
+	c.pic.AnsweredAt = at
+	if f := c.first(); f.AnsweredAt.IsZero() && f.EndedAt.IsZero() {
+		f.AnsweredAt = at
+	}
+}
+
+func (t *Tracker) endLeg(c *call, ch *channel, at time.Time) {
+	l := ch.leg
+	l.EndedAt = maxTime(at, l.OfferedAt, l.AnsweredAt).UTC()
+	if !l.AnsweredAt.IsZero() || l == c.first() && !ch.outgoing {
+		l.End = EndHungUp
+	} else {
+		l.End = c.unanswered(ch, l)
+	}
+	t.touch(c)
+}
+
+// finish ends a call that has no channel left.
+func (t *Tracker) finish(c *call, at time.Time) {
+	c.ended = true
+	c.updateHold(at)
+	c.pic.EndedAt = at
+	c.pic.Outcome = c.outcome()
+	c.pic.Hangup = c.howEnded()
+	delete(t.calls, c)
+	t.touch(c)
+}
+
+// updateHold keeps the time during which anybody was on hold.
+func (c *call) updateHold(at time.Time) {
+	held := false
+	for _, l := range c.legs {
+		held = held || !l.holdSince.IsZero()
+	}
+	switch {
+	case held && c.holdSince.IsZero():
+		c.holdSince = at
+	case !held && !c.holdSince.IsZero():
+		c.hold += at.Sub(c.holdSince)
+		c.holdSince = time.Time{}
+	}
+}
+
+// draw makes the picture of a call as it is now.
+func (c *call) draw(received time.Time) Call {
+	p := &c.pic
+	p.Direction = c.direction
+	p.Version = max(p.Version+1, c.last.UnixMicro())
+	p.ReceivedAt = received
+	if c.direction == Inbound && withheldNumber(p.Caller.Number) {
+		p.Caller.Withheld = true
+	}
+
+	// One look at the legs tells the state and the sums.
+	var offered, answered, talking bool
+	legs := make([]Leg, len(c.legs))
+	p.Talk = 0
+	for i, l := range c.legs {
+		legs[i] = l.Leg
+		talking = talking || !l.talkSince.IsZero()
+		if i > 0 && l.EndedAt.IsZero() {
+			offered = offered || l.AnsweredAt.IsZero()
+			answered = answered || !l.AnsweredAt.IsZero()
+		}
+		if l.phone && (i > 0 || c.direction != Internal) {
+			p.Talk += l.Talk
+		}
+	}
+	p.Legs = legs
+	p.Hold = c.hold
+	switch {
+	case c.ended:
+		p.State = StateEnded
+	case !c.holdSince.IsZero():
+		p.State = StateHeld
+	case talking || answered:
+		p.State = StateTalking
+	case offered:
+		p.State = StateRinging
+	case c.waiting != nil:
+		p.State = StateQueued
+	case c.answered():
+		p.State = StateTalking
+	default:
+		p.State = StateRinging
+	}
+	switch {
+	case c.answered():
+		p.Wait = max(0, p.AnsweredAt.Sub(p.StartedAt))
+	case c.ended:
+		p.Wait = max(0, p.EndedAt.Sub(p.StartedAt))
+	}
+	return *p
+}
+
+func maxTime(a time.Time, more ...time.Time) time.Time {
+	for _, b := range more {
+		if b.After(a) {
+			a = b
+		}
+	}
+	return a
+}

@@ -1,0 +1,233 @@
+package pbx
+
+import (
+	"slices"
+	"time"
+
+	"ringbook/pbx/ari"
+)
+
+// bridge is a place where channels hear each other. The channels listed by Asterisk's snapshots are its
+// membership; entering and leaving are inferred from them, so that an event that was lost does little harm.
+type bridge struct {
+	id      string
+	holding bool // its members hear music, not each other (parking, BridgeWait)
+	members []*channel
+	at      time.Time // of the latest event
+	mark    uint64    // of the last walk that came here
+}
+
+// membership handles ChannelEnteredBridge and ChannelLeftBridge.
+func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.Time) {
+	if s == nil || s.ID == "" {
+		return
+	}
+	b := t.bridges[s.ID]
+	if b == nil {
+		b = &bridge{id: s.ID, holding: s.Type == "holding"}
+		t.bridges[s.ID] = b
+	}
+	// An event older than the last one lists the members of the past: only its own channel counts.
+	if !at.Before(b.at) {
+		b.at = at
+		t.setMembers(b, s.Channels, at)
+	}
+	switch {
+	case ch == nil || at.Before(ch.bridgedAt):
+	case entered:
+		t.enter(ch, b, at)
+	case ch.bridge == b:
+		t.leave(ch, at)
+	}
+	t.converse(b, at)
+	t.prune(b)
+}
+
+func (t *Tracker) prune(b *bridge) {
+	if len(b.members) == 0 && t.bridges[b.id] == b {
+		delete(t.bridges, b.id)
+	}
+}
+
+// setMembers makes the members of a bridge those listed, as far as they are known.
+func (t *Tracker) setMembers(b *bridge, ids []string, at time.Time) {
+	listed := func(id string) bool { return slices.Contains(ids, id) }
+	if len(ids) > 16 {
+		set := make(map[string]bool, len(ids))
+		for _, id := range ids {
+			set[id] = true
+		}
+		listed = func(id string) bool { return set[id] }
+	}
+	for i := len(b.members) - 1; i >= 0; i-- {
+		if ch := b.members[i]; !listed(ch.id) {
+			t.leave(ch, at)
+		}
+	}
+	for _, id := range ids {
+		if ch := t.channels[id]; ch != nil && ch.bridge != b && !at.Before(ch.bridgedAt) {
+			t.enter(ch, b, at)
+		}
+	}
+}
+
+func (t *Tracker) dissolve(b *bridge, at time.Time) {
+	if b == nil {
+		return
+	}
+	for len(b.members) > 0 {
+		t.leave(b.members[len(b.members)-1], at)
+	}
+	t.prune(b)
+}
+
+func (t *Tracker) enter(ch *channel, b *bridge, at time.Time) {
+	if ch.bridge == b {
+		return
+	}
+	t.leave(ch, at)
+	ch.bridge, ch.bridgedAt = b, at
+	b.members = append(b.members, ch)
+}
+
+// leave takes a channel out of its bridge, if it is in one, and ends the conversations that it carried.
+func (t *Tracker) leave(ch *channel, at time.Time) {
+	b := ch.bridge
+	if b == nil {
+		return
+	}
+	ch.bridge, ch.bridgedAt = nil, at
+	if i := slices.Index(b.members, ch); i >= 0 {
+		b.members = slices.Delete(b.members, i, i+1)
+	}
+	t.stopTalk(ch, at)
+	t.converse(b, at)
+	if other := t.otherHalf(ch); other != nil && other.bridge != nil {
+		t.converse(other.bridge, at)
+	}
+	t.prune(b)
+}
+
+// converse finds who hears whom from a bridge on, through Local channels too, and starts or stops their talk.
+// Two parties make a conversation; one with music or a recording does not.
+func (t *Tracker) converse(from *bridge, at time.Time) {
+	t.mark++
+	from.mark = t.mark
+	t.parties, t.visit = t.parties[:0], append(t.visit[:0], from)
+	var c *call // of somebody who is there
+	var strangers bool
+	for len(t.visit) > 0 {
+		b := t.visit[len(t.visit)-1]
+		t.visit = t.visit[:len(t.visit)-1]
+		if b.holding {
+			for _, ch := range b.members {
+				t.stopTalk(ch, at)
+			}
+			continue
+		}
+		for _, ch := range b.members {
+			if ch.call == nil {
+				strangers = true
+			} else if c == nil || ch == ch.call.root {
+				c = ch.call
+			}
+			if !ch.local {
+				t.parties = append(t.parties, ch)
+			} else if other := t.otherHalf(ch); other != nil && other.bridge != nil && other.bridge.mark != t.mark {
+				other.bridge.mark = t.mark
+				t.visit = append(t.visit, other.bridge)
+			}
+		}
+	}
+	parties := t.parties
+	if strangers && c != nil {
+		// Their Dial events were lost; a bridge is proof enough. Joining walks the bridges again.
+		for _, ch := range from.members {
+			if ch.call == nil {
+				t.join(ch, c, at)
+				return
+			}
+		}
+	}
+	talking, phones := 0, 0
+	for _, ch := range parties {
+		if ch.leg != nil {
+			talking++
+			if ch.phone {
+				phones++
+			}
+		}
+	}
+	for _, ch := range parties {
+		if talking > 1 {
+			t.startTalk(ch, phones, at)
+		} else {
+			t.stopTalk(ch, at)
+		}
+	}
+}
+
+// startTalk notes that a party hears another from now on. phones tells how many agents are in the conversation.
+func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
+	c, l := ch.call, ch.leg
+	if l == nil || !l.talkSince.IsZero() {
+		return
+	}
+	at = c.tick(at)
+	if !l.EndedAt.IsZero() {
+		t.addLeg(c, ch, at)
+		if l = ch.leg; !l.EndedAt.IsZero() {
+			return
+		}
+	}
+	l.talkSince = at
+	c.hangup, c.gaveUp = "", notGivenUp
+	if ch.holding {
+		l.holdSince = at
+		c.updateHold(at)
+	}
+	if l != c.first() {
+		t.answer(c, l, at)
+	} else if c.direction == Inbound && phones > 0 && !c.answered() {
+		// An agent who is part of another call took this one.
+		t.answerCall(c, at)
+	}
+	t.touch(c)
+}
+
+func (t *Tracker) stopTalk(ch *channel, at time.Time) {
+	c, l := ch.call, ch.leg
+	if l == nil || l.talkSince.IsZero() {
+		return
+	}
+	at = c.tick(at)
+	l.Talk += at.Sub(l.talkSince)
+	l.talkSince = time.Time{}
+	if !l.holdSince.IsZero() {
+		l.Hold += at.Sub(l.holdSince)
+		l.holdSince = time.Time{}
+		c.updateHold(at)
+	}
+	t.touch(c)
+}
+
+// hold handles ChannelHold and ChannelUnhold: the party behind the channel pressed its hold key.
+func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
+	if ch.holding == on {
+		return
+	}
+	ch.holding = on
+	c, l := ch.call, ch.leg
+	if l == nil || l.talkSince.IsZero() {
+		return
+	}
+	at = c.tick(at)
+	if on {
+		l.holdSince = at
+	} else {
+		l.Hold += at.Sub(l.holdSince)
+		l.holdSince = time.Time{}
+	}
+	c.updateHold(at)
+	t.touch(c)
+}
