@@ -70,7 +70,7 @@ func (c *Client) open(ctx context.Context) (*connection, error) {
 	defer cancel()
 	socket, resp, err := c.dialer.DialContext(dialCtx, address, header)
 	if err != nil {
-		fail := &Error{Op: "GET /events", Err: bare(err)}
+		fail := &Error{Op: handshake, Err: bare(err)}
 		if resp != nil {
 			body := make([]byte, 1024)
 			n, _ := resp.Body.Read(body) // gorilla keeps the first kilobyte
@@ -85,18 +85,19 @@ func (c *Client) open(ctx context.Context) (*connection, error) {
 	conn.socket = socket
 	conn.ctx, conn.cancel = context.WithCancelCause(ctx)
 	conn.work.Go(conn.read)
-	conn.work.Go(func() { // wakes the reader when the connection is given up
+	// When the connection is given up, or ctx ends, this says goodbye and wakes the reader. There is no
+	// subscription to device states that would have to be taken back first (asterisk#2170).
+	conn.work.Go(func() {
 		<-conn.ctx.Done()
+		bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+		conn.socket.WriteControl(websocket.CloseMessage, bye, time.Now().Add(500*time.Millisecond))
 		conn.socket.Close()
 	})
 	return conn, nil
 }
 
-// close ends the connection and waits for its goroutines. Before that it says goodbye; there is no subscription
-// to device states that would have to be taken back first (asterisk#2170).
+// close ends the connection and waits for its goroutines.
 func (c *connection) close() {
-	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	c.socket.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second))
 	c.cancel(context.Canceled)
 	c.work.Wait()
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 )
 
 // Sentinels that a caller of the REST methods may decide on with errors.Is.
@@ -74,6 +75,9 @@ var (
 	errHandshake    = errors.New("the PBX refused the WebSocket")
 )
 
+// handshake is the Op of opening the event stream.
+const handshake = "GET /events"
+
 // trouble is what a failed or ended connection means: a label for metrics, words for people, and how to go on.
 type trouble struct {
 	label  string // a small closed set
@@ -92,7 +96,6 @@ func diagnose(err error) trouble {
 		name    x509.HostnameError
 		invalid x509.CertificateInvalidError
 		dns     *net.DNSError
-		network net.Error
 	)
 	hasStatus := errors.As(err, &rest) && rest.Status != 0
 	switch {
@@ -108,11 +111,13 @@ func diagnose(err error) trouble {
 		return trouble{"unauthorized", "the PBX refuses the ARI user or its password", GapDisconnected, true}
 	case errors.Is(err, ErrForbidden):
 		return trouble{"forbidden", "the ARI user is read-only: set read_only=no for it in the PBX's ari.conf", GapDisconnected, true}
+	case hasStatus && errors.Is(err, ErrNotFound) && rest.Op != handshake:
+		return trouble{"deaf", "the PBX does not know our application although the event stream is open: connecting anew", GapDeaf, false}
 	case hasStatus && errors.Is(err, ErrNotFound):
 		return trouble{"not_found", "there is no ARI at this address: check the path in the URL (usually /ari), and that ari.conf says enabled=yes", GapDisconnected, true}
 	case hasStatus && errors.Is(err, ErrUnavailable):
 		return trouble{"unavailable", "the PBX answers that it is not available (starting, stopping or overloaded)", GapDisconnected, false}
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return trouble{"tls", "the PBX does not speak TLS at this address: use http:// instead of https://, or the TLS port", GapDisconnected, true}
 	case errors.As(err, &unknown):
 		return trouble{"tls", "the PBX's TLS certificate is signed by nobody we trust", GapDisconnected, true}
@@ -126,8 +131,21 @@ func diagnose(err error) trouble {
 		return trouble{"dns", "the PBX's host name cannot be resolved", GapDisconnected, false}
 	case refused(err):
 		return trouble{"refused", "nothing listens at the PBX's address: is Asterisk running, and http.conf enabled?", GapDisconnected, false}
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case timedOut(err) && rest != nil && rest.Op != handshake:
+		return trouble{"wedged", "the PBX opens the event stream but answers no ARI request: if this lasts, its ARI is deadlocked (asterisk#2170) and Asterisk must be restarted", GapDisconnected, false}
+	case timedOut(err):
 		return trouble{"timeout", "the PBX does not answer in time", GapDisconnected, false}
 	}
 	return trouble{"closed", "the connection to the PBX ended", GapDisconnected, false}
+}
+
+func timedOut(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
+}
+
+func refused(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) ||
+		errors.Is(err, syscall.ENETUNREACH) || errors.As(err, &op) && op.Op == "dial" && !op.Timeout()
 }

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"syscall"
 )
 
 // maxBody bounds an answer of the PBX: GET /channels of ten thousand channels is some 8 MB.
@@ -117,10 +115,4 @@ func bare(err error) error {
 		return u.Err
 	}
 	return err
-}
-
-func refused(err error) bool {
-	var op *net.OpError
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) ||
-		errors.Is(err, syscall.ENETUNREACH) || errors.As(err, &op) && op.Op == "dial" && !op.Timeout()
 }

@@ -53,7 +53,7 @@ func hasType(list []any, kind string) bool {
 // session is one WebSocket. Its writer sends tasks in order; its reader answers pings.
 type session struct {
 	fake  *Fake
-	conn  *websocket.Conn
+	conn  *websocket.Conn // nil until the handshake is over; guarded by Fake.mu
 	tasks chan task
 	gone  chan struct{} // closed when the reader ended
 }
@@ -103,11 +103,14 @@ func (f *Fake) replace(a *app) {
 }
 
 // send hands a task to the writer. A client that is thousands of messages behind is cut off, as Asterisk does.
+// Fake.mu is held.
 func (s *session) send(t task) {
 	select {
 	case s.tasks <- t:
 	default:
-		s.conn.Close()
+		if s.conn != nil {
+			s.conn.Close()
+		}
 	}
 }
 
@@ -118,12 +121,7 @@ var upgrader = websocket.Upgrader{
 	WriteBufferSize: 32 << 10,
 	CheckOrigin:     func(*http.Request) bool { return true },
 	Subprotocols:    []string{"ari"},
-	Error: func(w http.ResponseWriter, r *http.Request, status int, reason error) {
-		if status == http.StatusBadRequest {
-			status = http.StatusUpgradeRequired
-		}
-		page(w, status)
-	},
+	Error:           func(w http.ResponseWriter, r *http.Request, status int, reason error) { page(w, status) },
 }
 
 // events is GET /ari/events: it holds the socket until it ends.
@@ -134,18 +132,25 @@ func (f *Fake) events(w http.ResponseWriter, r *http.Request) {
 		page(w, http.StatusBadRequest)
 		return
 	}
+	if !websocket.IsWebSocketUpgrade(r) {
+		f.count(func(s *Seen) { s.Refused++ })
+		page(w, http.StatusUpgradeRequired)
+		return
+	}
+	// The application exists before the client hears that its socket is open.
+	s := &session{fake: f, tasks: make(chan task, 20000), gone: make(chan struct{})}
+	all := r.URL.Query().Get("subscribeAll") == "true"
+	f.register(s, strings.Split(names, ","), all)
+	defer f.unregister(s)
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
-		f.count(func(s *Seen) { s.Refused++ })
+		f.count(func(s *Seen) { s.Sockets--; s.Refused++ })
 		return
 	}
 	defer conn.Close()
-	s := &session{fake: f, conn: conn, tasks: make(chan task, 20000), gone: make(chan struct{})}
-	all := r.URL.Query().Get("subscribeAll") == "true"
-	if !f.register(s, strings.Split(names, ","), all) {
+	if !s.opened(conn) {
 		return
 	}
-	defer f.unregister(s)
 
 	ended := make(chan struct{})
 	go func() {
@@ -158,15 +163,24 @@ func (f *Fake) events(w http.ResponseWriter, r *http.Request) {
 	<-ended
 }
 
-func (f *Fake) register(s *session, names []string, all bool) bool {
+// opened gives the session its socket; false if the fake is closed.
+func (s *session) opened(conn *websocket.Conn) bool {
+	f := s.fake
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	s.conn = conn
+	f.sessions[s] = true
 	select {
 	case <-f.done:
 		return false
 	default:
+		return true
 	}
-	f.sessions[s] = true
+}
+
+func (f *Fake) register(s *session, names []string, all bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.seen.Sockets++
 	for _, name := range names {
 		f.seen.Apps = append(f.seen.Apps, name)
@@ -183,7 +197,6 @@ func (f *Fake) register(s *session, names []string, all bool) bool {
 		}
 		a.session = s
 	}
-	return true
 }
 
 func (f *Fake) unregister(s *session) {
