@@ -48,20 +48,23 @@ type spool struct {
 	max  int64
 	lock *os.File // held while the process lives: one recorder for one folder
 
-	mu       sync.Mutex
+	io     sync.Mutex // one goroutine at a time touches files; guards active and next
+	active *os.File   // of the last segment; nil: the next append begins a new one
+	next   uint64     // number of the next segment
+
+	mu       sync.Mutex // guards the segments; never held across I/O, taken after io
 	segments []*segment // oldest first; the last may be active
-	active   *os.File   // of the last segment; nil: the next append begins a new one
-	next     uint64     // number of the next segment
 	bytes    int64      // of all segments
 }
 
 // segment is one file of a spool. Guarded by spool.mu.
 type segment struct {
-	path  string
-	size  int64
-	since time.Time // of its oldest frame
-	open  int       // frames whose picture is also in memory, not yet known to be in the database
-	cold  bool      // it has frames that only the disk knows: it must be read back
+	path   string
+	size   int64
+	since  time.Time // of its oldest frame
+	open   int       // frames whose picture is also in memory, not yet known to be in the database
+	cold   bool      // it has frames that only the disk knows: it must be read back
+	active bool      // frames may still be added
 }
 
 // openSpool takes a folder and what a former process left in it. torn is how many bytes were cut off as never
@@ -184,13 +187,17 @@ func (s *spool) append(pictures []picture) (*segment, error) {
 		frames = append(frames, payload...)
 	}
 
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.bytes+int64(len(frames))+int64(len(spoolMagic)) > s.max {
-		return nil, errSpoolFull
-	}
+	s.io.Lock()
+	defer s.io.Unlock()
+	s.tidy()
 	if s.active != nil && s.last().size > segmentBytes {
 		s.seal()
+	}
+	s.mu.Lock()
+	room := s.bytes+int64(len(frames)+len(spoolMagic)) <= s.max
+	s.mu.Unlock()
+	if !room {
+		return nil, errSpoolFull
 	}
 	if s.active == nil {
 		if err := s.begin(); err != nil {
@@ -208,6 +215,8 @@ func (s *spool) append(pictures []picture) (*segment, error) {
 		s.seal()
 		return nil, fmt.Errorf("write spool: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if g.size == int64(len(spoolMagic)) {
 		g.since = time.Now()
 	}
@@ -217,9 +226,14 @@ func (s *spool) append(pictures []picture) (*segment, error) {
 	return g, nil
 }
 
-func (s *spool) last() *segment { return s.segments[len(s.segments)-1] }
+// last is the newest segment. Its size changes only under s.io.
+func (s *spool) last() *segment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.segments[len(s.segments)-1]
+}
 
-// begin makes a new active segment. Callers hold s.mu.
+// begin makes a new active segment. Callers hold s.io.
 func (s *spool) begin() error {
 	name := filepath.Join(s.dir, fmt.Sprintf("%012d%s", s.next, segmentExt))
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
@@ -235,20 +249,26 @@ func (s *spool) begin() error {
 		return errors.Join(err, os.Remove(name))
 	}
 	s.next++
-	g := &segment{path: name, size: int64(len(spoolMagic)), since: time.Now()}
+	s.active = f
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := &segment{path: name, size: int64(len(spoolMagic)), since: time.Now(), active: true}
 	s.segments = append(s.segments, g)
 	s.bytes += g.size
-	s.active = f
 	return nil
 }
 
-// seal ends the active segment: the next append begins another. Callers hold s.mu.
+// seal ends the active segment: the next append begins another. Callers hold s.io.
 func (s *spool) seal() {
-	if s.active != nil {
-		s.active.Close()
-		s.active = nil
-		s.settle(s.last())
+	if s.active == nil {
+		return
 	}
+	s.active.Close()
+	s.active = nil
+	g := s.last()
+	s.mu.Lock()
+	g.active = false
+	s.mu.Unlock()
 }
 
 func syncFolder(dir string) error {
@@ -260,15 +280,14 @@ func syncFolder(dir string) error {
 	return d.Sync()
 }
 
-// confirm says that a frame's picture is in the database.
+// confirm says that a frame's picture is in the database. It does not touch the disk.
 func (s *spool) confirm(g *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g.open--
-	s.settle(g)
 }
 
-// leave says that a frame's picture is no longer in memory: it must be read back from disk.
+// leave says that a frame's picture is no longer in memory: it must be read back. It does not touch the disk.
 func (s *spool) leave(g *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,54 +295,77 @@ func (s *spool) leave(g *segment) {
 	g.cold = true
 }
 
-// settle frees a segment of which nothing is needed any more. Callers hold s.mu.
-func (s *spool) settle(g *segment) {
-	if g.open > 0 || g.cold {
-		return
-	}
-	if s.active != nil && g == s.last() {
-		// Whether the cut reaches the disk does not matter: what is read back twice is written once.
-		if g.size > int64(len(spoolMagic)) && s.active.Truncate(int64(len(spoolMagic))) == nil {
-			s.bytes -= g.size - int64(len(spoolMagic))
-			g.size = int64(len(spoolMagic))
-		}
-		return
-	}
-	s.remove(g)
+// free gives the room of what is in the database back to the disk.
+func (s *spool) free() {
+	s.io.Lock()
+	defer s.io.Unlock()
+	s.tidy()
 }
 
-// remove deletes a segment's file; again is fine. Callers hold s.mu.
-func (s *spool) remove(g *segment) {
-	i := slices.Index(s.segments, g)
-	if i < 0 {
-		return
+// tidy is free. Whether a removal reaches the disk does not matter: what is read back twice is written once. Callers
+// hold s.io.
+func (s *spool) tidy() {
+	var files []string
+	empty := false
+	s.mu.Lock()
+	s.segments = slices.DeleteFunc(s.segments, func(g *segment) bool {
+		if g.open > 0 || g.cold {
+			return false
+		}
+		if g.active {
+			empty = g.size > int64(len(spoolMagic))
+			if empty {
+				s.bytes -= g.size - int64(len(spoolMagic))
+				g.size = int64(len(spoolMagic))
+			}
+			return false
+		}
+		files = append(files, g.path)
+		s.bytes -= g.size
+		return true
+	})
+	s.mu.Unlock()
+	for _, name := range files {
+		_ = os.Remove(name)
 	}
-	s.segments = slices.Delete(s.segments, i, i+1)
-	s.bytes -= g.size
-	_ = os.Remove(g.path) // a file that stays is read back at the next start, and written once all the same
+	if empty && s.active.Truncate(int64(len(spoolMagic))) != nil {
+		s.seal()
+	}
 }
 
 // oldestCold is the segment to be read back next, sealed; nil: there is none.
 func (s *spool) oldestCold() *segment {
+	s.io.Lock()
+	defer s.io.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, g := range s.segments {
-		if g.cold {
-			if s.active != nil && g == s.last() {
-				s.seal()
-			}
-			return g
-		}
+	i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.cold })
+	var g *segment
+	if i >= 0 {
+		g = s.segments[i]
 	}
-	return nil
+	s.mu.Unlock()
+	if g != nil && g.active {
+		s.seal()
+	}
+	return g
 }
 
-// done says that all of a segment is in the database.
+// done says that all of a sealed segment is in the database.
 func (s *spool) done(g *segment) {
+	s.io.Lock()
+	defer s.io.Unlock()
+	s.mu.Lock()
+	g.cold, g.open = false, 0
+	s.mu.Unlock()
+	s.tidy()
+}
+
+// forget leaves a segment where it is, for a person to look at; the next start tries it again.
+func (s *spool) forget(g *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g.cold = false
-	s.remove(g)
+	s.segments = slices.DeleteFunc(s.segments, func(h *segment) bool { return h == g })
 }
 
 // state is the spool's size, the age of its oldest frame, and whether something must be read back.
@@ -342,8 +384,9 @@ func (s *spool) state(now time.Time) (bytes int64, age time.Duration, cold bool)
 
 // close ends the use of the folder; what is in it stays.
 func (s *spool) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.io.Lock()
+	defer s.io.Unlock()
+	s.tidy()
 	s.seal()
 	s.lock.Close()
 }

@@ -32,6 +32,7 @@ CREATE TABLE call (
 	transfers       jsonb       NOT NULL,
 	partial         boolean     NOT NULL,
 	reconstructed   boolean     NOT NULL,
+	whole           boolean     NOT NULL, -- some picture of it was not partial
 	search          text        NOT NULL, -- names and numbers, folded
 
 	-- Who the number was, by which rule. Also written when a person links the number later.
@@ -56,6 +57,7 @@ CREATE INDEX call_number    ON call (number, started_at DESC, id DESC) WHERE num
 CREATE INDEX call_customer  ON call (customer_id, started_at DESC, id DESC) WHERE customer_id IS NOT NULL;
 CREATE INDEX call_live      ON call (started_at DESC, id DESC) WHERE state <> 'ended';
 CREATE INDEX call_search    ON call USING gin ((search || ' ' || note_search) gin_trgm_ops);
+CREATE INDEX call_unmatched ON call (started_at DESC) WHERE match_rule = '';
 
 -- call_leg: everyone's part in a call. Never deleted by the recorder.
 CREATE TABLE call_leg (

@@ -1,0 +1,289 @@
+package calllog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ringbook/crm"
+	"ringbook/pbx"
+)
+
+// writeTimeout is how long the database may take for one batch before it counts as away.
+const writeTimeout = 10 * time.Second
+
+// The merge of a picture into what the row says already. It gives the same row in whatever order pictures come and
+// however often:
+//
+//   - An ended picture beats a live one. Of two ended ones the one whose end was seen beats the inferred one, then
+//     the one seen whole beats the partial one; else the greater version wins.
+//   - Times of beginning are the earliest said. What was answered once stays answered.
+//   - A partial picture adds to what a whole one said, but takes nothing from it.
+//   - Legs are added and ended, never removed.
+//
+// In the templates {wins} says whether the new picture beats the row, {keep:x} takes column x of the winner, {fill:x}
+// the same unless the winner is partial and has nothing there, {full:x} the one of the picture that is not partial.
+var (
+	upsertCall  = expand(upsertCallTemplate, callWins)
+	upsertLeg   = expand(upsertLegTemplate, legWins)
+	upsertAgent = `
+INSERT INTO call_agent AS a (call_id, agent_id, started_at) SELECT id, unnest($2::uuid[]), started_at FROM call WHERE id = $1
+ON CONFLICT (call_id, agent_id) DO UPDATE SET started_at = excluded.started_at WHERE a.started_at <> excluded.started_at`
+)
+
+const callWins = `CASE
+	WHEN (excluded.state = 'ended') <> (c.state = 'ended') THEN excluded.state = 'ended'
+	WHEN excluded.state = 'ended' THEN
+		(NOT excluded.reconstructed, NOT excluded.partial, excluded.version) > (NOT c.reconstructed, NOT c.partial, c.version)
+	ELSE excluded.version > c.version END`
+
+const upsertCallTemplate = `
+INSERT INTO call AS c (id, pbx, version, direction, state, outcome,
+	caller_raw, caller_number, caller_name, caller_withheld, dialed_raw, dialed_number, number,
+	trunk, queue, customer_ref, started_at, answered_at, ended_at, wait_ms, talk_ms, hold_ms,
+	hangup_by, hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search,
+	match_rule, matched_id, candidates)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+ON CONFLICT (id) DO UPDATE SET
+	version = {keep:version},
+	direction = {full:direction},
+	state = {keep:state},
+	outcome = CASE
+		WHEN 'answered' IN (c.outcome, excluded.outcome) THEN 'answered'
+		WHEN {keep:outcome} <> '' AND least(c.answered_at, excluded.answered_at) IS NOT NULL THEN 'answered'
+		ELSE {keep:outcome} END,
+	caller_raw = {full:caller_raw},
+	caller_number = {full:caller_number},
+	caller_name = {fill:caller_name},
+	caller_withheld = {full:caller_withheld},
+	dialed_raw = {full:dialed_raw},
+	dialed_number = {full:dialed_number},
+	number = {full:number},
+	trunk = {fill:trunk},
+	queue = {fill:queue},
+	customer_ref = {fill:customer_ref},
+	started_at = least(c.started_at, excluded.started_at),
+	answered_at = least(c.answered_at, excluded.answered_at),
+	ended_at = CASE WHEN {wins} THEN coalesce(excluded.ended_at, c.ended_at) ELSE coalesce(c.ended_at, excluded.ended_at) END,
+	wait_ms = CASE WHEN c.partial OR excluded.partial THEN greatest(c.wait_ms, excluded.wait_ms) ELSE {keep:wait_ms} END,
+	talk_ms = CASE WHEN c.partial OR excluded.partial THEN greatest(c.talk_ms, excluded.talk_ms) ELSE {keep:talk_ms} END,
+	hold_ms = CASE WHEN c.partial OR excluded.partial THEN greatest(c.hold_ms, excluded.hold_ms) ELSE {keep:hold_ms} END,
+	hangup_by = {keep:hangup_by},
+	hangup_cause = {keep:hangup_cause},
+	hangup_text = {keep:hangup_text},
+	transfers = CASE
+		WHEN jsonb_array_length(excluded.transfers) > jsonb_array_length(c.transfers) THEN excluded.transfers
+		WHEN jsonb_array_length(excluded.transfers) < jsonb_array_length(c.transfers) THEN c.transfers
+		ELSE {keep:transfers} END,
+	partial = {keep:partial},
+	reconstructed = {keep:reconstructed},
+	whole = c.whole OR excluded.whole,
+	search = {full:search},
+	match_rule = CASE WHEN {rematch} THEN {full:match_rule} ELSE c.match_rule END,
+	matched_id = CASE WHEN {rematch} THEN {full:matched_id} ELSE c.matched_id END,
+	candidates = CASE WHEN {rematch} THEN {full:candidates} ELSE c.candidates END`
+
+// A person's link of the number, made after this picture was looked up, stays; so does a look-up that succeeded.
+const rematch = `(excluded.match_rule <> '' AND (c.match_rule <> 'linked' OR excluded.match_rule = 'ivr') OR c.match_rule = '')`
+
+const legWins = `CASE
+	WHEN (excluded.ended_at IS NULL) <> (c.ended_at IS NULL) THEN excluded.ended_at IS NOT NULL
+	ELSE excluded.version > c.version END`
+
+const upsertLegTemplate = `
+INSERT INTO call_leg AS c (call_id, id, version, channel, role, extension, number, agent_id,
+	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (call_id, id) DO UPDATE SET
+	version = {keep:version},
+	channel = {keep:channel},
+	role = {keep:role},
+	extension = CASE WHEN {keep:extension} <> '' THEN {keep:extension} ELSE greatest(c.extension, excluded.extension) END,
+	number = CASE WHEN {keep:number} <> '' THEN {keep:number} ELSE greatest(c.number, excluded.number) END,
+	agent_id = coalesce(c.agent_id, excluded.agent_id),
+	offered_at = least(c.offered_at, excluded.offered_at),
+	answered_at = least(c.answered_at, excluded.answered_at),
+	ended_at = {keep:ended_at},
+	ended_as = {keep:ended_as},
+	talk_ms = greatest(c.talk_ms, excluded.talk_ms),
+	hold_ms = greatest(c.hold_ms, excluded.hold_ms),
+	parent = CASE WHEN {keep:parent} <> '' THEN {keep:parent} ELSE greatest(c.parent, excluded.parent) END`
+
+// expand writes a merge template out.
+func expand(template, wins string) string {
+	template = strings.ReplaceAll(template, "{rematch}", rematch)
+	for _, macro := range []struct{ name, sql string }{
+		{"keep", "CASE WHEN {wins} THEN excluded.@ ELSE c.@ END"},
+		{"fill", "CASE WHEN {wins} AND NOT (excluded.partial AND excluded.@ = '') OR NOT {wins} AND c.partial AND c.@ = '' THEN excluded.@ ELSE c.@ END"},
+		{"full", "CASE WHEN excluded.whole <> c.whole THEN CASE WHEN c.whole THEN c.@ ELSE excluded.@ END WHEN {wins} THEN excluded.@ ELSE c.@ END"},
+	} {
+		for {
+			before, rest, found := strings.Cut(template, "{"+macro.name+":")
+			if !found {
+				break
+			}
+			column, after, _ := strings.Cut(rest, "}")
+			template = before + "(" + strings.ReplaceAll(macro.sql, "@", column) + ")" + after
+		}
+	}
+	return strings.ReplaceAll(template, "{wins}", "("+wins+")")
+}
+
+// row is a picture ready to be written.
+type row struct {
+	picture
+	match matched
+}
+
+// matched is what the look-up of a call's customer found. The zero value: it could not be looked up.
+type matched struct {
+	query      crm.Query
+	number     string
+	rule       crm.Rule
+	customer   *uuid.UUID
+	name       string
+	candidates []uuid.UUID
+}
+
+// write puts rows into the database, all or none.
+func (r *Recorder) write(ctx context.Context, rows []row) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	// Two nodes that write the same calls take their locks in the same order.
+	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(string(a.Call.ID[:]), string(b.Call.ID[:])) })
+	batch := &pgx.Batch{}
+	for i := range rows {
+		if err := r.queue(batch, &rows[i]); err != nil {
+			return err
+		}
+	}
+	return r.cfg.DB.InTx(ctx, func(tx pgx.Tx) error {
+		return tx.SendBatch(ctx, batch).Close()
+	})
+}
+
+// queue adds what writes one row.
+func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
+	c := &w.Call
+	caller := r.cfg.Normalise(c.PBX, c.Trunk, c.Caller.Number)
+	dialed := r.cfg.Normalise(c.PBX, c.Trunk, c.Dialed)
+	callerKey, dialedKey := text(caller.Key(), shortText), text(dialed.Key(), shortText)
+	number := ""
+	switch c.Direction {
+	case pbx.Inbound:
+		number = callerKey
+	case pbx.Outbound:
+		number = dialedKey
+	}
+	transfers := make([]Transfer, len(c.Transfers))
+	for i, t := range c.Transfers {
+		transfers[i] = Transfer(t)
+	}
+	transfersJSON, err := json.Marshal(transfers)
+	if err != nil {
+		return fmt.Errorf("encode transfers of call %s: %w", c.ID, err)
+	}
+	search := crm.Fold(strings.Join([]string{
+		c.Caller.Name, w.match.name, c.Caller.Number, callerKey, c.Dialed, dialedKey, c.Queue,
+	}, " "))
+	candidates := w.match.candidates
+	if candidates == nil {
+		candidates = []uuid.UUID{}
+	}
+	batch.Queue(upsertCall, c.ID, c.PBX, c.Version, string(c.Direction), string(c.State), string(c.Outcome),
+		c.Caller.Number, callerKey, c.Caller.Name, c.Caller.Withheld, c.Dialed, dialedKey, number,
+		c.Trunk, c.Queue, c.CustomerRef, c.StartedAt, at(c.AnsweredAt), at(c.EndedAt),
+		c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds(),
+		string(c.Hangup.By), c.Hangup.Cause, c.Hangup.Text, string(transfersJSON), c.Partial, c.Reconstructed, !c.Partial,
+		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates)
+	var agents []uuid.UUID
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		var agent *uuid.UUID
+		if id, ok := w.Agents[l.ID]; ok {
+			agent = &id
+			if !slices.Contains(agents, id) {
+				agents = append(agents, id)
+			}
+		}
+		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
+			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent)
+	}
+	if len(agents) > 0 {
+		batch.Queue(upsertAgent, c.ID, agents)
+	}
+	return nil
+}
+
+// at is t for the database: NULL when it is zero.
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// queryOf is what to ask about a call's customer; false: nobody from outside takes part.
+func queryOf(c *pbx.Call) (crm.Query, bool) {
+	q := crm.Query{PBX: c.PBX, Trunk: c.Trunk, CustomerRef: c.CustomerRef}
+	switch c.Direction {
+	case pbx.Inbound:
+		q.Raw, q.Withheld = c.Caller.Number, c.Caller.Withheld
+	case pbx.Outbound:
+		q.Raw = c.Dialed
+	default:
+		return q, c.CustomerRef != ""
+	}
+	return q, true
+}
+
+// look names the customer of a call. An error says that the database is away; whatever else goes wrong gives the
+// zero match, which sweep repairs later.
+func (r *Recorder) look(ctx context.Context, c *pbx.Call) (matched, error) {
+	q, ask := queryOf(c)
+	if !ask {
+		return matched{query: q, rule: crm.RuleNone}, nil
+	}
+	m, err := r.cfg.Match(ctx, q)
+	if err != nil {
+		if ctx.Err() != nil {
+			return matched{}, ctx.Err()
+		}
+		if away := r.cfg.DB.Healthy(ctx); away != nil {
+			return matched{}, away
+		}
+		r.met.unmatched.Add(r.met.ctx, 1)
+		r.log.Warn("a call's customer could not be looked up; it will be tried again", "call", c.ID, "err", err)
+		return matched{query: q}, nil
+	}
+	found := matched{query: q, rule: m.Rule}
+	if m.Customer != nil {
+		found.customer, found.name = &m.Customer.ID, m.Customer.Name
+	}
+	for _, one := range m.Candidates {
+		found.candidates = append(found.candidates, one.ID)
+	}
+	return found, nil
+}
+
+// poisons says that an error lies in what was written, so that writing it again can never succeed.
+func poisons(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) < 2 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "22", "23", "54": // data exception, integrity violation, program limit exceeded
+		return true
+	}
+	return false
+}
