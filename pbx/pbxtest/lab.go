@@ -234,7 +234,7 @@ func (a *Asterisk) onClose(f func()) {
 
 // close ends everything that was started, the newest first. Logs are kept if the test failed.
 func (a *Asterisk) close() {
-	failed := a.tb.Failed()
+	failed := a.tb.Failed() || os.Getenv("RINGBOOK_KEEP_LOGS") != ""
 	if failed {
 		root := os.Getenv("RINGBOOK_ASTERISK_ROOT")
 		if root == "" {
