@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -76,22 +77,22 @@ func StartAsterisk(tb TB, settings ...string) *Asterisk {
 			tb.Fatalf("%s is missing: run \"make lab\" first", program)
 		}
 	}
-	ariPort, err := freePort("tcp")
+	ariPort, err := freePort()
 	if err != nil {
 		tb.Fatalf("find a free port: %v", err)
 	}
-	sipPort, err := freePort("udp")
+	phonePort, err := sipPort()
 	if err != nil {
 		tb.Fatalf("find a free port: %v", err)
 	}
-	trunkPort, err := freePort("udp")
+	trunkPort, err := sipPort()
 	if err != nil {
 		tb.Fatalf("find a free port: %v", err)
 	}
 	a := &Asterisk{
 		URL:       fmt.Sprintf("http://ringbook:ringbook-lab@127.0.0.1:%d/ari", ariPort),
 		ViewerURL: fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort),
-		SIP:       fmt.Sprintf("127.0.0.1:%d", sipPort),
+		SIP:       fmt.Sprintf("127.0.0.1:%d", phonePort),
 		tb:        tb,
 		name:      fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort),
 		repo:      repo,
@@ -105,7 +106,7 @@ func StartAsterisk(tb TB, settings ...string) *Asterisk {
 
 	args := append([]string{
 		"run", a.name, "UNTIL_EOF=1",
-		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", sipPort), fmt.Sprintf("TRUNK_PORT=%d", trunkPort),
+		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", trunkPort),
 		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0",
 	}, settings...)
 	if err := a.run(args); err != nil {
@@ -276,22 +277,41 @@ func repository() (string, error) {
 	}
 }
 
-// freePort asks the system for a port on loopback that nobody has at this moment.
-func freePort(network string) (int, error) {
-	if network == "udp" {
-		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			return 0, err
-		}
-		defer conn.Close()
-		return conn.LocalAddr().(*net.UDPAddr).Port, nil
-	}
+// freePort asks the system for a TCP port on loopback that nobody has at this moment.
+func freePort() (int, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// SIP in the laboratory uses the UDP ports from sipFirst on; RTP has those above (deploy/lab/asterisk.sh). Both lie
+// below the ports that the system hands out, so that only laboratories can get into each other's way.
+const (
+	sipFirst = 20000
+	sipPorts = 1000
+)
+
+// sipNext begins anywhere, so that laboratories of several test programs seldom try the same port.
+var sipNext = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(sipPorts))
+	return &n
+}()
+
+// sipPort returns a free UDP port, and another one each time until all had their turn.
+func sipPort() (int, error) {
+	for range sipPorts {
+		port := sipFirst + int(sipNext.Add(1)%sipPorts)
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err == nil {
+			conn.Close()
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("no free UDP port from %d on", sipFirst)
 }
 
 // lockedBuffer is a bytes.Buffer for a writer and a reader in different goroutines.

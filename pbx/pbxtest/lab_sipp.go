@@ -72,7 +72,7 @@ const never = 10 * time.Minute
 // Phone starts and registers the phone of ext. A phone already there under this extension must be closed before.
 func (a *Asterisk) Phone(ext string, b Behaviour) *Phone {
 	a.tb.Helper()
-	port, err := freePort("udp")
+	port, err := sipPort()
 	if err != nil {
 		a.tb.Fatalf("phone %s: %v", ext, err)
 	}
@@ -150,7 +150,7 @@ func (a *Asterisk) device(ext string) string {
 
 // register tells Asterisk where the phone of ext is, or with expires 0 that it has gone.
 func (a *Asterisk) register(ext string, phone, expires int) error {
-	port, err := freePort("udp")
+	port, err := sipPort()
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (a *Asterisk) register(ext string, phone, expires int) error {
 // Call places a call and returns at once.
 func (a *Asterisk) Call(spec CallSpec) *PlacedCall {
 	a.tb.Helper()
-	port, err := freePort("udp")
+	port, err := sipPort()
 	if err != nil {
 		a.tb.Fatalf("call %s: %v", spec.To, err)
 	}
@@ -247,14 +247,10 @@ func (a *Asterisk) sipp(name string, port int, words map[string]string, args ...
 	if err := os.WriteFile(base+".xml", []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o644); err != nil {
 		return nil, err
 	}
-	media, err := freePort("udp")
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), never)
 	cmd := exec.CommandContext(ctx, "sipp", append([]string{
 		"-nostdin", "-sf", base + ".xml", "-i", "127.0.0.1", "-p", strconv.Itoa(port),
-		"-mi", "127.0.0.1", "-mp", strconv.Itoa(media),
+		"-mi", "127.0.0.1",
 		"-trace_err", "-error_file", base + ".err", "-trace_msg", "-message_file", base + ".sip",
 	}, append(args, a.SIP)...)...)
 	cmd.Dir = a.dir
