@@ -11,7 +11,7 @@ LDFLAGS   := $(if $(VERSION),-X main.version=$(VERSION))
 UI        := web/ui
 UI_SOURCE := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/e2e*' 2>/dev/null)
 FUZZTIME  ?= 10s
-# The tests that need a database share one cluster, and those that need a browser or a PBX find them themselves.
+# Tests start what they need (PostgreSQL, Asterisk, Chromium) themselves, and stop it.
 RACE      ?= -race
 
 ##@ Use
@@ -45,18 +45,18 @@ test: deps ## Everything: lint, Go with the race detector, UI, PostgreSQL, a rea
 test-fast: deps-run ## The tests without Asterisk, browser, race detector and linters: under three minutes
 	@tools/step "Go: vet and tests, without the lab"
 	go vet ./...
-	RINGBOOK_LAB=off tools/with-postgres go test ./...
+	RINGBOOK_NO_LAB=1 go test ./...
 	@$(MAKE) test-ui
 
 .PHONY: test-go
 test-go:
 	@tools/step "Go: tests$(if $(RACE), with the race detector), with PostgreSQL and a real Asterisk"
-	tools/with-postgres go test $(RACE) -timeout 15m ./...
+	go test $(RACE) -timeout 15m ./...
 
 .PHONY: test-ui
 test-ui: $(UI)/node_modules/.package-lock.json
 	@tools/step "UI: unit tests"
-	cd $(UI) && npx --no-install vitest run
+	cd $(UI) && npm test
 
 .PHONY: test-fuzz
 test-fuzz:
@@ -66,7 +66,7 @@ test-fuzz:
 .PHONY: test-browser
 test-browser: build
 	@tools/step "Browser: the built program, a real Asterisk and Chromium"
-	cd $(UI) && ../../tools/with-postgres npm run e2e
+	cd $(UI) && ../../npm run test:e2e
 
 .PHONY: check
 check: $(UI)/dist/index.html ## Formatting, lint, types, import rules, generated files that are stale, deployment files
@@ -77,7 +77,7 @@ check: $(UI)/dist/index.html ## Formatting, lint, types, import rules, generated
 	go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	bin/golangci-lint run ./...
 	@tools/step "UI: lint and types"
-	cd $(UI) && npx --no-install biome ci . && npx --no-install tsc --noEmit
+	cd $(UI) && npm run check
 	@tools/step "Rules of the house: imports, generated files"
 	go test -count=1 -run '^Test(Imports|ImportMapHasNoRing|Generated)' ./cmd/ringbook
 	go test -count=1 -run OpenAPI ./web
@@ -90,15 +90,15 @@ check: $(UI)/dist/index.html ## Formatting, lint, types, import rules, generated
 generate: ## Write the generated files anew: settings reference, example environment, OpenAPI, the UI's client
 	go test -count=1 -run '^TestGenerated' ./cmd/ringbook -update
 	go test -count=1 -run OpenAPI ./web -update
-	cd $(UI) && npm run generate
+	cd $(UI) && npm run api
 
 .PHONY: bench
 bench: deps-run ## Measure, as ratios to a floor measured in the same run, and write docs/benchmarks.md
-	tools/with-postgres go test -timeout 20m -count=1 -run '^$$' -bench '^BenchmarkGoals$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
+	go test -timeout 20m -count=1 -run '^$$' -bench '^BenchmarkGoals$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
 
 .PHONY: screenshots
 screenshots: deps build ## Take the pictures of README.md and docs/ anew
-	cd $(UI) && ../../tools/with-postgres npm run screenshots
+	cd $(UI) && ../../npm run screenshots
 
 ##@ What is needed
 .PHONY: deps deps-run deps-lab

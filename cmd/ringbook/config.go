@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"ringbook/crm"
 )
 
 // Config is everything that `ringbook serve` can be told. Each field is a flag and an environment variable of the
@@ -23,7 +25,8 @@ type Config struct {
 	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for https exchanges."`
 	Region        string `env:"RINGBOOK_REGION" default:"IR" help:"Country of bare numbers, as IR. Per exchange or trunk: \"IR dubai=AE main/PJSIP/trunk-de=DE\"."`
 	Area          string `env:"RINGBOOK_AREA" help:"Area code of bare local numbers without its leading 0, as 21. Per exchange or trunk: \"21 isfahan=31\"."`
-	Strip         string `env:"RINGBOOK_STRIP" help:"Digits that a trunk puts before the numbers of its callers, which are no part of them: \"9\" or \"main/PJSIP/gsm=0\"."`
+	Strip         string `env:"RINGBOOK_STRIP" help:"Digits that a trunk puts before the numbers of its callers, several separated by commas: \"9\" or \"main/PJSIP/gsm=0,00\". They are taken off where a valid number is left."`
+	Add           string `env:"RINGBOOK_ADD" help:"Digits that a trunk leaves out before the numbers of its callers: \"main/PJSIP/gsm=+98\". They are put before where a valid number results."`
 	Timezone      string `env:"RINGBOOK_TIMEZONE" default:"Asia/Tehran" help:"Business time zone, as the IANA database names it."`
 	AdminPassword string `env:"RINGBOOK_ADMIN_PASSWORD" secret:"" help:"Password of the first user, admin, used only when there is no user yet. Empty: one is made and printed once."`
 	Spool         int    `env:"RINGBOOK_SPOOL" default:"256" placeholder:"MB" help:"Size, in megabytes, of the spool on disk that keeps calls while the database is away."`
@@ -34,7 +37,7 @@ type Config struct {
 // Database is where a command finds PostgreSQL.
 type Database struct {
 	Database string `env:"RINGBOOK_DATABASE" secret:"" placeholder:"URL" help:"PostgreSQL URL, as postgres://user:password@host:5432/ringbook. Empty: a private cluster in the data folder."`
-	Data     string `env:"RINGBOOK_DATA" default:"./data" type:"path" help:"Data folder: private cluster, spool, recordings."`
+	Data     string `env:"RINGBOOK_DATA" default:"./data" help:"Data folder: private cluster, spool, recordings."`
 }
 
 // Logging is how a command speaks.
@@ -47,7 +50,7 @@ type Logging struct {
 type Settings struct {
 	Config
 	Exchanges []ExchangeSettings
-	Numbers   NumberRules
+	Numbering crm.Numbering
 	Zone      *time.Location
 }
 
@@ -102,7 +105,7 @@ func (c Config) Settings() (Settings, error) {
 			faults.add("RINGBOOK_PBX_CA", "cannot be read: %v; name a PEM file", plain(err))
 		}
 	}
-	s.Numbers = parseNumberRules(c, s.Exchanges, &faults)
+	s.Numbering = parseNumbering(c, s.Exchanges, &faults)
 
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil || c.Timezone == "" {

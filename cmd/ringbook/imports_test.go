@@ -13,13 +13,13 @@ import (
 // without a package and an import outside its row each fail the test. External test packages and test files of
 // a package may besides import the test helpers, pbx/pbxtest and db/dbtest.
 var imports = map[string][]string{
-	"db":          {},
-	"pbx/ari":     {},
-	"pbx":         {"pbx/ari"},
-	"crm":         {"db"},
-	"screenpop":   {"pbx", "crm"},
-	"calllog":     {"pbx", "crm", "db"},
-	"web":         {"pbx", "crm", "screenpop", "calllog"},
+	"db":        {},
+	"pbx/ari":   {},
+	"pbx":       {"pbx/ari"},
+	"crm":       {"db"},
+	"screenpop": {"pbx", "crm"},
+	"calllog":   {"pbx", "crm", "db"},
+	"web":       {"pbx", "crm", "screenpop", "calllog"},
 	"cmd/ringbook": {
 		"db", "pbx/ari", "pbx", "crm", "screenpop", "calllog", "web", "pbx/pbxtest",
 	},

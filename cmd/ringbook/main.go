@@ -16,6 +16,11 @@ import (
 
 // cli is the command line. Every command's fields are its flags, and name their environment variables.
 type cli struct {
+	Serve   serveCommand   `cmd:"" help:"Run the service."`
+	Demo    demoCommand    `cmd:"" help:"Try it: a private database with customers, and a PBX that keeps ringing. Needs nothing else."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at an exchange and say in plain words what is right and what is wrong."`
+	Token   tokenCommand   `cmd:"" help:"Make, list and revoke tokens for the API."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's shape, and leave. serve does it by itself."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -1,30 +1,31 @@
 package main
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"ringbook/crm"
 )
 
-// NumberRules says how bare numbers are to be read, by exchange and trunk. Each of region, area and strip has the
-// same small syntax: words separated by spaces, the one without "=" for everything, "exchange=VALUE" for the calls
-// of one exchange, "exchange/trunk=VALUE" for those of one of its trunks, the trunk as Asterisk names the endpoint:
+// The settings of numbers share one small syntax: words separated by spaces, the one without "=" for everything,
+// "exchange=VALUE" for the calls of one exchange, "exchange/trunk=VALUE" for those of one of its lines, which is
+// written as Asterisk names the endpoint:
 //
 //	RINGBOOK_AREA="21 isfahan=31 main/PJSIP/gsm=912"
 //
-// The most particular word wins, setting by setting.
-type NumberRules struct {
-	region, area, strip scoped
-}
+// The most particular word wins, setting by setting. "exchange=" takes a setting away.
 
-// scoped is a setting by scope: "" for everything, "pbx", "pbx/trunk".
+// scoped is one setting by scope: "" for everything, "pbx", "pbx/trunk".
 type scoped map[string]string
 
-// value is the setting that applies to trunk of pbx.
-func (s scoped) value(pbx, trunk string) string {
-	if v, ok := s[pbx+"/"+trunk]; ok && trunk != "" {
+// value is the setting that applies in a scope.
+func (s scoped) value(scope string) string {
+	if v, ok := s[scope]; ok {
 		return v
 	}
+	pbx, _, _ := strings.Cut(scope, "/")
 	if v, ok := s[pbx]; ok {
 		return v
 	}
@@ -34,44 +35,65 @@ func (s scoped) value(pbx, trunk string) string {
 var (
 	regionShape = regexp.MustCompile(`^[A-Z]{2}$`)
 	areaShape   = regexp.MustCompile(`^[1-9][0-9]{0,4}$`)
-	stripShape  = regexp.MustCompile(`^[0-9+*#]{1,8}$`)
+	stripShape  = regexp.MustCompile(`^[0-9+*#]{1,8}(,[0-9+*#]{1,8})*$`)
+	addShape    = regexp.MustCompile(`^\+?[0-9]{1,8}$`)
 )
 
-func parseNumberRules(c Config, exchanges []ExchangeSettings, faults *Faults) NumberRules {
+// parseNumbering reads the settings of numbers into the rules that package crm reads numbers by.
+func parseNumbering(c Config, exchanges []ExchangeSettings, faults *Faults) crm.Numbering {
+	region := parseScoped("RINGBOOK_REGION", c.Region, regionShape, "a country as two capital letters, as IR", exchanges, faults)
+	area := parseScoped("RINGBOOK_AREA", c.Area, areaShape, "digits without the leading 0, as 21", exchanges, faults)
+	strip := parseScoped("RINGBOOK_STRIP", c.Strip, stripShape, "the digits to take away, as 9, several as 9,09", exchanges, faults)
+	add := parseScoped("RINGBOOK_ADD", c.Add, addShape, "the digits to put before, as +98", exchanges, faults)
+	if strings.TrimSpace(c.Region) == "" {
+		faults.add("RINGBOOK_REGION", "is empty; write a country as two capital letters, as IR")
+	}
+
+	rules := func(scope string) crm.Rules {
+		r := crm.Rules{Region: region.value(scope), Area: area.value(scope), Add: add.value(scope)}
+		if prefixes := strip.value(scope); prefixes != "" {
+			r.Strip = strings.Split(prefixes, ",")
+		}
+		return r
+	}
+	n := crm.Numbering{Default: rules(""), PBX: map[string]crm.Rules{}, Trunk: map[string]crm.Rules{}}
+	for _, setting := range []scoped{region, area, strip, add} {
+		for scope := range maps.Keys(setting) {
+			switch {
+			case strings.Contains(scope, "/"):
+				n.Trunk[scope] = rules(scope)
+			case scope != "":
+				n.PBX[scope] = rules(scope)
+			}
+		}
+	}
+	return n
+}
+
+func parseScoped(field, text string, shape *regexp.Regexp, right string, exchanges []ExchangeSettings, faults *Faults) scoped {
 	known := func(pbx string) bool {
 		return slices.ContainsFunc(exchanges, func(x ExchangeSettings) bool { return x.Name == pbx })
 	}
-	parse := func(field, text string, shape *regexp.Regexp, right string) scoped {
-		s := scoped{}
-		for word := range strings.FieldsSeq(text) {
-			scope, value, ok := strings.Cut(word, "=")
-			if !ok {
-				scope, value = "", word
-			}
-			pbx, _, _ := strings.Cut(scope, "/")
-			_, twice := s[scope]
-			switch {
-			case ok && scope == "":
-				faults.add(field, "%q names no exchange before the =; write exchange=%s", word, value)
-			case scope != "" && !known(pbx):
-				faults.add(field, "%q: there is no exchange %q in RINGBOOK_PBX; use one of its names", word, pbx)
-			case !shape.MatchString(value) && !(scope != "" && value == ""):
-				faults.add(field, "%q is not right; write %s", word, right)
-			case twice:
-				faults.add(field, "%q is the second value for the same scope; leave one of them out", word)
-			default:
-				s[scope] = value
-			}
+	s := scoped{}
+	for word := range strings.FieldsSeq(text) {
+		scope, value, particular := strings.Cut(word, "=")
+		if !particular {
+			scope, value = "", word
 		}
-		return s
+		pbx, _, _ := strings.Cut(scope, "/")
+		_, twice := s[scope]
+		switch {
+		case particular && scope == "":
+			faults.add(field, "%q names no exchange before the =; write exchange=%s", word, value)
+		case particular && !known(pbx):
+			faults.add(field, "%q: there is no exchange %q in RINGBOOK_PBX; use one of its names", word, pbx)
+		case !shape.MatchString(value) && (!particular || value != ""):
+			faults.add(field, "%q is not right; write %s", word, right)
+		case twice:
+			faults.add(field, "%q is the second value for the same scope; leave one of them out", word)
+		default:
+			s[scope] = value
+		}
 	}
-	rules := NumberRules{
-		region: parse("RINGBOOK_REGION", c.Region, regionShape, "a country as two capital letters, as IR"),
-		area:   parse("RINGBOOK_AREA", c.Area, areaShape, "digits without the leading 0, as 21"),
-		strip:  parse("RINGBOOK_STRIP", c.Strip, stripShape, "the digits to take away, as 9"),
-	}
-	if rules.region[""] == "" && !slices.ContainsFunc(*faults, func(f Fault) bool { return f.Name == "RINGBOOK_REGION" }) {
-		faults.add("RINGBOOK_REGION", "names no country for everything; write one without an exchange, as IR")
-	}
-	return rules
+	return s
 }

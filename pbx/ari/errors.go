@@ -149,3 +149,6 @@ func refused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) ||
 		errors.Is(err, syscall.ENETUNREACH) || errors.As(err, &op) && op.Op == "dial" && !op.Timeout()
 }
+
+// Explain says in plain words, without secrets, what the failure of a REST call means to whoever runs the PBX.
+func Explain(err error) string { return diagnose(err).reason }

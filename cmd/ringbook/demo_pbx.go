@@ -1,0 +1,239 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"ringbook/crm"
+	"ringbook/pbx/pbxtest"
+)
+
+// traces are recordings of a real Asterisk, copied from pbx/testdata (a test keeps them the same).
+//
+//go:embed traces/*.jsonl
+var traces embed.FS
+
+// In the recordings, this caller calls these phones.
+const recordedCaller = "09120001001"
+
+var (
+	demoExtensions = []string{"1001", "1002", "1003", "1004"}
+	demoEndpoints  = []string{"PJSIP/1001", "PJSIP/1002", "PJSIP/1003", "PJSIP/1004", "PJSIP/trunk"}
+)
+
+// scenario is a recording with a rhythm that a person can follow: pauses are how long its silences last instead of
+// as recorded, in order; the last one is for all that follow.
+type scenario struct {
+	trace  string
+	weight int
+	phones []string // the extensions that it rings, as recorded
+	pauses []pauseRange
+}
+
+type pauseRange struct{ from, to time.Duration }
+
+func (p pauseRange) draw() time.Duration {
+	if p.to <= p.from {
+		return p.from
+	}
+	return p.from + rand.N(p.to-p.from)
+}
+
+var (
+	ringTime  = pauseRange{6 * time.Second, 10 * time.Second}
+	talkTime  = pauseRange{15 * time.Second, 40 * time.Second}
+	queueTime = pauseRange{2 * time.Second, 4 * time.Second}
+	fullRing  = pauseRange{12 * time.Second, 16 * time.Second}
+)
+
+var scenarios = []scenario{
+	{"direct-answered-caller-hangs-up", 8, []string{"1001"}, []pauseRange{ringTime, talkTime}},
+	{"direct-answered-agent-hangs-up", 4, []string{"1001"}, []pauseRange{ringTime, talkTime}},
+	{"direct-no-answer", 1, []string{"1001"}, []pauseRange{fullRing}},
+	{"direct-caller-gives-up", 1, []string{"1001"}, []pauseRange{ringTime}},
+	{"queue-ringall-answered", 3, []string{"1002", "1001"}, []pauseRange{queueTime, ringTime, talkTime}},
+}
+
+// demoPBX lets a fake exchange ring: now and then somebody calls, mostly one agent at a time.
+type demoPBX struct {
+	fake    *pbxtest.Fake
+	pause   time.Duration
+	callers callers
+
+	mu   sync.Mutex
+	busy map[string]bool // extensions
+}
+
+func newDemoPBX(fake *pbxtest.Fake, _ *crm.Store, pause time.Duration) *demoPBX {
+	return &demoPBX{fake: fake, pause: pause, callers: callers{known: crm.DemoNumbers(200)}, busy: map[string]bool{}}
+}
+
+// run rings until ctx ends, then waits for the calls under way to be cut off.
+func (d *demoPBX) run(ctx context.Context) error {
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	failed := make(chan error, 1)
+	for wait := 2 * time.Second; ; wait = d.pause*3/4 + rand.N(d.pause/2+1) {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-time.After(wait):
+		}
+		s := drawScenario()
+		phones, ok := d.take(len(s.phones))
+		if !ok {
+			continue // everybody talks
+		}
+		calls.Go(func() {
+			defer d.release(phones)
+			if err := d.call(ctx, s, phones, d.callers.next()); err != nil && ctx.Err() == nil {
+				select {
+				case failed <- err:
+				default:
+				}
+			}
+		})
+	}
+}
+
+// call plays one scenario from a caller to phones.
+func (d *demoPBX) call(ctx context.Context, s scenario, phones []string, caller string) error {
+	recording, err := traces.ReadFile("traces/" + s.trace + ".jsonl")
+	if err != nil {
+		return err
+	}
+	paced, err := pace(recording, s.pauses)
+	if err != nil {
+		return fmt.Errorf("trace %s: %w", s.trace, err)
+	}
+	replace := map[string]string{recordedCaller: caller}
+	for i, recorded := range s.phones {
+		replace[recorded] = phones[i]
+	}
+	return d.fake.Play(ctx, bytes.NewReader(paced), pbxtest.PlayOptions{Replace: replace})
+}
+
+// take reserves n phones: the first agent's if it is free, mostly, for that is whose screen people look at.
+func (d *demoPBX) take(n int) ([]string, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var free []string
+	for _, extension := range demoExtensions {
+		if !d.busy[extension] {
+			free = append(free, extension)
+		}
+	}
+	if len(free) < n {
+		return nil, false
+	}
+	if rand.N(4) == 0 {
+		rand.Shuffle(len(free), func(i, j int) { free[i], free[j] = free[j], free[i] })
+	}
+	for _, extension := range free[:n] {
+		d.busy[extension] = true
+	}
+	return free[:n], true
+}
+
+func (d *demoPBX) release(phones []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, extension := range phones {
+		delete(d.busy, extension)
+	}
+}
+
+func drawScenario() scenario {
+	total := 0
+	for _, s := range scenarios {
+		total += s.weight
+	}
+	n := rand.N(total)
+	for _, s := range scenarios {
+		if n -= s.weight; n < 0 {
+			return s
+		}
+	}
+	return scenarios[0]
+}
+
+// callers invents who calls next. Used by one goroutine at a time.
+type callers struct {
+	known []string // E.164
+}
+
+// next is a number as an Iranian trunk would deliver it.
+func (c *callers) next() string {
+	switch n := rand.N(10); {
+	case n == 0:
+		return "anonymous"
+	case n <= 2 || len(c.known) == 0:
+		return fmt.Sprintf("0935%07d", rand.N(10_000_000))
+	}
+	return national(c.known[rand.N(len(c.known))])
+}
+
+// national turns +989121234567 into 09121234567.
+func national(number string) string {
+	if rest, ok := strings.CutPrefix(number, "+98"); ok {
+		return "0" + rest
+	}
+	return number
+}
+
+// silence is the shortest time between two events of a recording that a person would notice.
+const silence = 150 * time.Millisecond
+
+// pace keeps the events of calls in a recording and lets its silences last as given.
+func pace(recording []byte, pauses []pauseRange) ([]byte, error) {
+	if len(pauses) == 0 {
+		return nil, errors.New("no pause")
+	}
+	var (
+		out      bytes.Buffer
+		now      = time.Unix(0, 0).UTC() // of the paced recording; only differences count
+		previous time.Time
+	)
+	for line := range bytes.Lines(recording) {
+		var item struct {
+			At    time.Time                  `json:"at"`
+			Event map[string]json.RawMessage `json:"event"`
+		}
+		if err := json.Unmarshal(line, &item); err != nil {
+			return nil, err
+		}
+		switch string(item.Event["type"]) {
+		case "", `"PeerStatusChange"`, `"ContactStatusChange"`, `"ChannelUserevent"`:
+			continue
+		}
+		gap := time.Duration(0)
+		if !previous.IsZero() {
+			gap = item.At.Sub(previous)
+		}
+		previous = item.At
+		if gap >= silence {
+			gap = pauses[0].draw()
+			if len(pauses) > 1 {
+				pauses = pauses[1:]
+			}
+		}
+		now = now.Add(gap)
+		paced, err := json.Marshal(map[string]any{"at": now, "event": item.Event})
+		if err != nil {
+			return nil, err
+		}
+		out.Write(paced)
+		out.WriteByte('\n')
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
+
+	"ringbook/calllog"
+	"ringbook/crm"
+	"ringbook/db"
+	"ringbook/pbx"
+	"ringbook/pbx/ari"
+	"ringbook/screenpop"
+	"ringbook/web"
+)
+
+type serveCommand struct{ Config }
+
+func (s serveCommand) Run(c *console) error {
+	settings, err := s.Config.Settings()
+	if err != nil {
+		return err
+	}
+	return run(c.ctx, settings, outside{log: s.logger(c.stderr), stdout: c.stdout})
+}
+
+// outside is what run has of the world besides its settings.
+type outside struct {
+	log    *slog.Logger
+	stdout io.Writer
+	// listening, if set, is told the address once the listener is there.
+	listening func(address net.Addr)
+	// opened, if set, is called once the database is there and migrated, before anything else uses it.
+	opened func(ctx context.Context, database *db.DB, store *crm.Store) error
+	// running, if set, is called once every part is started.
+	running func(*crm.Store)
+	// node is this process's name in ARI application names; empty: the host's name.
+	node string
+}
+
+// drainTime bounds the polite part of a shutdown: sockets told, requests finished.
+const drainTime = 10 * time.Second
+
+// flushTime bounds what comes after: calls written or spooled, the private cluster stopped.
+const flushTime = 25 * time.Second
+
+// run is the whole program: it builds every part, joins them, and blocks until ctx ends or a part fails. It returns
+// nil after an orderly end, else one sentence for the administrator.
+func run(ctx context.Context, s Settings, o outside) error {
+	log := o.log
+	telemetry, err := newTelemetry(ctx, log)
+	if err != nil {
+		return err
+	}
+	unlock, err := claimData(s.Data)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	listener, err := listen(ctx, s.Listen)
+	if err != nil {
+		return err
+	}
+	front := newFront(telemetry.metrics)
+	server := &http.Server{
+		Handler:           front,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	parts, living := errgroup.WithContext(ctx)
+	// Stages end in this order, each after the one before has ended.
+	serving, watching, keeping := newStage(ctx, parts), newStage(ctx, parts), newStage(ctx, parts)
+
+	parts.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve HTTP: %w", err)
+		}
+		return nil
+	})
+	log.Info("listening", "address", listener.Addr().String(), "version", programVersion())
+	if o.listening != nil {
+		o.listening(listener.Addr())
+	}
+
+	var database *db.DB
+	start := func() error {
+		database, err = openDatabase(living, s, front, log)
+		if err != nil {
+			return err
+		}
+		store := crm.NewStore(database, crm.Config{Numbering: s.Numbering, Log: log})
+		if err := prepare(living, s, front, o, database, store); err != nil {
+			return err
+		}
+		calls := calllog.NewStore(database, store)
+		normalise := func(pbx, trunk, raw string) crm.Number {
+			return crm.ParseNumber(raw, s.Numbering.Rules(pbx, trunk))
+		}
+		recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
+			DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
+			Directory: store.Directory(), Match: store.Match, Normalise: normalise, Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		board := screenpop.NewBoard(screenpop.BoardConfig{
+			Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: log,
+		})
+		exchanges, err := newExchanges(s, store.Directory(), o, log)
+		if err != nil {
+			return err
+		}
+		app := web.New(web.Config{
+			Store: store, Calls: calls, Recorder: recorder, Board: board,
+			Database: database.Healthy, Exchanges: func() []web.Part { return streamParts(exchanges) },
+			Secure: s.Secure, Version: programVersion(), Log: log,
+		})
+
+		follow := func(ctx context.Context, call pbx.Call) {
+			board.Update(ctx, call) // show: what each desk should see
+			recorder.Update(call)   // remember: durable, idempotent, in the background
+		}
+		keeping.run("keep the directory", store.Run)
+		keeping.run("record calls", recorder.Run)
+		watching.run("look callers up", board.Run)
+		for _, exchange := range exchanges {
+			watching.run("watch exchange "+exchange.Name(), func(ctx context.Context) error { return exchange.Run(ctx, follow) })
+		}
+		serving.run("look after the desks' sockets", app.Run)
+		if len(exchanges) == 0 {
+			log.Warn("no exchange is configured: nothing will ring. Set RINGBOOK_PBX=main=http://user:password@host:8088/ari")
+		}
+		front.open(app)
+		if o.running != nil {
+			o.running(store)
+		}
+		return nil
+	}
+	parts.Go(func() error {
+		failed := start()
+		if failed == nil {
+			<-living.Done()
+		} else if ctx.Err() != nil {
+			failed = nil // told to end before it had begun
+		}
+		log.Info("shutting down")
+		front.drain()
+		serving.end() // the sockets are told to come back later, and close
+		polite, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		if err := server.Shutdown(polite); err != nil {
+			log.Warn("some requests did not finish in time", "err", err)
+		}
+		watching.end() // no more pictures
+		keeping.end()  // the last ones are written, or spooled
+		return failed
+	})
+	err = parts.Wait()
+	server.Close() // what did not end in time
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+	defer cancel()
+	if database != nil {
+		if closed := database.Close(flush); closed != nil && err == nil {
+			err = closed
+		}
+	}
+	if stopped := telemetry.shutdown(flush); stopped != nil {
+		log.Warn("telemetry could not be sent", "err", stopped)
+	}
+	return err
+}
+
+// stage is parts that run together and are ended together.
+type stage struct {
+	parts   *errgroup.Group // of the whole program: the first failure of any part ends it
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// newStage makes a stage that ctx's end does not end: end does.
+func newStage(ctx context.Context, parts *errgroup.Group) *stage {
+	s := &stage{parts: parts}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return s
+}
+
+// run starts a part, a blocking function. Being told to end is no failure, ending by itself is.
+func (s *stage) run(what string, part func(context.Context) error) {
+	s.running.Add(1)
+	s.parts.Go(func() error {
+		defer s.running.Done()
+		err := part(s.ctx)
+		switch {
+		case s.ctx.Err() != nil && (err == nil || errors.Is(err, s.ctx.Err())):
+			return nil
+		case err == nil:
+			return fmt.Errorf("%s: ended by itself", what)
+		}
+		return fmt.Errorf("%s: %w", what, err)
+	})
+}
+
+// end ends the stage's parts and waits for them.
+func (s *stage) end() {
+	s.cancel()
+	s.running.Wait()
+}
+
+// claimData makes sure that the data folder is ours and that no other service uses it.
+func claimData(folder string) (unlock func(), err error) {
+	if err := db.ClaimFolder(folder); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(folder, "ringbook.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the data folder %s cannot be written: %w", folder, plain(err))
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("the data folder %s is in use by another ringbook: stop it, or name another folder in RINGBOOK_DATA", folder)
+	}
+	return func() { lock.Close() }, nil
+}
+
+// listen opens the HTTP address, or says in one sentence why it cannot be had.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("the address %s is taken by another program: stop it, or choose another one in RINGBOOK_LISTEN", address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("the address %s is not allowed for this user: choose a port above 1023 in RINGBOOK_LISTEN", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("the address %s is none of this machine's: choose another one in RINGBOOK_LISTEN", address)
+	case err != nil:
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return listener, nil
+}
+
+// openDatabase opens the database, again and again while it may come back.
+func openDatabase(ctx context.Context, s Settings, front *front, log *slog.Logger) (*db.DB, error) {
+	var database *db.DB
+	err := insist(ctx, front, log, func() (err error) {
+		database, err = db.Open(ctx, db.Config{URL: s.Database.Database, Data: s.Data, Log: log})
+		return err
+	})
+	return database, err
+}
+
+// prepare migrates the database and makes the first user, and lets the outside do with it what it wants to.
+func prepare(ctx context.Context, s Settings, front *front, o outside, database *db.DB, store *crm.Store) error {
+	return insist(ctx, front, o.log, func() error {
+		if err := database.Migrate(ctx); err != nil {
+			return err
+		}
+		if o.opened != nil {
+			if err := o.opened(ctx, database, store); err != nil {
+				return err
+			}
+		}
+		generated, err := store.EnsureAdmin(ctx, s.AdminPassword)
+		if err != nil {
+			return err
+		}
+		if generated != "" {
+			fmt.Fprintf(o.stdout, "\nThe first user is admin, with the password %s\nIt is shown only this once; change it after logging in.\n\n", generated)
+		}
+		return nil
+	})
+}
+
+// insist tries until it works, ctx ends, or an error comes that waiting does not mend.
+func insist(ctx context.Context, front *front, log *slog.Logger, try func() error) error {
+	const longest = 5 * time.Second
+	for pause := 250 * time.Millisecond; ; pause = min(2*pause, longest) {
+		err := try()
+		if err == nil || ctx.Err() != nil || !mayComeBack(err) {
+			return err
+		}
+		front.wait("the database cannot be reached")
+		wait := pause/2 + rand.N(pause)
+		log.Warn("the database cannot be reached; trying again", "err", err, "in", wait.Round(time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// mayComeBack says whether a failure of the database is one of its absence, which ends, rather than of its nature
+// or of our settings, which do not.
+func mayComeBack(err error) bool {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Class 57: being started or stopped; 53: out of connections, memory; 08: connection lost.
+		return strings.HasPrefix(refused.Code, "57") || strings.HasPrefix(refused.Code, "53") || strings.HasPrefix(refused.Code, "08")
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func newExchanges(s Settings, directory *crm.Directory, o outside, log *slog.Logger) ([]*pbx.Exchange, error) {
+	node := o.node
+	if node == "" {
+		node = nodeName()
+	}
+	var exchanges []*pbx.Exchange
+	for _, x := range s.Exchanges {
+		client, err := ari.New(ari.Config{Name: x.Name, URL: x.URL, Node: node, CAFile: s.PBXCA, Log: log})
+		if err != nil {
+			return nil, err
+		}
+		exchanges = append(exchanges, pbx.NewExchange(client, pbx.Config{
+			Name:      x.Name,
+			Extension: func(endpoint string) (string, bool) { return directory.Extension(x.Name, endpoint) },
+		}, log))
+	}
+	return exchanges, nil
+}
+
+func streamParts(exchanges []*pbx.Exchange) []web.Part {
+	parts := make([]web.Part, len(exchanges))
+	for i, exchange := range exchanges {
+		parts[i] = streamPart(exchange.Name(), exchange.Health(), time.Now())
+	}
+	return parts
+}
+
+// nodeName is the host's name, as far as ARI takes it.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "node"
+	}
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+			return r
+		}
+		return '-'
+	}, host)
+	return name[:min(len(name), 40)]
+}
