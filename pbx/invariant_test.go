@@ -91,7 +91,7 @@ func checkPicture(t failer, c pbx.Call) {
 			!l.AnsweredAt.IsZero() && (l.AnsweredAt.Before(l.OfferedAt) || over && l.EndedAt.Before(l.AnsweredAt)) {
 			t.Errorf("leg %s: offered %v, answered %v, ended %v", l.ID, l.OfferedAt, l.AnsweredAt, l.EndedAt)
 		}
-		if l.Talk < 0 || l.Hold < 0 || l.Hold > l.Talk || over && l.Talk > l.EndedAt.Sub(l.OfferedAt) {
+		if l.Talk < 0 || l.Hold < 0 || over && l.Hold > l.Talk || over && l.Talk > l.EndedAt.Sub(l.OfferedAt) {
 			t.Errorf("leg %s: talk %v, hold %v of %v", l.ID, l.Talk, l.Hold, l.EndedAt.Sub(l.OfferedAt))
 		}
 		if (l.Role == pbx.RoleAgent) != (l.Extension != "") {
