@@ -146,6 +146,12 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 	if ch.call == nil && ch.isRoot() {
 		t.begin(ch, at)
 	}
+	// Only with "channelvars" in the PBX's ari.conf; others are asked for, see Exchange.
+	if ch.call != nil {
+		for name, value := range s.Vars {
+			t.variable(ch, name, value)
+		}
+	}
 }
 
 // outgoingLine is the application data that Dial(), Queue() and originate give to the channels they dial

@@ -153,7 +153,7 @@ func (x *Exchange) ask(ctx context.Context, c Call) {
 		}
 	}
 	reached := c.Queue != "" || len(c.Legs) > 1
-	if reached && (!before.customer || before.queue != c.Queue) {
+	if reached && c.CustomerRef == "" && (!before.customer || before.queue != c.Queue) {
 		now.customer, now.queue = true, c.Queue
 		x.put(ctx, question{channel, VariableCustomer})
 	}

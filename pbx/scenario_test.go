@@ -15,7 +15,7 @@ import (
 func TestTracker_Scenarios(t *testing.T) {
 	for _, s := range pbxtest.Scenarios {
 		t.Run(s.Name, func(t *testing.T) {
-			got := fold(recording(t, s.Name), answers[s.Name])
+			got := fold(recording(t, s.Name))
 			checkScenario(t, s, got.last())
 			checkInvariants(t, got, whole)
 		})

@@ -139,7 +139,7 @@ func ringAll(s *script, n, winner int) {
 }
 
 // follow folds what a script holds.
-func (s *script) follow() story { return fold(s.items, nil) }
+func (s *script) follow() story { return fold(s.items) }
 
 // sameButVersion compares calls in all that people see.
 func sameButVersion(a, b pbx.Call) bool {

@@ -87,22 +87,26 @@ func (t *Tracker) Apply(item ari.Item) []Call {
 // SetVariable tells the value of a channel variable, which the exchange was asked for: RINGBOOK_CUSTOMER or
 // CALLERID(num-pres). It returns pictures as Apply does.
 func (t *Tracker) SetVariable(channelID, name, value string, at time.Time) []Call {
-	ch := t.channels[channelID]
-	if ch != nil && ch.call != nil {
-		c := ch.call
-		switch name {
-		case VariableCustomer:
-			if ref := clean(value); ref != "" && ref != c.pic.CustomerRef {
-				c.pic.CustomerRef = ref
-				t.touch(c)
-			}
-		case VariablePresentation:
-			if ch.leg != nil && ch.leg == c.first() && prohibited(value) {
-				t.withhold(c)
-			}
-		}
+	if ch := t.channels[channelID]; ch != nil && ch.call != nil {
+		t.variable(ch, name, value)
 	}
 	return t.pictures(at)
+}
+
+// variable takes over a variable of a channel that belongs to a call.
+func (t *Tracker) variable(ch *channel, name, value string) {
+	c := ch.call
+	switch name {
+	case VariableCustomer:
+		if value != "" && value != c.pic.CustomerRef {
+			c.pic.CustomerRef = clean(value)
+			t.touch(c)
+		}
+	case VariablePresentation:
+		if ch.leg != nil && ch.leg == c.first() && prohibited(value) {
+			t.withhold(c)
+		}
+	}
 }
 
 // Live returns the last picture of every call that has not ended, oldest first.
