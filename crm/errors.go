@@ -2,6 +2,9 @@ package crm
 
 import (
 	"errors"
+	"fmt"
+	"github.com/jackc/pgx/v5"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -51,3 +54,16 @@ func (e FieldErrors) err() error {
 	}
 	return e
 }
+
+// wrap says once what was being done. nil stays nil, and a missing row is ErrNotFound.
+func wrap(err error, doing string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return fmt.Errorf(doing+": %w", append(args, err)...)
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
