@@ -110,7 +110,7 @@ declare -A value=(
 	[RTP_START]=21000 [RTP_END]=22999
 	[ARI_PASSWORD]=ringbook-lab [VIEWER_PASSWORD]=viewer-lab [PHONE_PASSWORD]=phone-lab
 	[RING_SECONDS]=20 [MEMBER_SECONDS]=10 [QUEUE_SECONDS]=60 [WRAPUP_SECONDS]=5
-	[UNTIL_EOF]=
+	[UNTIL_EOF]=""
 )
 
 check_name() {
@@ -128,10 +128,22 @@ read_values() {
 	done
 }
 
+# check_passwords: whoever opens the PBX to a network brings passwords of his own.
+check_passwords() {
+	[[ ${value[BIND]} != 127.* ]] || return 0
+	case ${value[ARI_PASSWORD]}/${value[PHONE_PASSWORD]} in
+	ringbook-lab/* | */phone-lab | /* | */)
+		die "BIND=${value[BIND]} can be reached by others: set ARI_PASSWORD and PHONE_PASSWORD"
+		;;
+	esac
+	[ "${value[VIEWER_PASSWORD]}" != viewer-lab ] || value[VIEWER_PASSWORD]=$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')
+}
+
 # render FOLDER INSIDE writes the configuration to FOLDER/etc and makes the folders that Asterisk expects, for an
 # Asterisk that sees FOLDER as INSIDE.
 render() {
 	local to=$1 inside=$2 modules=${3:-} edit=() key file
+	check_passwords
 	value[DIR]=$inside
 	value[MODULES]=${modules:-/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}
 	for key in "${!value[@]}"; do edit+=(-e "s|@$key@|${value[$key]}|g"); done
@@ -173,14 +185,23 @@ ready() {
 	[[ $(cli "$name" pjsip show identifies) == *trunk/trunk* ]]
 }
 
+# sweep removes the folders of instances that were killed the hard way, some time ago.
+sweep() {
+	local left
+	find "$root$instances" -mindepth 1 -maxdepth 1 -type d -mmin +2 | while IFS= read -r left; do
+		[ -n "$(pid_of "${left##*/}")" ] || rm -rf --one-file-system "$left"
+	done
+}
+
 # prepare makes a fresh folder for an instance, with nothing of an earlier one in it.
 prepare() {
 	local name=$1 dir=$root$instances/$1
-	installed || die "there is no Asterisk in $root: run \"make lab\" (or deploy/lab/asterisk.sh install) first"
+	installed || die "there is no Asterisk in $root: run deploy/lab/asterisk.sh install first"
 	[ -z "$(pid_of "$name")" ] || die "a PBX called $name runs already (pid $(pid_of "$name"))"
 	fix_names
 	rm -rf --one-file-system "$dir"
 	mkdir -p "$root$instances"
+	sweep
 	local modules=("$root"/usr/lib/*/asterisk/modules)
 	render "$dir" "$instances/$name" "${modules[0]#"$root"}"
 	chroot "$root" chown -R asterisk:asterisk "$instances/$name"
@@ -210,20 +231,28 @@ ready $name
 EOF
 }
 
+# What leave must end and remove; outside of run, because the trap at exit sees no variable of a function.
+pid="" watcher="" dir=""
+
+leave() {
+	[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
+	[ -z "$watcher" ] || kill -KILL "$watcher" 2>/dev/null || true
+	[ -z "$dir" ] || rm -rf --one-file-system "$dir"
+}
+
 run() {
-	local name=$1 pid watcher="" status=0
+	local name=$1 status=0
 	shift
 	check_name "$name"
 	read_values "$@"
 	prepare "$name"
-	local dir=$root$instances/$name
+	dir=$root$instances/$name
 	# setpriv: should this script be killed the hard way, Asterisk goes with it.
 	chroot --userspec=asterisk:asterisk "$root" setpriv --pdeathsig TERM \
 		/usr/sbin/asterisk -f -C "$instances/$name/etc/asterisk.conf" >"$dir/log/output" 2>&1 </dev/null &
 	pid=$!
-	# The first stop asks, the trap's end waits; so that nothing is left behind whichever way we leave.
 	trap 'kill -TERM "$pid" 2>/dev/null || true' INT TERM HUP
-	trap 'kill -KILL "$pid" $watcher 2>/dev/null || true; rm -rf --one-file-system "$dir"' EXIT
+	trap leave EXIT
 	if ! wait_ready "$name" "$pid"; then die "Asterisk did not come up"; fi
 	say_ready "$name"
 	if [ -n "${value[UNTIL_EOF]}" ]; then
@@ -238,6 +267,7 @@ run() {
 		status=0
 		wait "$pid" || status=$?
 	done
+	pid=""
 	[ "$status" -eq 0 ] || [ "$status" -eq 143 ] || echo "asterisk.sh: Asterisk ended with status $status" >&2
 }
 

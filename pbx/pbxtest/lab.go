@@ -74,7 +74,7 @@ func StartAsterisk(tb TB, settings ...string) *Asterisk {
 	}
 	for _, program := range []string{"bash", "sipp"} {
 		if _, err := exec.LookPath(program); err != nil {
-			tb.Fatalf("%s is missing: run \"make lab\" first", program)
+			tb.Fatalf("%s is missing: run deploy/lab/asterisk.sh install first", program)
 		}
 	}
 	ariPort, err := freePort()
