@@ -36,9 +36,10 @@ type channel struct {
 
 	outgoing bool       // Asterisk dialled it
 	number   string     // that it was asked for, if it is a line
+	attempt  int        // how often
 	dialedAt time.Time  // first Dial event of the last attempt
-	answered time.Time  // Dial ANSWER
-	failed   time.Time  // Dial status that ended the last attempt
+	answered time.Time  // its Dial ANSWER
+	failed   time.Time  // its Dial status that says otherwise
 	status   string     // that status
 	dialed   []*channel // by this one while it belongs to no call yet
 
@@ -211,7 +212,7 @@ func (t *Tracker) remove(ch *channel, at time.Time) {
 	if ch.local && t.locals[ch.name] == ch {
 		delete(t.locals, ch.name)
 	}
-	t.tombs.add(ch.id, at, t.now)
+	t.tombs.add(ch.id, maxTime(at, ch.created), t.now)
 }
 
 // evict lets go of the oldest channels when there are too many: their ends must have been lost.

@@ -110,16 +110,20 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 	}
 	switch e.DialStatus {
 	case "ANSWER":
-		if peer.answered.IsZero() || peer.answered.Before(peer.failed) {
+		if peer.answered.IsZero() {
 			peer.answered = at
 		}
 	case "", "PROGRESS", "PROCEEDING", "RINGING":
-		if peer.dialedAt.IsZero() || !peer.failed.IsZero() && at.After(peer.failed) && e.DialStatus == "" {
-			peer.dialedAt = at
+		if peer.attempt == 0 {
+			peer.attempt, peer.dialedAt = 1, at
+		} else if e.DialStatus == "" && !peer.failed.IsZero() && at.After(peer.failed) {
+			// Once more, and not the first attempt's event coming late.
+			peer.attempt++
+			peer.dialedAt, peer.answered, peer.failed, peer.status = at, time.Time{}, time.Time{}, ""
 		}
 	default:
 		// app_queue follows NOANSWER up with CANCEL: the first counts.
-		if peer.failed.IsZero() || peer.failed.Before(peer.dialedAt) {
+		if peer.failed.IsZero() {
 			peer.failed, peer.status = at, e.DialStatus
 		}
 	}
@@ -195,22 +199,18 @@ func (t *Tracker) settle(ch *channel, at time.Time) {
 	}
 	switch {
 	case ch.leg == nil:
-		offered := ch.created
-		if ch.dialedAt.After(offered) {
-			offered = ch.dialedAt
-		}
-		t.addLeg(c, ch, offered)
-	case !ch.leg.EndedAt.IsZero() && ch.outgoing && ch.dialedAt.After(ch.leg.EndedAt):
+		t.addLeg(c, ch, maxTime(ch.created, ch.dialedAt))
+	case !ch.leg.EndedAt.IsZero() && ch.attempt > ch.leg.attempt:
 		t.addLeg(c, ch, ch.dialedAt)
 	}
 	l := ch.leg
 	if l == nil || !l.EndedAt.IsZero() {
 		return
 	}
-	if !ch.answered.IsZero() && !ch.answered.Before(l.OfferedAt) {
+	if !ch.answered.IsZero() {
 		t.answer(c, l, ch.answered)
 	}
-	if l.AnsweredAt.IsZero() && !ch.failed.IsZero() && !ch.failed.Before(l.OfferedAt) {
+	if l.AnsweredAt.IsZero() && !ch.failed.IsZero() {
 		t.endLeg(c, ch, c.tick(ch.failed))
 	}
 }

@@ -49,6 +49,7 @@ type leg struct {
 	Leg
 	ch        *channel
 	phone     bool
+	attempt   int // of the channel
 	talkSince time.Time
 	holdSince time.Time
 }
@@ -93,7 +94,8 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 	if offered.Before(c.pic.StartedAt) {
 		offered = c.pic.StartedAt
 	}
-	l := &leg{ch: ch, phone: ch.phone}
+	c.tick(offered)
+	l := &leg{ch: ch, phone: ch.phone, attempt: ch.attempt}
 	l.ID, l.Channel, l.OfferedAt = ch.id, ch.name, offered.UTC()
 	if ch.legs++; ch.legs > 1 {
 		l.ID += "/" + strconv.Itoa(ch.legs)
@@ -215,6 +217,7 @@ func (t *Tracker) answer(c *call, l *leg, at time.Time) {
 		return
 	}
 	at = maxTime(at, l.OfferedAt).UTC()
+	c.tick(at)
 	l.AnsweredAt = at
 	t.touch(c)
 	if l != c.first() {
@@ -247,6 +250,7 @@ func (t *Tracker) endLeg(c *call, ch *channel, at time.Time) {
 
 // finish ends a call that has no channel left.
 func (t *Tracker) finish(c *call, at time.Time) {
+	at = c.tick(at)
 	c.ended = true
 	c.updateHold(at)
 	c.pic.EndedAt = at

@@ -23,6 +23,10 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 		return
 	}
 	b := t.bridges[s.ID]
+	if ch != nil && b != nil && (ch.bridge == b) == entered && !at.After(ch.bridgedAt) {
+		// Told before: its list of members may be older than the one known, within the same millisecond.
+		return
+	}
 	if b == nil {
 		b = &bridge{id: s.ID, holding: s.Type == "holding"}
 		t.bridges[s.ID] = b

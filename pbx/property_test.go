@@ -1,0 +1,260 @@
+package pbx_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"ringbook/pbx"
+	"ringbook/pbx/ari"
+	"ringbook/pbx/pbxtest"
+)
+
+// recordings are the events of all streams of the laboratory.
+func recordings(t testing.TB) map[string][]ari.Item {
+	all := map[string][]ari.Item{}
+	for _, s := range pbxtest.Scenarios {
+		all[s.Name] = events(recording(t, s.Name))
+	}
+	return all
+}
+
+func anyRecording(t *rapid.T, all map[string][]ari.Item) []ari.Item {
+	names := make([]string, 0, len(all))
+	for name := range all {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Clone(all[rapid.SampledFrom(names).Draw(t, "recording")])
+}
+
+// places draws where in a stream something happens: about one place in a hundred, but one at least.
+func places(t *rapid.T, n int, label string) []int {
+	return rapid.SliceOfN(rapid.IntRange(0, n-1), 1, 1+n/50).Draw(t, label)
+}
+
+func swapNeighbours(t *rapid.T, items []ari.Item) []ari.Item {
+	for _, i := range places(t, len(items)-1, "swap") {
+		items[i], items[i+1] = items[i+1], items[i]
+	}
+	return items
+}
+
+func repeatSome(t *rapid.T, items []ari.Item) []ari.Item {
+	for _, i := range places(t, len(items), "repeat") {
+		later := min(len(items), i+rapid.IntRange(1, 5).Draw(t, "later"))
+		items = slices.Insert(items, later, items[i])
+	}
+	return items
+}
+
+func dropSome(t *rapid.T, items []ari.Item) []ari.Item {
+	for _, i := range places(t, len(items), "drop") {
+		if i < len(items) && items[i].Event != nil {
+			items = slices.Delete(items, i, i+1)
+		}
+	}
+	return items
+}
+
+// Whatever happens to a stream, no picture is impossible and no call comes back.
+func TestTracker_L8_JumbledStreamsGiveNoImpossibleCall(t *testing.T) {
+	all := recordings(t)
+	rapid.Check(t, func(t *rapid.T) {
+		items := dropSome(t, repeatSome(t, swapNeighbours(t, anyRecording(t, all))))
+		checkInvariants(t, fold(items), jumbled)
+	})
+}
+
+// Events that come twice change nothing.
+func TestTracker_L1_RepeatedEventsChangeNothing(t *testing.T) {
+	all := recordings(t)
+	rapid.Check(t, func(t *rapid.T) {
+		items := anyRecording(t, all)
+		want := fold(items).last()
+		got := fold(repeatSome(t, slices.Clone(items)))
+		checkInvariants(t, got, whole)
+		calls := got.last()
+		if len(calls) != len(want) {
+			t.Fatalf("%d calls, want %d", len(calls), len(want))
+		}
+		for i := range calls {
+			if !sameButVersion(calls[i], want[i]) {
+				t.Errorf("got\n%+v\nwant\n%+v", calls[i], want[i])
+			}
+		}
+	})
+}
+
+// Neighbours that change places make no call more and none less, none goes on for ever, and an answered one stays so.
+func TestTracker_L1_SwappedEventsKeepTheCalls(t *testing.T) {
+	all := recordings(t)
+	rapid.Check(t, func(t *rapid.T) {
+		items := anyRecording(t, all)
+		want := outcomes(fold(items))
+		s := fold(swapNeighbours(t, slices.Clone(items)))
+		checkInvariants(t, s, jumbled)
+		if len(s.live) != 0 {
+			t.Errorf("%d calls never end", len(s.live))
+		}
+		got := outcomes(s)
+		for id, outcome := range want {
+			if _, ok := got[id]; !ok || (outcome == pbx.Answered) != (got[id] == pbx.Answered) {
+				t.Errorf("call %s: %q, want %q", id, got[id], outcome)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%d calls, want %d", len(got), len(want))
+		}
+	})
+}
+
+func outcomes(s story) map[uuid.UUID]pbx.Outcome {
+	m := map[uuid.UUID]pbx.Outcome{}
+	for _, c := range s.last() {
+		m[c.ID] = c.Outcome
+	}
+	return m
+}
+
+// Calls of several exchanges' worth of recordings, all at once: nothing mixes.
+func TestTracker_L1_CallsAtTheSameTimeDoNotMix(t *testing.T) {
+	all := recordings(t)
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(2, 6).Draw(t, "streams")
+		var queues [][]ari.Item
+		want := map[uuid.UUID]pbx.Call{}
+		for i := range n {
+			items := renamed(anyRecording(t, all), i)
+			for _, c := range fold(items).last() {
+				want[c.ID] = c
+			}
+			queues = append(queues, items)
+		}
+		var mixed []ari.Item
+		for len(queues) > 0 {
+			i := rapid.IntRange(0, len(queues)-1).Draw(t, "next")
+			mixed = append(mixed, queues[i][0])
+			if queues[i] = queues[i][1:]; len(queues[i]) == 0 {
+				queues = slices.Delete(queues, i, i+1)
+			}
+		}
+		got := fold(mixed)
+		checkInvariants(t, got, whole)
+		calls := got.last()
+		if len(calls) != len(want) {
+			t.Fatalf("%d calls, want %d", len(calls), len(want))
+		}
+		for _, c := range calls {
+			if !sameButVersion(c, want[c.ID]) {
+				t.Errorf("got\n%+v\nwant\n%+v", c, want[c.ID])
+			}
+		}
+	})
+}
+
+// renamed gives the channels and bridges of a stream other names, so that it can be mixed with others. Only events
+// are left.
+func renamed(items []ari.Item, n int) []ari.Item {
+	suffix := strings.Repeat("x", n+1)
+	ch := func(c *ari.Channel) *ari.Channel {
+		if c == nil {
+			return nil
+		}
+		c = clone(c)
+		c.ID += suffix
+		if stem, half, ok := strings.Cut(c.Name, ";"); ok {
+			c.Name = stem + suffix + ";" + half
+		}
+		return c
+	}
+	var out []ari.Item
+	for _, item := range events(items) {
+		e := *item.Event
+		e.Channel, e.Caller, e.Peer = ch(e.Channel), ch(e.Caller), ch(e.Peer)
+		if e.Bridge != nil {
+			b := *e.Bridge
+			b.ID += suffix
+			b.Channels = slices.Clone(b.Channels)
+			for i := range b.Channels {
+				b.Channels[i] += suffix
+			}
+			e.Bridge = &b
+		}
+		out = append(out, ari.Item{At: item.At, Event: &e})
+	}
+	return out
+}
+
+// Fields that are null, times that are missing, in another zone, or go back by an hour.
+func TestTracker_NullsAndOddTimes(t *testing.T) {
+	all := recordings(t)
+	tehran := time.FixedZone("", 3*3600+1800)
+	rapid.Check(t, func(t *rapid.T) {
+		items := anyRecording(t, all)
+		for _, i := range places(t, len(items), "odd") {
+			if items[i].Event == nil {
+				continue
+			}
+			e := *items[i].Event
+			switch rapid.IntRange(0, 6).Draw(t, "how") {
+			case 0:
+				e.Channel = nil
+			case 1:
+				e.Peer = nil
+			case 2:
+				e.Caller = nil
+			case 3:
+				e.Bridge = nil
+			case 4:
+				e.Timestamp = time.Time{}
+			case 5:
+				e.Timestamp = e.Timestamp.In(tehran)
+			case 6:
+				if e.Channel != nil {
+					e.Channel = clone(e.Channel)
+					e.Channel.CreationTime, e.Channel.Name = time.Time{}, ""
+				}
+			}
+			items[i].Event = &e
+		}
+		if rapid.Bool().Draw(t, "the clock is set back") {
+			for i := rapid.IntRange(0, len(items)-1).Draw(t, "from"); i < len(items); i++ {
+				if e := items[i].Event; e != nil && !e.Timestamp.IsZero() {
+					back := *e
+					back.Timestamp = e.Timestamp.Add(-time.Hour)
+					items[i].Event = &back
+				}
+			}
+		}
+		checkInvariants(t, fold(items), jumbled)
+	})
+}
+
+// A clock that is set back costs at most the duration, never the call or its outcome.
+func TestTracker_ClockSetBack(t *testing.T) {
+	for name, items := range recordings(t) {
+		want := outcomes(fold(items))
+		for from := range items {
+			back := slices.Clone(items)
+			for i := from; i < len(back); i++ {
+				if e := back[i].Event; e != nil {
+					b := *e
+					b.Timestamp = e.Timestamp.Add(-time.Hour)
+					back[i].Event = &b
+				}
+			}
+			s := fold(back)
+			checkInvariants(t, s, whole)
+			for id, outcome := range outcomes(s) {
+				if want[id] != outcome {
+					t.Errorf("%s, set back at %d: %s, want %s", name, from, outcome, want[id])
+				}
+			}
+		}
+	}
+}
