@@ -1,0 +1,571 @@
+package calllog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"ringbook/crm"
+	"ringbook/db"
+	"ringbook/db/dbtest"
+	"ringbook/pbx"
+)
+
+var (
+	team      = uuid.MustParse("0193527f-0000-7000-8000-0000000000aa")
+	sara      = uuid.MustParse("0193527f-0000-7000-8000-0000000000c1")
+	company   = uuid.MustParse("0193527f-0000-7000-8000-0000000000c2")
+	agentNeda = crm.Actor{AgentID: neda.ID, Username: "neda", Role: crm.RoleAgent, TeamID: &team}
+	agentOmid = crm.Actor{AgentID: omid.ID, Username: "omid", Role: crm.RoleAgent}
+	// leader supervises the team that Neda is in.
+	leader = crm.Actor{AgentID: uuid.MustParse("0193527f-0000-7000-8000-000000000003"), Role: crm.RoleSupervisor, Teams: []uuid.UUID{team}}
+	admin  = crm.Actor{AgentID: uuid.MustParse("0193527f-0000-7000-8000-000000000004"), Role: crm.RoleAdmin}
+)
+
+// callCentre is a database with two agents, a team and two customers.
+func callCentre(t testing.TB) (*db.DB, *Store) {
+	t.Helper()
+	d := dbtest.New(t)
+	for _, sql := range []string{
+		`INSERT INTO team (id, name) VALUES ('` + team.String() + `', 'support')`,
+		`INSERT INTO agent (id, username, name, role, team_id) VALUES ('` + neda.ID.String() + `', 'neda', 'Neda', 'agent', '` + team.String() + `')`,
+		`INSERT INTO agent (id, username, name, role) VALUES ('` + omid.ID.String() + `', 'omid', 'Omid', 'agent')`,
+		`INSERT INTO agent (id, username, name, role) VALUES ('` + leader.AgentID.String() + `', 'leader', 'Leader', 'supervisor')`,
+		`INSERT INTO agent (id, username, name, role) VALUES ('` + admin.AgentID.String() + `', 'admin', 'Admin', 'admin')`,
+		`INSERT INTO customer (id, kind, name, search) VALUES ('` + sara.String() + `', 'person', 'Sara Ahmadi', '')`,
+		`INSERT INTO customer (id, kind, name, search) VALUES ('` + company.String() + `', 'organization', 'Pars', '')`,
+	} {
+		if _, err := d.Pool().Exec(deadline(t), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d, NewStore(d, crm.NewStore(d, crm.Config{Numbering: crm.Numbering{Default: crm.Rules{Region: "IR", Area: "21"}}}))
+}
+
+func ids(page Page) (n []int) {
+	for _, r := range page.Items {
+		n = append(n, int(r.ID[14])<<8|int(r.ID[15]))
+	}
+	return n
+}
+
+func list(t testing.TB, s *Store, a crm.Actor, f Filter) Page {
+	t.Helper()
+	page, err := s.Calls(deadline(t), a, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page
+}
+
+func refused(t *testing.T, err error, field string) {
+	t.Helper()
+	var faults crm.FieldErrors
+	if !errors.As(err, &faults) || !slices.ContainsFunc(faults, func(f crm.FieldError) bool { return f.Field == field }) {
+		t.Errorf("error is %v, want one of field %s", err, field)
+	}
+}
+
+func TestStore_RecordIsTheContractsCall(t *testing.T) {
+	d, s := callCentre(t)
+	c := config(t, d)
+	c.Match = func(_ context.Context, q crm.Query) (crm.Match, error) {
+		customer := crm.Customer{ID: sara, Name: "Sara Ahmadi"}
+		return crm.Match{Rule: crm.RuleExact, Customer: &customer, Candidates: []crm.Customer{customer}}, nil
+	}
+	r, _ := record(t, c)
+	r.Update(ended(answered(ringing(1, "1001", "1002"))))
+	settle(t, r)
+	got, err := s.Call(deadline(t), admin, callID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := normalise("", "", "09120000001").Key()
+	dialed := normalise("", "", "02191001234").Key()
+	want := `{"id":"` + callID(1).String() + `","pbx":"main","direction":"inbound","state":"ended","outcome":"answered",
+	"caller":{"number":"` + number + `","raw":"09120000001","name":"Sara","withheld":false},
+	"dialed":{"number":"` + dialed + `","raw":"02191001234"},
+	"queue":"support","started_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z",
+	"wait_ms":4000,"talk_ms":10000,"hold_ms":0,"hangup":{"by":"caller","cause":16,"text":"Normal Clearing"},
+	"legs":[
+	{"id":"1.0","channel":"PJSIP/trunk-0","role":"customer","extension":"","agent_id":null,"agent":"",
+	 "offered_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:01Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":0},
+	{"id":"1.1","channel":"PJSIP/1001-1","role":"agent","extension":"1001","agent_id":"` + neda.ID.String() + `","agent":"Neda",
+	 "offered_at":"2026-11-22T08:30:02Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":10000},
+	{"id":"1.2","channel":"PJSIP/1002-1","role":"agent","extension":"1002","agent_id":"` + omid.ID.String() + `","agent":"Omid",
+	 "offered_at":"2026-11-22T08:30:02Z","answered_at":null,"ended_at":"2026-11-22T08:30:05Z","end":"answered_elsewhere","talk_ms":0}],
+	"transfers":[],"customer":{"id":"` + sara.String() + `","name":"Sara Ahmadi"},
+	"match":{"rule":"exact","candidates":[{"id":"` + sara.String() + `","name":"Sara Ahmadi"}]},
+	"recordings":[],"disposition":null,"note":"","follow_ups":[],"partial":false,"reconstructed":false}`
+	var g, w any
+	if err := errors.Join(json.Unmarshal(b, &g), json.Unmarshal([]byte(want), &w)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(w, g); diff != "" {
+		t.Errorf("record (-want +got):\n%s", diff)
+	}
+
+	live := ringing(2)
+	live.Queue, live.Legs = "", nil
+	r.Update(live)
+	settle(t, r)
+	got, err = s.Call(deadline(t), admin, callID(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err = json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"outcome":null`, `"queue":null`, `"hangup":null`, `"legs":[]`, `"answered_at":null`, `"ended_at":null`} {
+		if !strings.Contains(string(b), part) {
+			t.Errorf("live record has no %s: %s", part, b)
+		}
+	}
+}
+
+// L3: whoever asks, a call is one record.
+func TestStore_L3_EveryoneReadsTheSame(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	c := ringing(1, "1001", "1002")
+	for _, p := range []pbx.Call{c, answered(c), ended(answered(c))} {
+		r.Update(p)
+		settle(t, r)
+		var first Record
+		for i, a := range []crm.Actor{admin, leader, agentNeda, agentOmid} {
+			page := list(t, s, a, Filter{})
+			one, err := s.Call(deadline(t), a, p.ID)
+			if err != nil || len(page.Items) != 1 {
+				t.Fatalf("actor %d: %d calls, %v", i, len(page.Items), err)
+			}
+			if i == 0 {
+				first = one
+			}
+			if !reflect.DeepEqual(one, first) || !reflect.DeepEqual(page.Items[0], first) {
+				t.Errorf("actor %d reads something else:\n%s", i, cmp.Diff(first, one))
+			}
+		}
+	}
+}
+
+func TestStore_L9_OutboundIsOneRowFromTheAgentToTheCustomer(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	c := ringing(1, "1001")
+	c.Direction, c.Caller, c.Dialed, c.Queue = pbx.Outbound, pbx.Party{Number: "1001"}, "09121234567", ""
+	c.Legs[0], c.Legs[1] = c.Legs[1], c.Legs[0]
+	r.Update(c)
+	r.Update(ended(answered(c)))
+	settle(t, r)
+	page := list(t, s, agentNeda, Filter{Direction: pbx.Outbound})
+	if len(page.Items) != 1 || page.Items[0].Caller.Raw != "1001" || page.Items[0].Dialed.Raw != "09121234567" {
+		t.Fatalf("outbound calls: %+v", page.Items)
+	}
+	if n := len(list(t, s, admin, Filter{Direction: pbx.Inbound}).Items); n != 0 {
+		t.Errorf("%d inbound calls", n)
+	}
+	if n := len(list(t, s, admin, Filter{Number: "0912 123 4567"}).Items); n != 1 {
+		t.Errorf("%d calls with the customer's number", n)
+	}
+}
+
+// M9: several customers share a number: one row, all candidates, and one chosen customer.
+func TestStore_M9_SharedNumberIsOneRow(t *testing.T) {
+	d, s := callCentre(t)
+	c := config(t, d)
+	c.Match = func(context.Context, crm.Query) (crm.Match, error) {
+		return crm.Match{Rule: crm.RuleShared, Candidates: []crm.Customer{{ID: sara}, {ID: company}}}, nil
+	}
+	r, _ := record(t, c)
+	r.Update(ended(answered(ringing(1, "1001"))))
+	settle(t, r)
+	page := list(t, s, admin, Filter{})
+	if len(page.Items) != 1 || page.Items[0].Customer != nil || page.Items[0].Match.Rule != crm.RuleShared || len(page.Items[0].Match.Candidates) != 2 {
+		t.Fatalf("calls: %+v", page.Items)
+	}
+	got, err := s.Annotate(deadline(t), agentNeda, callID(1), Patch{Customer: &company}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Customer == nil || got.Customer.ID != company || got.Match.Rule != crm.RuleLinked || len(got.Match.Candidates) != 2 {
+		t.Errorf("after the choice: %+v", got)
+	}
+}
+
+// M15: linking a number gives its past calls the customer, and taking the link back takes it from them.
+func TestStore_M15_LinkUpdatesPastCalls(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	same := func(n int) pbx.Call {
+		c := ringing(n, "1001")
+		c.Caller.Number = "09121234567"
+		c.StartedAt = time.Now().Add(time.Duration(n-10) * time.Hour)
+		return ended(c)
+	}
+	for n := range 6 {
+		r.Update(same(n))
+	}
+	old := same(6)
+	old.StartedAt = time.Now().AddDate(-2, 0, 0)
+	r.Update(old)
+	r.Update(ended(ringing(7, "1001"))) // another number
+	settle(t, r)
+	if _, err := s.Annotate(deadline(t), agentNeda, callID(3), Patch{Customer: &company}, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Annotate(deadline(t), agentNeda, callID(5), Patch{Customer: &sara}, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(list(t, s, admin, Filter{Customer: sara})); !slices.Equal(got, []int{5, 4, 2, 1, 0}) {
+		t.Errorf("Sara's calls are %v", got)
+	}
+	if got := ids(list(t, s, admin, Filter{Customer: company})); !slices.Equal(got, []int{3}) {
+		t.Errorf("the company's calls are %v: a person's choice was undone", got)
+	}
+	if n := count(t, d, "SELECT count(*) FROM audit WHERE entity = 'call' AND action = 'link' AND agent_id = $1", neda.ID); n != 2 {
+		t.Errorf("%d links in the audit, want 2", n)
+	}
+
+	got, err := s.Annotate(deadline(t), agentNeda, callID(5), Patch{Customer: &uuid.Nil}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Customer != nil {
+		t.Errorf("customer is still %v", got.Customer)
+	}
+	if got := ids(list(t, s, admin, Filter{Customer: sara})); len(got) != 0 {
+		t.Errorf("Sara still has calls %v", got)
+	}
+}
+
+func TestStore_M13_WithheldCallerCanBeAnnotated(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	c := ended(ringing(1, "1001"))
+	c.Caller = pbx.Party{Number: "anonymous", Withheld: true}
+	r.Update(c)
+	settle(t, r)
+	note := "did not say who"
+	got, err := s.Annotate(deadline(t), agentNeda, c.ID, Patch{Note: &note, Customer: &sara}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Note != note || got.Customer == nil || got.Customer.ID != sara {
+		t.Errorf("got %+v", got)
+	}
+	if a, err := s.Annotation(deadline(t), c.ID); err != nil || a != (Annotation{note, sara}) {
+		t.Errorf("annotation is %v, %v", a, err)
+	}
+	if n := count(t, d, "SELECT count(*) FROM number_link"); n != 0 {
+		t.Error("a number was linked")
+	}
+}
+
+func TestStore_NothingTypedIsLost(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	c := ringing(1, "1001")
+	r.Update(c)
+	settle(t, r)
+	for _, note := range []string{"first", "second", "second", ""} {
+		if _, err := s.Annotate(deadline(t), agentNeda, c.ID, Patch{Note: &note}, false); err != nil {
+			t.Fatal(err)
+		}
+		r.Update(next(c, time.Second))
+		r.Update(ended(c))
+		settle(t, r)
+		got, err := s.Call(deadline(t), agentNeda, c.ID)
+		if err != nil || got.Note != note {
+			t.Errorf("note is %q, want %q (%v)", got.Note, note, err)
+		}
+	}
+	if n := count(t, d, "SELECT count(*) FROM call_note"); n != 3 {
+		t.Errorf("%d versions of the note, want 3", n)
+	}
+	long, nul := strings.Repeat("ن", noteMost+1), "a\x00b"
+	for _, note := range []*string{&long, &nul} {
+		_, err := s.Annotate(deadline(t), agentNeda, c.ID, Patch{Note: note}, false)
+		refused(t, err, "note")
+	}
+	nowhere := uuid.New()
+	_, err := s.Annotate(deadline(t), agentNeda, c.ID, Patch{Customer: &nowhere}, false)
+	refused(t, err, "customer_id")
+	if _, err := s.Annotate(deadline(t), agentNeda, nowhere, Patch{}, true); !errors.Is(err, crm.ErrNotFound) {
+		t.Errorf("unknown call: %v", err)
+	}
+}
+
+func TestStore_ScopesDecideWhatIsReadAndWritten(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	r.Update(ended(ringing(1, "1001"))) // Neda's
+	r.Update(ended(ringing(2, "1002"))) // Omid's
+	r.Update(ended(ringing(3, "1001", "1002")))
+	r.Update(ended(ringing(4))) // nobody's
+	settle(t, r)
+	for _, c := range []struct {
+		name  string
+		actor crm.Actor
+		want  []int
+	}{
+		{"admin", admin, []int{4, 3, 2, 1}},
+		{"leader", leader, []int{3, 1}},
+		{"neda", agentNeda, []int{3, 1}},
+		{"omid", agentOmid, []int{3, 2}},
+	} {
+		if got := ids(list(t, s, c.actor, Filter{})); !slices.Equal(got, c.want) {
+			t.Errorf("%s reads %v, want %v", c.name, got, c.want)
+		}
+		for n := 1; n <= 4; n++ {
+			may := slices.Contains(c.want, n)
+			_, err := s.Call(deadline(t), c.actor, callID(n))
+			if may != (err == nil) || err != nil && !errors.Is(err, crm.ErrNotFound) {
+				t.Errorf("%s reads call %d: %v", c.name, n, err)
+			}
+			note := c.name
+			_, err = s.Annotate(deadline(t), c.actor, callID(n), Patch{Note: &note}, false)
+			if may != (err == nil) || err != nil && !errors.Is(err, crm.ErrNotFound) {
+				t.Errorf("%s annotates call %d: %v", c.name, n, err)
+			}
+		}
+	}
+	if _, err := s.Annotate(deadline(t), agentNeda, callID(2), Patch{}, true); err != nil {
+		t.Errorf("a call on the desk: %v", err)
+	}
+	nobody := crm.Actor{AgentID: neda.ID}
+	if _, err := s.Calls(deadline(t), nobody, Filter{}); !errors.Is(err, crm.ErrForbidden) {
+		t.Errorf("without a role: %v", err)
+	}
+	// A customer's history is everybody's who may read it.
+	if _, err := s.Annotate(deadline(t), admin, callID(2), Patch{Customer: &sara}, false); err != nil {
+		t.Fatal(err)
+	}
+	if got := ids(list(t, s, agentNeda, Filter{Customer: sara})); !slices.Equal(got, []int{2}) {
+		t.Errorf("Neda reads of Sara %v", got)
+	}
+	if got := ids(list(t, s, agentNeda, Filter{Agent: omid.ID})); !slices.Equal(got, []int{3}) {
+		t.Errorf("Neda reads of Omid %v, want what they shared", got)
+	}
+	if got := ids(list(t, s, admin, Filter{Agent: omid.ID})); !slices.Equal(got, []int{3, 2}) {
+		t.Errorf("admin reads of Omid %v", got)
+	}
+}
+
+func TestStore_Filters(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	a := ended(answered(ringing(1, "1001")))
+	a.Caller.Name, a.Queue = "علي كريمى", "sales"
+	b := ended(ringing(2, "1001"))
+	live := ringing(3, "1002")
+	live.Caller.Number, live.Caller.Name = "02188776655", "100%_\\"
+	for _, c := range []pbx.Call{a, b, live} {
+		r.Update(c)
+	}
+	settle(t, r)
+	note := "پیگیری قرارداد"
+	if _, err := s.Annotate(deadline(t), admin, b.ID, Patch{Note: &note}, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		f    Filter
+		want []int
+	}{
+		{"all", Filter{}, []int{3, 2, 1}},
+		{"from", Filter{From: b.StartedAt}, []int{3, 2}},
+		{"to", Filter{To: b.StartedAt}, []int{1}},
+		{"inbound", Filter{Direction: pbx.Inbound}, []int{3, 2, 1}},
+		{"outbound", Filter{Direction: pbx.Outbound}, nil},
+		{"live", Filter{State: pbx.StateRinging}, []int{3}},
+		{"ended", Filter{State: pbx.StateEnded}, []int{2, 1}},
+		{"answered", Filter{Outcome: pbx.Answered}, []int{1}},
+		{"queue", Filter{Queue: "sales"}, []int{1}},
+		{"agent", Filter{Agent: omid.ID}, []int{3}},
+		{"number", Filter{Number: "021 8877 6655"}, []int{3}},
+		{"name in Persian letters", Filter{Q: "علی کریمی"}, []int{1}},
+		{"words in any order", Filter{Q: "کریمی علی"}, []int{1}},
+		{"note", Filter{Q: "قرارداد"}, []int{2}},
+		{"part of a number", Filter{Q: "8877"}, []int{3}},
+		{"Persian digits", Filter{Q: "۸۸۷۷"}, []int{3}},
+		{"number with spaces", Filter{Q: "0912 0000 001"}, []int{1}},
+		{"no wildcard", Filter{Q: "%"}, []int{3}},
+		{"no wildcard either", Filter{Q: "_\\"}, []int{3}},
+		{"agent and outcome", Filter{Agent: neda.ID, Outcome: pbx.Missed}, []int{2}},
+		{"nothing", Filter{Q: "no such words"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := ids(list(t, s, admin, c.f)); !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+	for field, f := range map[string]Filter{
+		"limit": {Limit: 201}, "to": {From: start, To: start.Add(-1)}, "direction": {Direction: "up"}, "outcome": {Outcome: "?"},
+		"state": {State: "x"}, "number": {Number: "anonymous"}, "q": {Q: strings.Repeat("a", 201)}, "cursor": {Cursor: "AAAA"},
+	} {
+		_, err := s.Calls(deadline(t), admin, f)
+		refused(t, err, field)
+	}
+}
+
+// L14: pages neither repeat nor leave out, also when calls come meanwhile; a day's bounds are exact.
+func TestStore_L14_PagesAreExact(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	tehran, err := time.LoadLocation("Asia/Tehran")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Date(2026, 3, 21, 0, 0, 0, 0, tehran) // Nowruz 1405
+	var want []int
+	for n := range 57 {
+		c := ringing(n, "1001", "1002")
+		c.StartedAt = day.Add(time.Duration(n/3-2) * time.Hour) // three at a time
+		r.Update(ended(c))
+		if !c.StartedAt.Before(day) {
+			want = append(want, n)
+		}
+	}
+	before := ringing(90, "1001")
+	before.StartedAt = day.Add(-time.Microsecond)
+	after := ringing(91, "1001")
+	after.StartedAt = day.AddDate(0, 0, 1)
+	r.Update(before)
+	r.Update(after)
+	settle(t, r)
+	slices.Reverse(want)
+	for name, a := range map[string]crm.Actor{"admin": admin, "leader": leader, "neda": agentNeda} {
+		t.Run(name, func(t *testing.T) {
+			f := Filter{From: day, To: day.AddDate(0, 0, 1), Limit: 7}
+			var got []int
+			for n := 0; ; n++ {
+				page := list(t, s, a, f)
+				got = append(got, ids(page)...)
+				if page.Next == nil {
+					break
+				}
+				f.Cursor = *page.Next
+				other := f
+				other.Direction = pbx.Inbound
+				_, err := s.Calls(deadline(t), a, other)
+				refused(t, err, "cursor")
+			}
+			// Calls of one moment are ordered by id, newest first, as want is.
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("pages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// P8: what a pop and a first page read does not grow with the log.
+func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
+	d, s := callCentre(t)
+	if _, err := d.Pool().Exec(deadline(t), `
+		INSERT INTO call (id, pbx, version, direction, state, outcome, caller_raw, caller_number, caller_name, caller_withheld,
+			dialed_raw, dialed_number, number, trunk, queue, customer_ref, started_at, wait_ms, talk_ms, hold_ms, hangup_by,
+			hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search, match_rule, matched_id, candidates)
+		SELECT gen_random_uuid(), 'main', 1, CASE WHEN n % 4 = 0 THEN 'outbound' ELSE 'inbound' END, 'ended',
+			CASE WHEN n % 50 = 0 THEN 'busy' ELSE 'answered' END, '', '', '', false, '', '', '+98912' || n % 3000, '', 'q' || n % 40, '',
+			now() - n * interval '1 minute', 0, 0, 0, '', 16, '', '[]', false, false, true, 'caller ' || n, 'exact',
+			CASE WHEN n % 20 = 0 THEN $1::uuid END, '{}'
+		FROM generate_series(1, 50000) n`, sara); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Pool().Exec(deadline(t), `
+		INSERT INTO call_agent SELECT id, CASE WHEN hangup_cause = 16 AND queue < 'q2' THEN $1::uuid ELSE $2::uuid END, started_at FROM call`,
+		neda.ID, omid.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Pool().Exec(deadline(t), "VACUUM ANALYZE call, call_agent"); err != nil {
+		t.Fatal(err)
+	}
+	plans := map[string]struct {
+		sql  string
+		args []any
+	}{
+		"history of a customer": {lastCalls(lastByCustomer), []any{[]uuid.UUID{sara}, 8}},
+		"history of a number":   {lastCalls(lastByNumber), []any{"+98912777", 8}},
+	}
+	for name, c := range map[string]struct {
+		actor crm.Actor
+		f     Filter
+	}{
+		"all": {admin, Filter{}}, "own": {agentNeda, Filter{}}, "team": {leader, Filter{}}, "outcome": {admin, Filter{Outcome: pbx.Busy}},
+		"queue": {admin, Filter{Queue: "q7"}}, "customer": {admin, Filter{Customer: sara}}, "number": {admin, Filter{Number: "+98912777"}},
+		"agent": {admin, Filter{Agent: omid.ID}}, "from": {admin, Filter{From: time.Now().AddDate(0, 0, -3)}},
+		"rare words": {admin, Filter{Q: "49731"}}, "frequent words": {admin, Filter{Q: "caller"}},
+		"next page": {admin, Filter{Outcome: pbx.Busy, Cursor: cursor{time.Now().AddDate(0, 0, -20), uuid.New()}.encode(fingerprint(admin, Filter{Outcome: pbx.Busy}))}},
+	} {
+		q, err := s.compile(c.actor, c.actor.Scope(crm.CallsRead), c.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans[name] = struct {
+			sql  string
+			args []any
+		}{q.sql, q.args}
+	}
+	for name, p := range plans {
+		t.Run(name, func(t *testing.T) {
+			rows, err := d.Pool().Query(deadline(t), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+p.sql, p.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer rows.Close()
+			var plan []struct {
+				Plan node
+			}
+			for rows.Next() {
+				if err := rows.Scan(&plan); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := rows.Err(); err != nil {
+				t.Fatal(err)
+			}
+			if at, n := plan[0].Plan.worst(); n > 2000 {
+				t.Errorf("%s reads %d rows of 50,000", at, n)
+			}
+		})
+	}
+}
+
+// node is a part of PostgreSQL's plan.
+type node struct {
+	Type    string  `json:"Node Type"`
+	Table   string  `json:"Relation Name"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Plans   []node
+}
+
+// worst is the part that reads most rows of a table that grows.
+func (n node) worst() (string, int) {
+	at, most := fmt.Sprintf("%s on %s", n.Type, n.Table), 0
+	if strings.HasPrefix(n.Table, "call") {
+		most = int((n.Rows + n.Removed) * n.Loops)
+	}
+	for _, p := range n.Plans {
+		if a, m := p.worst(); m > most {
+			at, most = a, m
+		}
+	}
+	return at, most
+}
