@@ -187,6 +187,10 @@ func New(config Config) (*Client, error) {
 // Name is the configured name of the PBX.
 func (c *Client) Name() string { return c.config.Name }
 
+// Close gives back the connections that idle REST calls keep. Run does so when it ends; a client that only makes
+// REST calls is closed when it is done with. It may be used again afterwards.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Health tells how the stream fares now.
 func (c *Client) Health() Health {
 	c.mu.Lock()

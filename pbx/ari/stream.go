@@ -17,7 +17,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 	tee := newTee(c.config.Record, c.log)
 	defer tee.flush()
 	s := &stream{Client: c, tee: tee, follow: follow}
-	defer c.http.CloseIdleConnections()
+	defer c.Close()
 
 	s.complete = time.Now()
 	s.gap(trouble{gap: GapStart}, nil)
