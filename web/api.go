@@ -31,7 +31,6 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema members in bodies
 	config.RejectUnknownQueryParameters = true
-	config.NoFormatFallback = true
 	config.Transformers = []huma.Transformer{quiet}
 	api := humachi.New(r, config)
 	api.UseMiddleware(s.authorize)
