@@ -1,0 +1,18 @@
+// Runs before the first paint: language, direction and colours as this browser last had them, so that nothing flashes.
+// The same keys are read by src/app/preferences.ts.
+(() => {
+  const root = document.documentElement;
+  let saved = {};
+  try {
+    saved = JSON.parse(localStorage.getItem("ringbook.preferences") || "{}") || {};
+  } catch {
+    // An unreadable setting is no setting.
+  }
+  const language = saved.language === "en" ? "en" : "fa";
+  root.lang = language;
+  root.dir = language === "fa" ? "rtl" : "ltr";
+  const dark =
+    saved.theme === "dark" ||
+    (saved.theme !== "light" && window.matchMedia("(prefers-color-scheme: dark)").matches);
+  root.setAttribute("data-mantine-color-scheme", dark ? "dark" : "light");
+})();
