@@ -19,22 +19,20 @@ export class Problem extends Error {
   readonly fields: Record<string, string>;
   /** When a throttled request may be tried again, in seconds; null when not said. */
   readonly retryAfter: number | null;
+  /** Says that trying the same again may work: the server is down, overloaded or out of reach. */
+  readonly away: boolean;
 
   constructor(status: number, body: Body, retryAfter: number | null = null) {
     super(body.detail || body.title || `HTTP ${status}`);
     this.name = "Problem";
     this.status = status;
     this.retryAfter = retryAfter;
+    this.away = status === 0 || status >= 500 || status === 429;
     this.fields = {};
     for (const e of body.errors ?? []) {
       const field = fieldOf(e.location ?? "");
       if (field && !(field in this.fields)) this.fields[field] = e.message ?? "";
     }
-  }
-
-  /** away says that trying the same again may work: the server is down, overloaded or out of reach. */
-  get away(): boolean {
-    return this.status === 0 || this.status >= 500 || this.status === 429;
   }
 }
 

@@ -15,7 +15,8 @@ export interface DeskState {
 }
 
 export type Change =
-  | { type: "frame"; frame: DeskFrame }
+  /** writing: a note of the selected call is being typed at this moment. */
+  | { type: "frame"; frame: DeskFrame; writing: boolean }
   | { type: "link"; link: Link }
   | { type: "select"; id: string }
   | { type: "forget" };
@@ -35,45 +36,49 @@ export function reduce(s: DeskState, c: Change): DeskState {
       return initial();
     case "frame": {
       const desk = c.frame.desk;
-      return { ...s, desk, seq: c.frame.seq, selected: selection(s.selected, desk.calls) };
+      return { ...s, desk, seq: c.frame.seq, selected: selection(s.selected, desk, c.writing) };
     }
   }
 }
 
 /**
- * selection keeps looking at the same call as long as it is on the desk, so that the next ring does not take the page
- * from under somebody who writes; an idle desk and one that only holds ended calls move on to what rings.
+ * selection decides which call is looked at. A live one stays, so that the next ring does not take the page from under
+ * an agent who talks; so does any call whose note is being written. Otherwise what rings comes to the front.
  */
-export function selection(selected: string | null, calls: Pop[]): string | null {
-  const first = [...calls].sort((a, b) => rank(a) - rank(b) || b.offered_at.localeCompare(a.offered_at))[0];
-  const kept = calls.find((p) => p.call.id === selected);
-  if (kept && (phase(kept) !== "ended" || !first || phase(first) === "ended" || first === kept)) return selected;
-  return first?.call.id ?? null;
+export function selection(selected: string | null, desk: Desk, writing: boolean): string | null {
+  const kept = desk.calls.find((p) => p.call.id === selected);
+  if (kept && (writing || isLive(phase(kept, desk)))) return kept.call.id;
+  const first = inOrder(desk)[0];
+  if (!first) return null;
+  if (kept && !isLive(phase(first, desk))) return kept.call.id;
+  return first.call.id;
 }
 
-/** Phase is what a call means to this desk. */
+/** inOrder is the desk's calls, the one that needs the agent most first. */
+export function inOrder(desk: Desk): Pop[] {
+  const rank = { talking: 0, held: 1, ringing: 2, ended: 3, elsewhere: 4 };
+  return [...desk.calls].sort(
+    (a, b) => rank[phase(a, desk)] - rank[phase(b, desk)] || b.offered_at.localeCompare(a.offered_at),
+  );
+}
+
+/** Phase is what a call means to this desk; "elsewhere" is a call that somebody else took. */
 export type Phase = "ringing" | "talking" | "held" | "elsewhere" | "ended";
 
-/** phase reads it from the picture: "elsewhere" is a call that somebody else took. */
-export function phase(p: Pop): Phase {
-  if (p.answered_by) {
-    // The server names the one who answered only to those who did not.
-    return "elsewhere";
-  }
+export function phase(p: Pop, desk: Desk): Phase {
+  if (p.answered_by && p.answered_by.id !== desk.agent.id) return "elsewhere";
   switch (p.call.state) {
     case "talking":
-      return "talking";
     case "held":
-      return "held";
     case "ended":
-      return "ended";
+      return p.call.state;
     default:
       return "ringing";
   }
 }
 
-function rank(p: Pop): number {
-  return { talking: 0, held: 1, ringing: 2, elsewhere: 4, ended: 3 }[phase(p)];
+export function isLive(p: Phase): boolean {
+  return p === "ringing" || p === "talking" || p === "held";
 }
 
 type Listener = () => void;

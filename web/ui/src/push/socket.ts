@@ -72,11 +72,15 @@ export class PushSocket {
     ws.close();
   }
 
-  /** The network came back or the tab is looked at again: do not sit out the wait. */
-  #hurry = () => {
-    if (this.#ws || this.#stopped || document.visibilityState === "hidden") return;
+  /** hurry does not sit out the wait: somebody asks for it, the network came back, or the tab is looked at again. */
+  hurry(): void {
+    if (this.#ws || this.#stopped) return;
     clearTimeout(this.#timer);
     this.#connect();
+  }
+
+  #hurry = () => {
+    if (document.visibilityState !== "hidden") this.hurry();
   };
 
   #connect(): void {

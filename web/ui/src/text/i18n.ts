@@ -3,7 +3,6 @@ import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import { type Language, onPreferences, preferences } from "../app/preferences";
 import type { en } from "../locale/en";
-import { inPersian } from "./digits";
 
 declare module "i18next" {
   interface CustomTypeOptions {
@@ -25,16 +24,8 @@ export async function speak(language: Language): Promise<void> {
     await i18next.use(initReactI18next).init({
       lng: language,
       resources: { [language]: { translation: await words(language) } },
-      interpolation: {
-        escapeValue: false,
-        alwaysFormat: true,
-        format: (value: unknown) => {
-          if (typeof value !== "number") return String(value);
-          const { language, digits } = preferences();
-          const text = String(value);
-          return digits === "persian" || (digits === "language" && language === "fa") ? inPersian(text) : text;
-        },
-      },
+      // React escapes. Numbers are handed over as text, written by Format.
+      interpolation: { escapeValue: false },
       returnNull: false,
     });
   } else {
