@@ -11,10 +11,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Agents */
+        /**
+         * Agents
+         * @description Permission: agents.read.
+         */
         get: operations["listAgents"];
         put?: never;
-        /** Create an agent */
+        /**
+         * Create an agent
+         * @description Permission: agents.write.
+         */
         post: operations["createAgent"];
         delete?: never;
         options?: never;
@@ -29,15 +35,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One agent */
+        /**
+         * One agent
+         * @description Permission: agents.read.
+         */
         get: operations["getAgent"];
         put?: never;
         post?: never;
-        /** Archive an agent: cannot log in, keeps the calls */
+        /**
+         * Archive an agent: cannot log in, keeps the calls
+         * @description Permission: agents.write.
+         */
         delete: operations["archiveAgent"];
         options?: never;
         head?: never;
-        /** Change an agent */
+        /**
+         * Change an agent
+         * @description Permission: agents.write.
+         */
         patch: operations["updateAgent"];
         trace?: never;
     };
@@ -50,7 +65,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Bring an archived agent back */
+        /**
+         * Bring an archived agent back
+         * @description Permission: agents.write.
+         */
         post: operations["restoreAgent"];
         delete?: never;
         options?: never;
@@ -65,7 +83,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The call log, newest first */
+        /**
+         * The call log, newest first
+         * @description Permission: calls.read.
+         */
         get: operations["listCalls"];
         put?: never;
         post?: never;
@@ -82,14 +103,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One call with its legs */
+        /**
+         * One call with its legs
+         * @description Permission: calls.read.
+         */
         get: operations["getCall"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Note and customer of a call, live or ended */
+        /**
+         * Note and customer of a call, live or ended
+         * @description Permission: calls.annotate.
+         */
         patch: operations["updateCall"];
         trace?: never;
     };
@@ -100,10 +127,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Customers by name, number or organization */
+        /**
+         * Customers by name, number or organization
+         * @description Permission: customers.read.
+         */
         get: operations["listCustomers"];
         put?: never;
-        /** Create a customer */
+        /**
+         * Create a customer
+         * @description Permission: customers.write.
+         */
         post: operations["createCustomer"];
         delete?: never;
         options?: never;
@@ -118,7 +151,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom a number belongs to, and by which rule */
+        /**
+         * Whom a number belongs to, and by which rule
+         * @description Permission: customers.read.
+         */
         get: operations["lookupCustomer"];
         put?: never;
         post?: never;
@@ -135,15 +171,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One customer */
+        /**
+         * One customer
+         * @description Permission: customers.read.
+         */
         get: operations["getCustomer"];
         put?: never;
         post?: never;
-        /** Archive a customer: never matched again, nothing lost */
+        /**
+         * Archive a customer: not matched any more, nothing lost
+         * @description Permission: customers.archive.
+         */
         delete: operations["archiveCustomer"];
         options?: never;
         head?: never;
-        /** Change a customer */
+        /**
+         * Change a customer
+         * @description Permission: customers.write.
+         */
         patch: operations["updateCustomer"];
         trace?: never;
     };
@@ -156,7 +201,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Bring an archived customer back */
+        /**
+         * Bring an archived customer back
+         * @description Permission: customers.archive.
+         */
         post: operations["restoreCustomer"];
         delete?: never;
         options?: never;
@@ -173,7 +221,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Put an ended call off my desk */
+        /**
+         * Put a call that has ended off my desk
+         * @description Permission: session.
+         */
         post: operations["dismissCall"];
         delete?: never;
         options?: never;
@@ -188,14 +239,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I */
+        /**
+         * Who am I
+         * @description Permission: session.
+         */
         get: operations["me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change my preferences */
+        /**
+         * Change my preferences
+         * @description Permission: session.
+         */
         patch: operations["updateMe"];
         trace?: never;
     };
@@ -208,7 +265,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change my password; ends my other sessions */
+        /**
+         * Change my password; ends my other sessions
+         * @description Permission: session.
+         */
         post: operations["changePassword"];
         delete?: never;
         options?: never;
@@ -225,7 +285,7 @@ export interface paths {
         };
         /**
          * The pictures of my desk, as they change (WebSocket)
-         * @description Upgrade to a WebSocket. The server writes DeskFrame texts; the browser answers each drawn one with SeenFrame.
+         * @description Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser answers each that it has drawn with a SeenFrame. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, 4503 shutting down; after all but 4401 come back, a little later than the others.
          */
         get: operations["push"];
         put?: never;
@@ -245,10 +305,56 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Log in */
+        /**
+         * Log in
+         * @description Permission: public.
+         */
         post: operations["login"];
-        /** Log out */
+        /**
+         * Log out
+         * @description Permission: session.
+         */
         delete: operations["logout"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where I am logged in
+         * @description Permission: sessions.manage.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Log out elsewhere
+         * @description Permission: sessions.manage.
+         */
+        delete: operations["endSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -261,7 +367,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is live */
+        /**
+         * What is live
+         * @description Permission: session.
+         */
         get: operations["status"];
         put?: never;
         post?: never;
@@ -278,10 +387,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Teams */
+        /**
+         * Teams
+         * @description Permission: teams.read.
+         */
         get: operations["listTeams"];
         put?: never;
-        /** Create a team */
+        /**
+         * Create a team
+         * @description Permission: teams.write.
+         */
         post: operations["createTeam"];
         delete?: never;
         options?: never;
@@ -296,13 +411,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * One team
+         * @description Permission: teams.read.
+         */
+        get: operations["getTeam"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Archive a team; its agents stay, without a team
+         * @description Permission: teams.write.
+         */
+        delete: operations["archiveTeam"];
         options?: never;
         head?: never;
-        /** Rename a team */
+        /**
+         * Change a team
+         * @description Permission: teams.write.
+         */
         patch: operations["updateTeam"];
         trace?: never;
     };
@@ -313,10 +439,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My API tokens */
+        /**
+         * My API tokens
+         * @description Permission: tokens.manage.
+         */
         get: operations["listTokens"];
         put?: never;
-        /** Make an API token of mine */
+        /**
+         * Make an API token of mine
+         * @description Permission: tokens.manage.
+         */
         post: operations["createToken"];
         delete?: never;
         options?: never;
@@ -334,8 +466,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** End an API token of mine */
-        delete: operations["deleteToken"];
+        /**
+         * End an API token of mine
+         * @description Permission: tokens.manage.
+         */
+        delete: operations["endToken"];
         options?: never;
         head?: never;
         patch?: never;
@@ -356,30 +491,34 @@ export interface components {
             name: string;
             /** @enum {string} */
             role: "agent" | "sales" | "supervisor" | "admin";
-            /** @description the teams of a supervisor */
             supervises: string[];
+            team: string;
             /** Format: uuid */
-            team_id: string;
+            team_id: string | null;
+            /** Format: date-time */
+            updated_at: string;
             username: string;
+            /** Format: int64 */
+            version: number;
         };
         AgentInput: {
+            /** @description as 1001, or 1001@main when meant on that exchange only */
             extensions?: string[];
             /** @description the username when left out */
             name?: string;
-            password: string;
+            /** @description without one the agent cannot log in */
+            password?: string;
             /**
              * @default agent
              * @enum {string}
              */
             role: "agent" | "sales" | "supervisor" | "admin";
-            supervises?: string[];
             /** Format: uuid */
             team_id?: string | null;
             username: string;
         };
         AgentPage: {
             items: components["schemas"]["Agent"][];
-            /** @description cursor of the next page; null on the last */
             next: string | null;
         };
         AgentPatch: {
@@ -388,15 +527,25 @@ export interface components {
             password?: string;
             /** @enum {string} */
             role?: "agent" | "sales" | "supervisor" | "admin";
-            supervises?: string[];
             /** Format: uuid */
             team_id?: string | null;
+            username?: string;
+            /**
+             * Format: int64
+             * @description refused with 409 when the agent has another by now
+             */
+            version?: number;
         };
         AgentRef: {
             extensions: string[];
             /** Format: uuid */
             id: string;
             name: string;
+            /** @enum {string} */
+            role: "agent" | "sales" | "supervisor" | "admin";
+            /** Format: uuid */
+            team_id: string | null;
+            username: string;
         };
         Call: {
             /** Format: date-time */
@@ -410,7 +559,6 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
             follow_ups: components["schemas"]["FollowUpRef"][];
-            /** @description null until the call has ended */
             hangup: components["schemas"]["Hangup"] | null;
             /** Format: int64 */
             hold_ms: number;
@@ -419,34 +567,21 @@ export interface components {
             legs: components["schemas"]["Leg"][];
             match: components["schemas"]["CallMatch"];
             note: string;
-            /**
-             * @description null until the call has ended
-             * @enum {string|null}
-             */
+            /** @enum {string|null} */
             outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
-            /** @description ringbook joined in the middle */
             partial: boolean;
-            /** @description configured name of the exchange */
             pbx: string;
-            /** @description the last queue that the call waited in */
             queue: string | null;
-            /** @description the end was not seen but inferred */
             reconstructed: boolean;
             recordings: components["schemas"]["RecordingRef"][];
             /** Format: date-time */
             started_at: string;
             /** @enum {string} */
             state: "ringing" | "queued" | "talking" | "held" | "ended";
-            /**
-             * Format: int64
-             * @description sum over the agents' legs
-             */
+            /** Format: int64 */
             talk_ms: number;
             transfers: components["schemas"]["Transfer"][];
-            /**
-             * Format: int64
-             * @description from the start until the answer, or the end
-             */
+            /** Format: int64 */
             wait_ms: number;
         };
         CallMatch: {
@@ -456,22 +591,19 @@ export interface components {
         };
         CallPage: {
             items: components["schemas"]["Call"][];
-            /** @description cursor of the next page; null on the last */
             next: string | null;
         };
         CallPatch: {
             /**
              * Format: uuid
-             * @description whom the call was with; remembered for its number. null: nobody known
+             * @description whom the call was with; remembered for its number. null: nobody, and forgotten
              */
             customer_id?: string | null;
             note?: string;
         };
         Caller: {
             name: string;
-            /** @description E.164 where it is one, else as dialled inside; empty when withheld */
             number: string;
-            /** @description as the exchange gave it */
             raw: string;
             withheld: boolean;
         };
@@ -491,20 +623,14 @@ export interface components {
             name: string;
             note: string;
             numbers: components["schemas"]["CustomerNumber"][];
-            /** @description its name; empty when there is none */
             organization: string;
-            /**
-             * Format: uuid
-             * @description the organization that a person belongs to
-             */
-            organization_id: string;
+            /** Format: uuid */
+            organization_id: string | null;
+            reference: string;
             tags: string[];
             /** Format: date-time */
             updated_at: string;
-            /**
-             * Format: int64
-             * @description grows with every change; send it back to notice another's change
-             */
+            /** Format: int64 */
             version: number;
         };
         CustomerInput: {
@@ -518,31 +644,35 @@ export interface components {
             numbers?: components["schemas"]["NumberInput"][];
             /** Format: uuid */
             organization_id?: string | null;
+            /** @description the customer's id elsewhere; unique */
+            reference?: string;
             tags?: string[];
         };
         CustomerNumber: {
-            /** @description kept for dialling, not used to match */
             extension: string;
+            historic: boolean;
+            /** @enum {string} */
+            kind: "e164" | "national" | "short" | "text" | "withheld";
             label: string;
-            /** @description E.164 where it is one */
             number: string;
-            /** @description as it was typed */
             raw: string;
         };
         CustomerPage: {
             items: components["schemas"]["Customer"][];
-            /** @description cursor of the next page; null on the last */
             next: string | null;
         };
         CustomerPatch: {
+            /** @description numbers to delete for good, historic ones too */
+            forget?: string[];
             /** @enum {string} */
             kind?: "person" | "organization";
             name?: string;
             note?: string;
-            /** @description all numbers of the customer, replacing what is there */
+            /** @description all current numbers; one left out becomes historic */
             numbers?: components["schemas"]["NumberInput"][];
             /** Format: uuid */
             organization_id?: string | null;
+            reference?: string;
             tags?: string[];
             /**
              * Format: int64
@@ -557,13 +687,10 @@ export interface components {
         };
         Desk: {
             agent: components["schemas"]["AgentRef"];
-            /** @description live calls, and ended ones until they are dismissed or the next one is taken */
+            /** @description live ones first; one that has ended stays until it is dismissed or the next one ends */
             calls: components["schemas"]["Pop"][];
-            /**
-             * @description available, ringing, talking or offline
-             * @enum {string}
-             */
-            state: "available" | "ringing" | "talking" | "held" | "offline";
+            /** @enum {string} */
+            state: "available" | "ringing" | "talking" | "wrap_up";
         };
         DeskFrame: {
             desk: components["schemas"]["Desk"];
@@ -593,22 +720,177 @@ export interface components {
             id: string;
             name: string;
         };
-        ErrorDetail: {
-            /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
-            location?: string;
-            /** @description Error message text */
-            message?: string;
-            /** @description The value at the given location */
-            value?: unknown;
+        FollowUpRef: {
+            /** Format: date-time */
+            due_at: string | null;
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            title: string;
         };
-        ErrorModel: {
+        Grant: {
+            permission: string;
+            /** @enum {string} */
+            scope: "own" | "team" | "all";
+        };
+        Hangup: {
+            /** @enum {string} */
+            by: "caller" | "agent" | "system";
+            /** Format: int64 */
+            cause: number;
+            text: string;
+        };
+        Leg: {
+            agent: string;
+            /** Format: uuid */
+            agent_id: string | null;
+            /** Format: date-time */
+            answered_at: string | null;
+            channel: string;
+            /** @enum {string|null} */
+            end: "hung_up" | "answered_elsewhere" | "no_answer" | "busy" | "declined" | "transferred" | "failed" | "cancelled" | "lost" | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            extension: string;
+            id: string;
+            /** Format: date-time */
+            offered_at: string;
+            /** @enum {string} */
+            role: "customer" | "agent";
+            /** Format: int64 */
+            talk_ms: number;
+        };
+        Lookup: {
+            /** @description all that come into question, the customer first */
+            candidates: components["schemas"]["Customer"][];
+            customer: components["schemas"]["Customer"] | null;
+            /** @description there are more candidates than these */
+            more: boolean;
+            /** @description E.164 where it is one */
+            number: string;
+            /** @enum {string} */
+            rule: "ivr" | "linked" | "exact" | "shared" | "none" | "withheld";
+        };
+        Me: {
+            agent: components["schemas"]["Agent"];
+            /** @description what the role allows; what is not listed is not allowed */
+            permissions: components["schemas"]["Grant"][];
+            preferences: components["schemas"]["Preferences"];
+            /** @description the running version of ringbook */
+            version: string;
+        };
+        NewToken: {
+            /** @description shown this once: Authorization: Bearer SECRET */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
+        NumberInput: {
+            /** @description no longer in use; still matches */
+            historic?: boolean;
+            label?: string;
+            number: string;
+        };
+        PartStatus: {
+            live: boolean;
+            name: string;
+            /** @description in plain words, when it is not live */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description since when it has been so; null when that is not known
+             */
+            since: string | null;
+        };
+        PasswordChange: {
+            current: string;
+            new: string;
+        };
+        PastCall: {
+            /** @description who talked; empty if nobody */
+            agent: string;
+            /** @enum {string} */
+            direction: "inbound" | "outbound" | "internal";
+            /** Format: uuid */
+            id: string;
+            note: string;
+            /** @enum {string|null} */
+            outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
+            queue: string | null;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "ringing" | "queued" | "talking" | "held" | "ended";
+            /** Format: int64 */
+            talk_ms: number;
+        };
+        Person: {
+            /** Format: uuid */
+            agent_id: string | null;
+            extension: string;
+            name: string;
+        };
+        Pop: {
+            /** @description who took the call that rang here */
+            answered_by: components["schemas"]["Person"] | null;
+            call: components["schemas"]["Call"];
+            /** @description all that come into question, the customer first */
+            candidates: components["schemas"]["Customer"][];
+            customer: components["schemas"]["Customer"] | null;
+            /** @description the agent's phone that rings or talks */
+            extension: string;
+            /** @description open ones */
+            follow_ups: components["schemas"]["FollowUpRef"][];
+            /** @description the last five calls, newest first */
+            history: components["schemas"]["PastCall"][];
+            /** @description false while the look-up is under way or the database is away: the caller is unchecked, not unknown */
+            looked_up: boolean;
+            /**
+             * Format: date-time
+             * @description when the call first came to this desk
+             */
+            offered_at: string;
+            /** @enum {string} */
+            rule: "ivr" | "linked" | "exact" | "shared" | "none" | "withheld";
+            /**
+             * @description this desk's part in the call, which may differ from the call's own state
+             * @enum {string}
+             */
+            state: "ringing" | "dialing" | "talking" | "held" | "ended" | "answered_elsewhere" | "missed";
+            /** @description who handed the call to this desk */
+            transferred_by: components["schemas"]["Person"] | null;
+            /**
+             * Format: int64
+             * @description how long the caller had waited by then
+             */
+            waited_ms: number;
+        };
+        Preferences: {
+            /**
+             * @description of phone numbers, extensions and durations
+             * @enum {string}
+             */
+            digits: "persian" | "latin";
+            /** @enum {string} */
+            language: "fa" | "en";
+            /** @enum {string} */
+            theme: "light" | "dark" | "auto";
+        };
+        PreferencesPatch: {
+            /** @enum {string} */
+            digits?: "persian" | "latin";
+            /** @enum {string} */
+            language?: "fa" | "en";
+            /** @enum {string} */
+            theme?: "light" | "dark" | "auto";
+        };
+        Problem: {
             /**
              * @description A human-readable explanation specific to this occurrence of the problem.
              * @example Property foo is required but is missing.
              */
             detail?: string;
             /** @description Optional list of individual error details */
-            errors?: components["schemas"]["ErrorDetail"][];
+            errors?: (components["schemas"]["ProblemDetail"] | null)[];
             /**
              * Format: uri
              * @description A URI reference that identifies the specific occurrence of the problem.
@@ -634,156 +916,13 @@ export interface components {
              */
             type: string;
         };
-        FollowUpRef: {
-            /** Format: date-time */
-            due_at: string | null;
-            /** Format: uuid */
-            id: string;
-            kind: string;
-            title: string;
-        };
-        Grant: {
-            permission: string;
-            /** @enum {string} */
-            scope: "own" | "team" | "all";
-        };
-        Hangup: {
-            /** @enum {string} */
-            by: "caller" | "agent" | "system";
-            /** Format: int64 */
-            cause: number;
-            text: string;
-        };
-        Leg: {
-            /** @description the agent's name; empty when the extension is nobody's */
-            agent: string;
-            /** Format: uuid */
-            agent_id: string;
-            /** Format: date-time */
-            answered_at: string | null;
-            channel: string;
-            /** @enum {string|null} */
-            end: "hung_up" | "answered_elsewhere" | "no_answer" | "busy" | "declined" | "transferred" | "failed" | "cancelled" | "lost" | null;
-            /** Format: date-time */
-            ended_at: string | null;
-            /** @description empty for a customer */
-            extension: string;
-            id: string;
-            /** Format: date-time */
-            offered_at: string;
-            /** @enum {string} */
-            role: "customer" | "agent";
-            /** Format: int64 */
-            talk_ms: number;
-        };
-        Lookup: {
-            candidates: components["schemas"]["Customer"][];
-            customer: components["schemas"]["Customer"] | null;
-            number: string;
-            /** @enum {string} */
-            rule: "ivr" | "linked" | "exact" | "shared" | "none" | "withheld";
-        };
-        Me: {
-            agent: components["schemas"]["Agent"];
-            /** @description what the role allows, each with its scope; what is not listed is not allowed */
-            permissions: components["schemas"]["Grant"][];
-            preferences: components["schemas"]["Preferences"];
-            /** @description the running version of ringbook */
-            version: string;
-        };
-        MePatch: {
-            /** @enum {string} */
-            digits?: "persian" | "latin";
-            /** @enum {string} */
-            language?: "fa" | "en";
-            /** @enum {string} */
-            theme?: "light" | "dark" | "auto";
-        };
-        NewToken: {
-            /** @description shown this once: Authorization: Bearer SECRET */
-            secret: string;
-            token: components["schemas"]["Token"];
-        };
-        NumberInput: {
-            label?: string;
-            number: string;
-        };
-        PBXStatus: {
-            live: boolean;
-            name: string;
-            /** @description in plain words, when it is not live */
-            reason: string;
-            /**
-             * Format: date-time
-             * @description since when it has been so; null when not known
-             */
-            since: string | null;
-        };
-        PartStatus: {
-            live: boolean;
-            /** @description in plain words, when it is not live */
-            reason: string;
-            /**
-             * Format: date-time
-             * @description since when it has been so; null when not known
-             */
-            since: string | null;
-        };
-        PasswordChange: {
-            current: string;
-            new: string;
-        };
-        PastCall: {
-            /** @description who talked; empty if nobody */
-            agent: string;
-            /** @enum {string} */
-            direction: "inbound" | "outbound" | "internal";
-            /** Format: uuid */
-            id: string;
-            note: string;
-            /** @enum {string|null} */
-            outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
-            /** Format: date-time */
-            started_at: string;
-            /** Format: int64 */
-            talk_ms: number;
-        };
-        Pop: {
-            /** @description who answered, once somebody has */
-            answered_by: components["schemas"]["AgentRef"] | null;
-            call: components["schemas"]["Call"];
-            /** @description when several share the number */
-            candidates: components["schemas"]["Customer"][];
-            customer: components["schemas"]["Customer"] | null;
-            follow_ups: components["schemas"]["FollowUpRef"][];
-            /** @description the last five calls, newest first */
-            history: components["schemas"]["PastCall"][];
-            /** @description false while the look-up is under way or the database is away: unchecked, not unknown */
-            looked_up: boolean;
-            /**
-             * Format: date-time
-             * @description when this desk was first rung
-             */
-            offered_at: string;
-            /** @enum {string} */
-            rule: "ivr" | "linked" | "exact" | "shared" | "none" | "withheld";
-            transferred_by: components["schemas"]["AgentRef"] | null;
-            /**
-             * Format: int64
-             * @description how long the caller had waited by then
-             */
-            waited_ms: number;
-        };
-        Preferences: {
-            /**
-             * @description of phone numbers, extensions and durations
-             * @enum {string}
-             */
-            digits: "persian" | "latin";
-            /** @enum {string} */
-            language: "fa" | "en";
-            /** @enum {string} */
-            theme: "light" | "dark" | "auto";
+        ProblemDetail: {
+            /** @description Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id' */
+            location?: string;
+            /** @description Error message text */
+            message?: string;
+            /** @description The value at the given location */
+            value?: unknown;
         };
         RecordingRef: {
             /** Format: int64 */
@@ -798,6 +937,24 @@ export interface components {
             /** @enum {string} */
             type: "seen";
         };
+        Session: {
+            address: string;
+            /** Format: uuid */
+            agent_id: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            last_seen: string;
+            user_agent: string;
+        };
+        SessionPage: {
+            items: components["schemas"]["Session"][];
+            next: string | null;
+        };
         Status: {
             database: components["schemas"]["PartStatus"];
             /**
@@ -805,22 +962,47 @@ export interface components {
              * @description the server's clock
              */
             now: string;
-            pbx: components["schemas"]["PBXStatus"][];
+            /** @description the stream of every exchange */
+            pbx: components["schemas"]["PartStatus"][];
+            /** @description of the running ringbook */
             version: string;
         };
         Team: {
+            /** Format: date-time */
+            archived_at: string | null;
+            /** Format: date-time */
+            created_at: string;
             /** Format: uuid */
             id: string;
+            /** Format: int64 */
+            members: number;
             name: string;
+            supervisors: string[];
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
         };
         TeamInput: {
             name: string;
+            supervisors?: string[];
         };
         TeamPage: {
             items: components["schemas"]["Team"][];
             next: string | null;
         };
+        TeamPatch: {
+            name?: string;
+            supervisors?: string[];
+            /**
+             * Format: int64
+             * @description refused with 409 when the team has another by now
+             */
+            version?: number;
+        };
         Token: {
+            /** Format: uuid */
+            agent_id: string;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -828,7 +1010,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             /** Format: date-time */
-            last_used_at: string | null;
+            last_used: string | null;
             name: string;
         };
         TokenInput: {
@@ -865,6 +1047,8 @@ export interface operations {
         parameters: {
             query?: {
                 q?: string;
+                team?: string;
+                /** @description the archived ones instead of the others */
                 archived?: boolean;
                 cursor?: string;
                 limit?: number;
@@ -890,7 +1074,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -923,7 +1107,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -954,7 +1138,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -970,12 +1154,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
             };
             /** @description Error */
             default: {
@@ -983,7 +1169,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1018,7 +1204,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1049,7 +1235,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1057,19 +1243,21 @@ export interface operations {
     listCalls: {
         parameters: {
             query?: {
-                /** @description started at or after */
+                /** @description started then or later */
                 from?: string;
                 /** @description started before */
                 to?: string;
                 direction?: "inbound" | "outbound" | "internal";
+                state?: "ringing" | "queued" | "talking" | "held" | "ended";
                 outcome?: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled";
-                /** @description who took part or was rung */
+                /** @description took part or was rung */
                 agent?: string;
                 queue?: string;
-                /** @description the outside number, in any spelling */
+                /** @description the other party's, in any spelling */
                 number?: string;
+                /** @description the customer's history, also the calls of others */
                 customer?: string;
-                /** @description customer, number or note */
+                /** @description words of names, numbers and notes; all must occur */
                 q?: string;
                 cursor?: string;
                 limit?: number;
@@ -1095,7 +1283,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1126,7 +1314,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1161,7 +1349,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1169,7 +1357,7 @@ export interface operations {
     listCustomers: {
         parameters: {
             query?: {
-                /** @description name, number or organization, in any spelling */
+                /** @description words of name, company, tag, reference or number, in any spelling; all must occur */
                 q?: string;
                 kind?: "person" | "organization";
                 /** @description people of this organization */
@@ -1201,7 +1389,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1234,7 +1422,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1246,6 +1434,7 @@ export interface operations {
                 number: string;
                 /** @description read it by this exchange's rules */
                 pbx?: string;
+                /** @description and by those of this trunk of it */
                 trunk?: string;
             };
             header?: never;
@@ -1269,7 +1458,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1300,7 +1489,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1316,12 +1505,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No Content */
-            204: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
             };
             /** @description Error */
             default: {
@@ -1329,7 +1520,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1364,7 +1555,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1395,7 +1586,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1426,7 +1617,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1455,7 +1646,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1469,7 +1660,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MePatch"];
+                "application/json": components["schemas"]["PreferencesPatch"];
             };
         };
         responses: {
@@ -1488,7 +1679,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1519,7 +1710,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1571,7 +1762,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1599,7 +1790,65 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1628,7 +1877,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1657,7 +1906,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1690,7 +1939,69 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1706,7 +2017,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TeamInput"];
+                "application/json": components["schemas"]["TeamPatch"];
             };
         };
         responses: {
@@ -1725,7 +2036,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1754,7 +2065,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1787,12 +2098,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    deleteToken: {
+    endToken: {
         parameters: {
             query?: never;
             header?: never;
@@ -1816,7 +2127,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["ErrorModel"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
