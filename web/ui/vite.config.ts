@@ -21,15 +21,34 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"], setupFiles: ["src/testing.ts"] },
+        test: {
+          name: "unit",
+          environment: "happy-dom",
+          include: ["src/**/*.test.{ts,tsx}"],
+          setupFiles: ["src/testing.ts"],
+        },
       },
       {
         extends: true,
-        test: { name: "e2e", environment: "node", include: ["e2e/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "e2e",
+          environment: "node",
+          include: ["e2e/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
       {
         extends: true,
-        test: { name: "screenshots", environment: "node", include: ["e2e/screenshots.ts"], testTimeout: 240_000, hookTimeout: 120_000, fileParallelism: false },
+        test: {
+          name: "screenshots",
+          environment: "node",
+          include: ["e2e/screenshots.ts"],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
       },
     ],
   },

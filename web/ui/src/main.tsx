@@ -26,6 +26,7 @@ function App() {
         theme={theme}
         cssVariablesResolver={variables}
         defaultColorScheme="auto"
+        getStyleNonce={styleNonce}
         {...(colours === "auto" ? {} : { forceColorScheme: colours })}
       >
         <QueryClientProvider client={queryClient}>
@@ -42,6 +43,11 @@ function Turn({ to }: { to: "rtl" | "ltr" }) {
   const { setDirection } = useDirection();
   useEffect(() => setDirection(to), [to, setDirection]);
   return null;
+}
+
+/** styleNonce is what the server's policy wants on <style> elements. */
+function styleNonce(): string {
+  return document.querySelector<HTMLMetaElement>('meta[property="csp-nonce"]')?.nonce ?? "";
 }
 
 installCopy();

@@ -35,7 +35,12 @@ export const calls = (query: CallQuery) =>
   infiniteQueryOptions({
     queryKey: ["calls", query],
     queryFn: ({ pageParam, signal }) =>
-      got(api.GET("/api/v1/calls", { params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
+      got(
+        api.GET("/api/v1/calls", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
@@ -54,7 +59,10 @@ export const customers = (query: CustomerQuery) =>
     queryKey: ["customers", query],
     queryFn: ({ pageParam, signal }) =>
       got(
-        api.GET("/api/v1/customers", { params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } }, signal }),
+        api.GET("/api/v1/customers", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
       ),
     initialPageParam: "",
     getNextPageParam: (last) => last.next ?? undefined,

@@ -5,11 +5,11 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Desk, Pop } from "../api/types";
 import { incoming, name, otherNumber } from "../desk/pop";
-import { type Phase, phase, useDesk } from "../desk/store";
+import { type Phase, useDesk } from "../desk/store";
 import { newSpeaker, type Speaker } from "../push/leader";
 import { chime } from "../push/sound";
 import { spaced } from "../text/digits";
-import { type Format } from "../text/format";
+import type { Format } from "../text/format";
 import { useFormat } from "../text/use-format";
 import { usePreferences } from "./preferences";
 import { setBadge } from "./title";
@@ -24,7 +24,7 @@ export function saidOf(p: Pop, desk: Desk, t: TFunction, f: Format): string {
 
 function announcement(p: Pop, desk: Desk, before: Phase | undefined, t: TFunction, f: Format): string {
   const who = saidOf(p, desk, t, f);
-  const now = phase(p, desk);
+  const now = p.state;
   if (now === before) return "";
   switch (now) {
     case "ringing":
@@ -32,7 +32,7 @@ function announcement(p: Pop, desk: Desk, before: Phase | undefined, t: TFunctio
       return p.call.queue ? t("desk.ringAnnounceQueue", { who, queue: p.call.queue }) : t("desk.ringAnnounce", { who });
     case "talking":
       return before === "held" ? "" : t("desk.answeredAnnounce", { who });
-    case "elsewhere":
+    case "answered_elsewhere":
       return before ? t("desk.elsewhereAnnounce", { who, name: p.answered_by?.name ?? "" }) : "";
     case "ended":
       return before ? t("desk.endedAnnounce", { who }) : "";
@@ -58,7 +58,7 @@ export function Attention() {
     return () => s.stop();
   }, []);
 
-  const ringing = desk?.calls.filter((p) => phase(p, desk) === "ringing" && incoming(p, desk)) ?? [];
+  const ringing = desk?.calls.filter((p) => p.state === "ringing" && incoming(p, desk)) ?? [];
   const rings = ringing.length > 0;
 
   useEffect(() => {
@@ -66,7 +66,7 @@ export function Attention() {
     const now = new Map<string, Phase>();
     for (const p of desk.calls) {
       const was = before.current.get(p.call.id);
-      const is = phase(p, desk);
+      const is = p.state;
       now.set(p.call.id, is);
       const text = announcement(p, desk, was, t, f);
       if (text) setSaid(text);
@@ -80,8 +80,8 @@ export function Attention() {
       shown.current.delete(id);
     }
     before.current = now;
-    const first = desk.calls.find((p) => phase(p, desk) === "ringing" && incoming(p, desk));
-    const count = desk.calls.filter((p) => phase(p, desk) === "ringing" && incoming(p, desk)).length;
+    const first = desk.calls.find((p) => p.state === "ringing" && incoming(p, desk));
+    const count = desk.calls.filter((p) => p.state === "ringing" && incoming(p, desk)).length;
     setBadge(first ? t("notify.tab", { n: f.number(count), who: saidOf(first, desk, t, f) }) : "");
   }, [desk, t, f, notify]);
 

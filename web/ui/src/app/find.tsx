@@ -56,7 +56,13 @@ export default function Find({ asked }: { asked: number }) {
       ["/settings/me", "nav.settings", <IconSettings key="i" size={18} />],
     ] as const
   )
-    .map(([to, word, icon]) => ({ key: to, group: "pages" as const, label: t(word), icon, go: () => void navigate({ to }) }))
+    .map(([to, word, icon]) => ({
+      key: to,
+      group: "pages" as const,
+      label: t(word),
+      icon,
+      go: () => void navigate({ to }),
+    }))
     .filter((p) => typed === "" || p.label.toLowerCase().includes(typed.toLowerCase()));
   const found: Entry[] = (typed === "" ? [] : (data?.items ?? [])).map((c) => ({
     key: c.id,

@@ -1,7 +1,6 @@
-import { Modal, Stack, Table, Text, Title } from "@mantine/core";
+import { Kbd, Modal, Stack, Table, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Key } from "../parts/text";
-import { Kbd } from "@mantine/core";
 import type { KeyID } from "./keymap";
 
 const everywhere = [
@@ -29,7 +28,13 @@ const onDesk = [
 export default function KeysHelp({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
   return (
-    <Modal opened onClose={onClose} title={t("keys.title")} size="md" closeButtonProps={{ "aria-label": t("action.close") }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={t("keys.title")}
+      size="md"
+      closeButtonProps={{ "aria-label": t("action.close") }}
+    >
       <Stack gap="md">
         {(["everywhere", "onDesk"] as const).map((group) => (
           <section key={group}>

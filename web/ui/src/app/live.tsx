@@ -27,13 +27,19 @@ interface Trouble {
 export function troubles(link: Link, s: Status | undefined, at: number, t: TFunction, f: Format): Trouble[] {
   const time = (x: Date) => f.moment(x, new Date(at));
   if (link.state === "away" && Date.now() - link.since > patience) {
-    return [{ key: "link", icon: <IconWifiOff size={18} />, text: t("link.awaySince", { time: time(new Date(link.since)) }) }];
+    return [
+      { key: "link", icon: <IconWifiOff size={18} />, text: t("link.awaySince", { time: time(new Date(link.since)) }) },
+    ];
   }
   if (!s) return [];
   const out: Trouble[] = [];
   const since = (x: string | null) => time(x ? new Date(x) : new Date(at));
   if (!s.database.live) {
-    out.push({ key: "database", icon: <IconDatabaseOff size={18} />, text: t("link.databaseAway", { time: since(s.database.since) }) });
+    out.push({
+      key: "database",
+      icon: <IconDatabaseOff size={18} />,
+      text: t("link.databaseAway", { time: since(s.database.since) }),
+    });
   }
   if (s.pbx.length === 0) out.push({ key: "pbx", icon: <IconPlugConnectedX size={18} />, text: t("link.pbxNone") });
   for (const p of s.pbx) {
@@ -89,7 +95,9 @@ export function LiveDot() {
       <Popover.Dropdown>
         <Stack gap="xs">
           {troubles.length === 0 ? (
-            <Text size="xs">{t("link.liveDetail", { time: f.moment(new Date(Math.max(...since)), new Date(now())) })}</Text>
+            <Text size="xs">
+              {t("link.liveDetail", { time: f.moment(new Date(Math.max(...since)), new Date(now())) })}
+            </Text>
           ) : (
             troubles.map((x) => (
               <Text size="xs" key={x.key}>

@@ -1,5 +1,5 @@
 // What runs while somebody is logged in: the push socket and the drafts. One of each per tab.
-import { api, announceLostSession, got } from "../api/client";
+import { announceLostSession, api, got } from "../api/client";
 import { Problem } from "../api/problem";
 import { queryClient } from "../api/queries";
 import type { Me } from "../api/types";

@@ -20,13 +20,13 @@ import { useTranslation } from "react-i18next";
 import { api } from "../api/client";
 import { me as meQuery, queryClient, status } from "../api/queries";
 import { incoming } from "../desk/pop";
-import { isLive, phase, useDesk } from "../desk/store";
+import { isLive, useDesk } from "../desk/store";
 import { Key } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { Attention, saidOf } from "./attention";
+import { choose } from "./choose";
 import { ariaKeys } from "./keymap";
 import { LiveDot, TroubleBanner } from "./live";
-import { choose } from "./choose";
 import { begin, current, end } from "./session";
 import { useKeys } from "./use-keys";
 
@@ -209,7 +209,7 @@ function RingBanner() {
   const f = useFormat();
   const { desk } = useDesk();
   const onDesk = useLocation({ select: (l) => l.pathname === "/desk" });
-  const p = desk?.calls.find((c) => phase(c, desk) === "ringing" && incoming(c, desk));
+  const p = desk?.calls.find((c) => c.state === "ringing" && incoming(c, desk));
   if (!desk || !p || onDesk) return null;
   return (
     <Group className="ring-banner" justify="space-between" wrap="nowrap" gap="sm">
@@ -243,7 +243,7 @@ function useReceipts(): void {
 function useNewVersion(loaded: string): boolean {
   const running = useQuery({ ...status, select: (s) => s.version }).data;
   const { desk } = useDesk();
-  const busy = desk?.calls.some((p) => isLive(phase(p, desk))) ?? false;
+  const busy = desk?.calls.some((p) => isLive(p.state)) ?? false;
   const stale = running !== undefined && running !== loaded;
   useEffect(() => {
     if (!stale || busy) return;

@@ -133,7 +133,13 @@ function CallView({ call: c }: { call: Call }) {
             </Text>
             {!c.customer &&
               c.match.candidates.map((x) => (
-                <Button key={x.id} variant="default" size="compact-sm" disabled={!mayWrite} onClick={() => link.mutate(x.id)}>
+                <Button
+                  key={x.id}
+                  variant="default"
+                  size="compact-sm"
+                  disabled={!mayWrite}
+                  onClick={() => link.mutate(x.id)}
+                >
                   {x.name}
                 </Button>
               ))}
@@ -147,7 +153,11 @@ function CallView({ call: c }: { call: Call }) {
       </div>
       <Suspense>
         {attaching && (
-          <Attach number={c.caller.withheld ? "" : number} onClose={() => setAttaching(false)} onPick={(id) => link.mutate(id)} />
+          <Attach
+            number={c.caller.withheld ? "" : number}
+            onClose={() => setAttaching(false)}
+            onPick={(id) => link.mutate(id)}
+          />
         )}
       </Suspense>
     </Page>

@@ -48,18 +48,31 @@ export function CallsPage() {
           <Failed error={list.error} retry={() => void list.refetch()} />
         ) : items.length === 0 ? (
           filtered ? (
-            <Empty icon={<IconSearchOff size={28} stroke={1.5} />} title={t("calls.noneTitle")} body={t("calls.noneBody")}>
+            <Empty
+              icon={<IconSearchOff size={28} stroke={1.5} />}
+              title={t("calls.noneTitle")}
+              body={t("calls.noneBody")}
+            >
               <Button variant="default" onClick={() => void navigate({ search: {} })}>
                 {t("action.clear")}
               </Button>
             </Empty>
           ) : (
-            <Empty icon={<IconPhoneCall size={28} stroke={1.5} />} title={t("calls.emptyTitle")} body={t("calls.emptyBody")} />
+            <Empty
+              icon={<IconPhoneCall size={28} stroke={1.5} />}
+              title={t("calls.emptyTitle")}
+              body={t("calls.emptyBody")}
+            />
           )
         ) : (
           <>
             <CallTable calls={items} />
-            <More hasMore={list.hasNextPage} loading={list.isFetchingNextPage} failed={list.isFetchNextPageError} onMore={more} />
+            <More
+              hasMore={list.hasNextPage}
+              loading={list.isFetchingNextPage}
+              failed={list.isFetchNextPageError}
+              onMore={more}
+            />
           </>
         )}
       </div>
@@ -105,7 +118,12 @@ function Filters({ search, filter, clear }: FiltersProps) {
           w={narrow ? undefined : 280}
         />
         {narrow && (
-          <Button variant="default" leftSection={<IconFilter size={16} />} onClick={() => setOpen(!open)} aria-expanded={open}>
+          <Button
+            variant="default"
+            leftSection={<IconFilter size={16} />}
+            onClick={() => setOpen(!open)}
+            aria-expanded={open}
+          >
             {t("calls.filters")}
           </Button>
         )}
@@ -175,7 +193,17 @@ function Filters({ search, filter, clear }: FiltersProps) {
 }
 
 /** Typed is a text filter that takes effect on Enter and on leaving it. */
-function Typed({ label, value, onSet, ltr }: { label: string; value: string; onSet: (v: string) => void; ltr?: boolean }) {
+function Typed({
+  label,
+  value,
+  onSet,
+  ltr,
+}: {
+  label: string;
+  value: string;
+  onSet: (v: string) => void;
+  ltr?: boolean;
+}) {
   const { t } = useTranslation();
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);

@@ -1,5 +1,5 @@
 // Picks a day: Jalali in Persian, Gregorian in English; weeks begin on Saturday. What it hands on is an ISO day.
-import { CalendarDate, GregorianCalendar, parseDate, toCalendar } from "@internationalized/date";
+import { type CalendarDate, GregorianCalendar, parseDate, toCalendar } from "@internationalized/date";
 import { IconCalendar, IconChevronLeft, IconChevronRight, IconX } from "@tabler/icons-react";
 import {
   Button,

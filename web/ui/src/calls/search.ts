@@ -1,7 +1,7 @@
 // The filters of the call list, as they stand in its address. Days are ISO days of the business time zone.
 import type { CallQuery, Direction, Outcome } from "../api/types";
-import { timeZone } from "../text/use-format";
 import { ascii } from "../text/digits";
+import { timeZone } from "../text/use-format";
 
 export const directions: Direction[] = ["inbound", "outbound", "internal"];
 export const outcomes: Outcome[] = ["answered", "missed", "abandoned", "busy", "failed", "voicemail", "cancelled"];
@@ -19,8 +19,10 @@ export interface CallSearch {
   q?: string;
 }
 
-const isDay = (v: unknown): v is string => typeof v === "string" && /^\d{4}-\d\d-\d\d$/.test(v) && !Number.isNaN(Date.parse(v));
-const isID = (v: unknown): v is string => typeof v === "string" && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(v);
+const isDay = (v: unknown): v is string =>
+  typeof v === "string" && /^\d{4}-\d\d-\d\d$/.test(v) && !Number.isNaN(Date.parse(v));
+const isID = (v: unknown): v is string =>
+  typeof v === "string" && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(v);
 const isText = (v: unknown): v is string => typeof v === "string" && v !== "" && v.length <= 200;
 
 /** readCallSearch takes what an address says and drops what it does not understand. */

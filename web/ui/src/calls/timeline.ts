@@ -32,7 +32,9 @@ const least = 1000;
 /** timeline lays out a call; one that goes on reaches until now. */
 export function timeline(call: Call, now: number): Timeline {
   const start = Date.parse(call.started_at);
-  const times = call.legs.flatMap((l) => [l.offered_at, l.answered_at, l.ended_at]).filter((x): x is string => x !== null);
+  const times = call.legs
+    .flatMap((l) => [l.offered_at, l.answered_at, l.ended_at])
+    .filter((x): x is string => x !== null);
   const end = call.ended_at ? Date.parse(call.ended_at) : now;
   const first = Math.min(start, ...times.map(Date.parse));
   const last = Math.max(end, ...times.map(Date.parse), first + least);
@@ -58,7 +60,12 @@ export function timeline(call: Call, now: number): Timeline {
       if (firstAnswer < left) spans.push(span("talk", firstAnswer, left));
     } else if (answered === null) spans.push(span("ring", offered, left));
     else spans.push(span("ring", offered, answered), span("talk", answered, left));
-    return { id: leg.id, leg, spans: spans.filter((s) => s.width > 0 || spans.length === 1), ended: endedBy(call, leg) };
+    return {
+      id: leg.id,
+      leg,
+      spans: spans.filter((s) => s.width > 0 || spans.length === 1),
+      ended: endedBy(call, leg),
+    };
   });
   return { start: first, ms, lanes, ticks: ticks(ms) };
 }

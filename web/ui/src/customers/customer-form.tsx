@@ -1,6 +1,17 @@
 // Creates or changes a customer. The server's complaints appear at their fields; a change made meanwhile by somebody
 // else is shown instead of being written over.
-import { ActionIcon, Alert, Button, Group, SegmentedControl, Stack, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Button,
+  Group,
+  SegmentedControl,
+  Stack,
+  TagsInput,
+  Text,
+  Textarea,
+  TextInput,
+} from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
 import { useMutation } from "@tanstack/react-query";
@@ -40,7 +51,9 @@ function valuesOf(c: Customer | undefined, start: Props["start"]): Values {
     kind: c?.kind ?? "person",
     name: c?.name ?? start?.name ?? "",
     organization: c?.organization_id ? { id: c.organization_id, name: c.organization } : null,
-    numbers: c ? c.numbers.map((n) => row(n.raw || n.number, n.label)) : [row(start?.number)],
+    numbers: c
+      ? c.numbers.filter((n) => !n.historic).map((n) => row(n.raw || n.number, n.label))
+      : [row(start?.number)],
     tags: c?.tags ?? [],
     note: c?.note ?? "",
   };
@@ -90,7 +103,11 @@ export function CustomerForm({ customer, start, onSaved, onCancel }: Props) {
       const sent = v.numbers.map((n, i) => ({ i, empty: n.number.trim() === "" })).filter((n) => !n.empty);
       for (const [field, problem] of Object.entries(e.fields)) {
         const m = /^numbers\.(\d+)/.exec(field);
-        const path = m ? `numbers.${sent[Number(m[1])]?.i ?? 0}.number` : field === "organization_id" ? "organization" : field;
+        const path = m
+          ? `numbers.${sent[Number(m[1])]?.i ?? 0}.number`
+          : field === "organization_id"
+            ? "organization"
+            : field;
         form.setFieldError(path, t("customers.fieldProblem", { problem }));
       }
     },
@@ -144,7 +161,14 @@ export function CustomerForm({ customer, start, onSaved, onCancel }: Props) {
           ]}
           {...form.getInputProps("kind")}
         />
-        <TextInput label={t("customers.name")} required data-autofocus autoComplete="off" dir="auto" {...form.getInputProps("name")} />
+        <TextInput
+          label={t("customers.name")}
+          required
+          data-autofocus
+          autoComplete="off"
+          dir="auto"
+          {...form.getInputProps("name")}
+        />
         {form.values.kind === "person" && (
           <CustomerPicker
             kind="organization"
@@ -202,7 +226,14 @@ export function CustomerForm({ customer, start, onSaved, onCancel }: Props) {
           maxLength={50}
           {...form.getInputProps("tags")}
         />
-        <Textarea label={t("customers.note")} autosize minRows={3} maxRows={12} dir="auto" {...form.getInputProps("note")} />
+        <Textarea
+          label={t("customers.note")}
+          autosize
+          minRows={3}
+          maxRows={12}
+          dir="auto"
+          {...form.getInputProps("note")}
+        />
         <Group justify="flex-end" gap="xs">
           <Button variant="default" onClick={onCancel}>
             {t("action.cancel")}

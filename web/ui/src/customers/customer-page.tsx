@@ -1,11 +1,16 @@
 import { Alert, Anchor, Badge, Button, Group, Stack, Text, Title } from "@mantine/core";
-import { IconArchive, IconBuilding, IconPencil, IconRestore, IconUser } from "@tabler/icons-react";
 import { notifications } from "@mantine/notifications";
+import { IconArchive, IconBuilding, IconPencil, IconRestore, IconUser } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
-import { calls as callsQuery, customer as customerQuery, customers as customersQuery, queryClient } from "../api/queries";
+import {
+  calls as callsQuery,
+  customer as customerQuery,
+  customers as customersQuery,
+  queryClient,
+} from "../api/queries";
 import type { Customer } from "../api/types";
 import { CallTable } from "../calls/call-table";
 import { complain, notice } from "../parts/notice";
@@ -85,7 +90,13 @@ function CustomerView({ customer: c }: { customer: Customer }) {
           {c.kind === "organization" ? <IconBuilding size={20} aria-hidden /> : <IconUser size={20} aria-hidden />}
           {c.name}
           {c.tags.map((tag) => (
-            <Badge key={tag} color="gray" component={Link} to={`/customers?tag=${encodeURIComponent(tag)}`} className="tag-link">
+            <Badge
+              key={tag}
+              color="gray"
+              component={Link}
+              to={`/customers?tag=${encodeURIComponent(tag)}`}
+              className="tag-link"
+            >
               {tag}
             </Badge>
           ))}
@@ -93,15 +104,29 @@ function CustomerView({ customer: c }: { customer: Customer }) {
       }
       actions={
         <>
-          <Button variant="default" leftSection={<IconPencil size={16} />} onClick={() => void navigate({ to: "/customers/$id/edit", params: { id: c.id } })}>
+          <Button
+            variant="default"
+            leftSection={<IconPencil size={16} />}
+            onClick={() => void navigate({ to: "/customers/$id/edit", params: { id: c.id } })}
+          >
             {t("action.edit")}
           </Button>
           {c.archived_at ? (
-            <Button variant="default" leftSection={<IconRestore size={16} />} loading={restore.isPending} onClick={() => restore.mutate()}>
+            <Button
+              variant="default"
+              leftSection={<IconRestore size={16} />}
+              loading={restore.isPending}
+              onClick={() => restore.mutate()}
+            >
               {t("action.restore")}
             </Button>
           ) : (
-            <Button variant="default" leftSection={<IconArchive size={16} />} loading={archive.isPending} onClick={() => archive.mutate()}>
+            <Button
+              variant="default"
+              leftSection={<IconArchive size={16} />}
+              loading={archive.isPending}
+              onClick={() => archive.mutate()}
+            >
               {t("action.archive")}
             </Button>
           )}
@@ -135,7 +160,9 @@ function CustomerView({ customer: c }: { customer: Customer }) {
                         </span>
                       )}
                     </span>
-                    <span className="quiet">{n.label}</span>
+                    <span className="quiet">
+                      {[n.label, n.historic && t("customers.historic")].filter(Boolean).join(" · ")}
+                    </span>
                   </li>
                 ))}
               </ul>

@@ -61,7 +61,20 @@ export function CustomersPage() {
           onChange={(v) => filter({ kind: (v ?? undefined) as CustomerSearch["kind"] & string })}
         />
         {search.tag && (
-          <Badge size="lg" color="gray" rightSection={<button type="button" className="chip-x" aria-label={t("action.remove")} onClick={() => filter({ tag: "" })}>×</button>}>
+          <Badge
+            size="lg"
+            color="gray"
+            rightSection={
+              <button
+                type="button"
+                className="chip-x"
+                aria-label={t("action.remove")}
+                onClick={() => filter({ tag: "" })}
+              >
+                ×
+              </button>
+            }
+          >
             {search.tag}
           </Badge>
         )}
@@ -88,7 +101,11 @@ export function CustomersPage() {
               </Button>
             </Empty>
           ) : (
-            <Empty icon={<IconAddressBook size={28} stroke={1.5} />} title={t("customers.emptyTitle")} body={t("customers.emptyBody")}>
+            <Empty
+              icon={<IconAddressBook size={28} stroke={1.5} />}
+              title={t("customers.emptyTitle")}
+              body={t("customers.emptyBody")}
+            >
               <Button component={Link} to="/customers/new">
                 {t("customers.create")}
               </Button>
@@ -107,7 +124,11 @@ export function CustomersPage() {
               </Table.Thead>
               <Table.Tbody>
                 {items.map((c) => (
-                  <Table.Tr key={c.id} data-link onClick={() => void navigate({ to: "/customers/$id", params: { id: c.id } })}>
+                  <Table.Tr
+                    key={c.id}
+                    data-link
+                    onClick={() => void navigate({ to: "/customers/$id", params: { id: c.id } })}
+                  >
                     <Table.Td>
                       <Group gap={8} wrap="nowrap">
                         {c.kind === "organization" ? (
@@ -154,7 +175,12 @@ export function CustomersPage() {
                 ))}
               </Table.Tbody>
             </Table>
-            <More hasMore={list.hasNextPage} loading={list.isFetchingNextPage} failed={list.isFetchNextPageError} onMore={more} />
+            <More
+              hasMore={list.hasNextPage}
+              loading={list.isFetchingNextPage}
+              failed={list.isFetchNextPageError}
+              onMore={more}
+            />
           </>
         )}
       </div>

@@ -5,7 +5,15 @@ import { CustomerPicker } from "../parts/customer-picker";
 import { Num } from "../parts/text";
 
 /** Attach names the customer of a call; the server remembers it for the call's number. */
-export default function Attach({ number, onPick, onClose }: { number: string; onPick: (id: string) => void; onClose: () => void }) {
+export default function Attach({
+  number,
+  onPick,
+  onClose,
+}: {
+  number: string;
+  onPick: (id: string) => void;
+  onClose: () => void;
+}) {
   const { t } = useTranslation();
   const [picked, setPicked] = useState<{ id: string; name: string } | null>(null);
   return (

@@ -22,7 +22,7 @@ import { useFormat } from "../text/use-format";
 import styles from "./desk.module.css";
 import { PhaseIcon } from "./phase-icon";
 import { countsFrom, incoming, name, otherNumber, withheld } from "./pop";
-import { isLive, phase } from "./store";
+import { isLive } from "./store";
 
 interface Props {
   desk: Desk;
@@ -40,7 +40,7 @@ const vip = (tag: string) => /^(vip|ویژه)$/i.test(tag);
 /** CallCard is the call itself: who, why known, where from, and what can be done about it. */
 export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, onCopy, onDismiss }: Props) {
   const { t } = useTranslation();
-  const is = phase(pop, desk);
+  const is = pop.state;
   const number = otherNumber(pop, desk);
   const hidden = withheld(pop, desk);
   const who = name(pop, desk);
@@ -51,7 +51,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
       <header className={styles.cardHead}>
         <span className={styles.phase}>
           <PhaseIcon phase={is} size={20} />
-          {is === "elsewhere" ? t("desk.answeredBy", { name: pop.answered_by?.name }) : t(`phase.${is}`)}
+          {is === "answered_elsewhere" ? t("desk.answeredBy", { name: pop.answered_by?.name }) : t(`phase.${is}`)}
           {is === "ended" && (
             <>
               {" · "}
@@ -59,7 +59,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
             </>
           )}
         </span>
-        {is !== "elsewhere" && <Timer pop={pop} live={isLive(is)} />}
+        {is !== "answered_elsewhere" && <Timer pop={pop} live={isLive(is)} />}
       </header>
 
       <div className={styles.who}>
@@ -122,7 +122,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
 
       <From pop={pop} desk={desk} />
 
-      {is === "elsewhere" && <Text size="xs">{t("desk.answeredByBody")}</Text>}
+      {is === "answered_elsewhere" && <Text size="xs">{t("desk.answeredByBody")}</Text>}
       {is === "ended" && (
         <Text size="xs" c="dimmed">
           {pop.call.hangup && `${t("desk.endedBy", { by: t(`by.${pop.call.hangup.by}`) })}. `}
@@ -145,7 +145,13 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
             </Button>
           </Tooltip>
         ) : (
-          <Action id="create" icon={<IconUserPlus size={16} />} text={t("desk.create")} onClick={onCreate} primary={!several} />
+          <Action
+            id="create"
+            icon={<IconUserPlus size={16} />}
+            text={t("desk.create")}
+            onClick={onCreate}
+            primary={!several}
+          />
         )}
         <Action
           id="attach"
@@ -153,7 +159,9 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
           text={pop.customer ? t("desk.change") : t("desk.attach")}
           onClick={onAttach}
         />
-        {number && !hidden && <Action id="copy" icon={<IconCopy size={16} />} text={t("desk.copyNumber")} onClick={onCopy} />}
+        {number && !hidden && (
+          <Action id="copy" icon={<IconCopy size={16} />} text={t("desk.copyNumber")} onClick={onCopy} />
+        )}
         {!isLive(is) && (
           <Action
             id="dismiss"
@@ -175,7 +183,19 @@ function Hint({ id, text }: { id: KeyID; text: string }) {
   );
 }
 
-function Action({ id, icon, text, onClick, primary }: { id: KeyID; icon: ReactNode; text: string; onClick: () => void; primary?: boolean }) {
+function Action({
+  id,
+  icon,
+  text,
+  onClick,
+  primary,
+}: {
+  id: KeyID;
+  icon: ReactNode;
+  text: string;
+  onClick: () => void;
+  primary?: boolean;
+}) {
   const { t } = useTranslation();
   const word = t(`keys.${id as "create"}`);
   return (

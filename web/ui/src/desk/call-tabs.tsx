@@ -8,7 +8,7 @@ import { useFormat } from "../text/use-format";
 import styles from "./desk.module.css";
 import { PhaseIcon } from "./phase-icon";
 import { countsFrom } from "./pop";
-import { change, inOrder, isLive, phase } from "./store";
+import { change, inOrder, isLive } from "./store";
 
 /** CallTabs shows all calls of the desk when there are several, the most urgent first. */
 export function CallTabs({ desk, selected }: { desk: Desk; selected: string }) {
@@ -18,7 +18,7 @@ export function CallTabs({ desk, selected }: { desk: Desk; selected: string }) {
   return (
     <nav className={styles.tabs} aria-label={t("desk.calls")}>
       {inOrder(desk).map((p) => {
-        const is = phase(p, desk);
+        const is = p.state;
         return (
           <UnstyledButton
             key={p.call.id}

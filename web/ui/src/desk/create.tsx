@@ -13,7 +13,13 @@ interface Props {
 export default function Create({ number, name, onCreated, onClose }: Props) {
   const { t } = useTranslation();
   return (
-    <Modal opened onClose={onClose} title={t("customers.create")} size="lg" closeButtonProps={{ "aria-label": t("action.close") }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={t("customers.create")}
+      size="lg"
+      closeButtonProps={{ "aria-label": t("action.close") }}
+    >
       <CustomerForm
         start={{ name, number }}
         onCancel={onClose}

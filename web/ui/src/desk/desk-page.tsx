@@ -6,6 +6,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Fragment, lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
+import { Problem } from "../api/problem";
 import { me as meQuery } from "../api/queries";
 import type { Desk, Pop } from "../api/types";
 import { askToNotify } from "../app/attention";
@@ -19,11 +20,11 @@ import { Num } from "../parts/text";
 import { CallCard } from "./call-card";
 import { CallTabs } from "./call-tabs";
 import { CustomerPanel } from "./customer-panel";
+import styles from "./desk.module.css";
 import { History } from "./history";
 import { Note } from "./note";
 import { otherNumber, withheld } from "./pop";
-import { change, inOrder, isLive, phase, useDesk } from "./store";
-import styles from "./desk.module.css";
+import { change, inOrder, isLive, useDesk } from "./store";
 
 const Attach = lazy(() => import("./attach"));
 const Create = lazy(() => import("./create"));
@@ -54,10 +55,13 @@ function Calls({ desk, pop }: { desk: Desk; pop: Pop }) {
   });
   const dismiss = useMutation({
     mutationFn: (call: string) => got(api.POST("/api/v1/desk/dismiss", { body: { call_id: call } })),
-    onError: complain,
+    onError: (e, call) => {
+      if (e instanceof Problem && e.status === 404) change({ type: "drop", id: call });
+      else complain(e);
+    },
   });
   const choose = (customer: string) => link.mutate({ call: id, customer });
-  const canDismiss = !isLive(phase(pop, desk));
+  const canDismiss = !isLive(pop.state);
   const copy = async () => {
     if (number && (await copyText(number))) notice(t("action.copied"));
   };
@@ -164,7 +168,11 @@ function Idle() {
             </Button>
           )}
           {!sound && (
-            <Button variant="default" leftSection={<IconVolume size={16} />} onClick={() => setPreferences({ sound: true })}>
+            <Button
+              variant="default"
+              leftSection={<IconVolume size={16} />}
+              onClick={() => setPreferences({ sound: true })}
+            >
               {t("desk.emptySound")}
             </Button>
           )}

@@ -178,7 +178,9 @@ export class Drafts {
 function parse(text: string | null): Stored | null {
   try {
     const v = JSON.parse(text ?? "null") as Partial<Stored> | null;
-    return v && typeof v.text === "string" && typeof v.base === "string" ? { text: v.text, base: v.base, at: v.at ?? 0 } : null;
+    return v && typeof v.text === "string" && typeof v.base === "string"
+      ? { text: v.text, base: v.base, at: v.at ?? 0 }
+      : null;
   } catch {
     return null;
   }

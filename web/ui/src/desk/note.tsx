@@ -42,7 +42,7 @@ export function Note({ callID, saved, readOnly }: { callID: string; saved: strin
         autosize
         minRows={4}
         maxRows={14}
-        maxLength={20000}
+        maxLength={10000}
         placeholder={t("desk.notePlaceholder")}
         readOnly={readOnly === true}
         aria-keyshortcuts={ariaKeys("note")}

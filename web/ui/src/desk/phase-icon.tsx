@@ -1,11 +1,21 @@
-import { IconPhoneCall, IconPhoneCheck, IconPhoneIncoming, IconPhoneOff, IconPhonePause } from "@tabler/icons-react";
+import {
+  IconPhoneCall,
+  IconPhoneCheck,
+  IconPhoneIncoming,
+  IconPhoneOff,
+  IconPhoneOutgoing,
+  IconPhonePause,
+  IconPhoneX,
+} from "@tabler/icons-react";
 import type { Phase } from "./store";
 
 const icons = {
   ringing: IconPhoneIncoming,
+  dialing: IconPhoneOutgoing,
   talking: IconPhoneCall,
   held: IconPhonePause,
-  elsewhere: IconPhoneCheck,
+  answered_elsewhere: IconPhoneCheck,
+  missed: IconPhoneX,
   ended: IconPhoneOff,
 } satisfies Record<Phase, unknown>;
 

@@ -22,8 +22,9 @@ export function name(p: Pop, desk: Desk): string {
   return incoming(p, desk) ? p.call.caller.name : "";
 }
 
-/** key names the moment from which the pop's timer counts. */
+/** countsFrom is the moment from which the pop's timer counts: this desk's answer, or the beginning of the wait. */
 export function countsFrom(p: Pop): string {
-  if (p.call.state === "talking" || p.call.state === "held") return p.call.answered_at ?? p.offered_at;
+  const mine = p.call.legs.findLast((l) => l.role === "agent" && l.extension === p.extension && l.answered_at);
+  if (p.state === "talking" || p.state === "held") return mine?.answered_at ?? p.call.answered_at ?? p.offered_at;
   return p.call.direction === "inbound" ? p.call.started_at : p.offered_at;
 }

@@ -1,8 +1,8 @@
 // What this tab knows of its desk: the newest picture, the state of the link, and which call is looked at. The picture
 // is the server's word and is never edited here.
 import { useSyncExternalStore } from "react";
-import { learn } from "../app/clock";
 import type { Desk, DeskFrame, Pop } from "../api/types";
+import { learn } from "../app/clock";
 import type { Link } from "../push/socket";
 
 export interface DeskState {
@@ -19,6 +19,8 @@ export type Change =
   | { type: "frame"; frame: DeskFrame; writing: boolean }
   | { type: "link"; link: Link }
   | { type: "select"; id: string }
+  /** The server says that a call is no longer on the desk. */
+  | { type: "drop"; id: string }
   | { type: "forget" };
 
 export function initial(): DeskState {
@@ -32,10 +34,19 @@ export function reduce(s: DeskState, c: Change): DeskState {
       return { ...s, link: c.link };
     case "select":
       return { ...s, selected: c.id };
+    case "drop": {
+      if (!s.desk) return s;
+      const desk = { ...s.desk, calls: s.desk.calls.filter((p) => p.call.id !== c.id) };
+      return { ...s, desk, selected: selection(s.selected, desk, false) };
+    }
     case "forget":
       return initial();
     case "frame": {
-      const desk = c.frame.desk;
+      const desk = { ...c.frame.desk };
+      // A note is being typed under a call that the desk no longer has: it stays until the typing is over.
+      const gone = c.writing && !desk.calls.some((p) => p.call.id === s.selected);
+      const kept = gone ? s.desk?.calls.find((p) => p.call.id === s.selected) : undefined;
+      if (kept) desk.calls = [...desk.calls, kept];
       return { ...s, desk, seq: c.frame.seq, selected: selection(s.selected, desk, c.writing) };
     }
   }
@@ -47,38 +58,32 @@ export function reduce(s: DeskState, c: Change): DeskState {
  */
 export function selection(selected: string | null, desk: Desk, writing: boolean): string | null {
   const kept = desk.calls.find((p) => p.call.id === selected);
-  if (kept && (writing || isLive(phase(kept, desk)))) return kept.call.id;
+  if (kept && (writing || isLive(kept.state))) return kept.call.id;
   const first = inOrder(desk)[0];
   if (!first) return null;
-  if (kept && !isLive(phase(first, desk))) return kept.call.id;
+  if (kept && !isLive(first.state)) return kept.call.id;
   return first.call.id;
 }
 
 /** inOrder is the desk's calls, the one that needs the agent most first. */
 export function inOrder(desk: Desk): Pop[] {
-  const rank = { talking: 0, held: 1, ringing: 2, ended: 3, elsewhere: 4 };
-  return [...desk.calls].sort(
-    (a, b) => rank[phase(a, desk)] - rank[phase(b, desk)] || b.offered_at.localeCompare(a.offered_at),
-  );
+  const rank: Record<Phase, number> = {
+    talking: 0,
+    held: 1,
+    ringing: 2,
+    dialing: 2,
+    ended: 3,
+    missed: 4,
+    answered_elsewhere: 5,
+  };
+  return [...desk.calls].sort((a, b) => rank[a.state] - rank[b.state] || b.offered_at.localeCompare(a.offered_at));
 }
 
-/** Phase is what a call means to this desk; "elsewhere" is a call that somebody else took. */
-export type Phase = "ringing" | "talking" | "held" | "elsewhere" | "ended";
-
-export function phase(p: Pop, desk: Desk): Phase {
-  if (p.answered_by && p.answered_by.id !== desk.agent.id) return "elsewhere";
-  switch (p.call.state) {
-    case "talking":
-    case "held":
-    case "ended":
-      return p.call.state;
-    default:
-      return "ringing";
-  }
-}
+/** Phase is this desk's part in a call. */
+export type Phase = Pop["state"];
 
 export function isLive(p: Phase): boolean {
-  return p === "ringing" || p === "talking" || p === "held";
+  return p === "ringing" || p === "dialing" || p === "talking" || p === "held";
 }
 
 type Listener = () => void;

@@ -8,5 +8,11 @@ export function notice(message: string): void {
 }
 
 export function complain(error: unknown): void {
-  notifications.show({ title: i18next.t("error.title"), message: say(error, i18next.t), color: "red", autoClose: 8000, withBorder: true });
+  notifications.show({
+    title: i18next.t("error.title"),
+    message: say(error, i18next.t),
+    color: "red",
+    autoClose: 8000,
+    withBorder: true,
+  });
 }

@@ -1,8 +1,8 @@
 // How a call stands or ended: an icon and a word, never colour alone.
 import {
   IconArrowDownLeft,
-  IconArrowUpRight,
   IconArrowsLeftRight,
+  IconArrowUpRight,
   IconCircleCheck,
   IconCircleX,
   IconMicrophone,
@@ -47,5 +47,13 @@ const arrows = { inbound: IconArrowDownLeft, outbound: IconArrowUpRight, interna
 export function DirectionIcon({ direction }: { direction: Direction }) {
   const { t } = useTranslation();
   const Icon = arrows[direction];
-  return <Icon size={16} className="turn" role="img" aria-label={t(`direction.${direction}`)} title={t(`direction.${direction}`)} />;
+  return (
+    <Icon
+      size={16}
+      className="turn"
+      role="img"
+      aria-label={t(`direction.${direction}`)}
+      title={t(`direction.${direction}`)}
+    />
+  );
 }

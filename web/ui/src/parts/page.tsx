@@ -3,7 +3,17 @@ import { type ReactNode, useEffect } from "react";
 import { setPageTitle } from "../app/title";
 
 /** Page is the frame of a page: its heading, which also names the tab, and the page's actions beside it. */
-export function Page({ title, name, actions, children }: { title: ReactNode; name: string; actions?: ReactNode; children: ReactNode }) {
+export function Page({
+  title,
+  name,
+  actions,
+  children,
+}: {
+  title: ReactNode;
+  name: string;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
   useEffect(() => setPageTitle(name), [name]);
   return (
     <div className="page">

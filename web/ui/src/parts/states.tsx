@@ -5,7 +5,17 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { say } from "../api/problem";
 
-export function Empty({ icon, title, body, children }: { icon: ReactNode; title: string; body: ReactNode; children?: ReactNode }) {
+export function Empty({
+  icon,
+  title,
+  body,
+  children,
+}: {
+  icon: ReactNode;
+  title: string;
+  body: ReactNode;
+  children?: ReactNode;
+}) {
   return (
     <Stack className="empty" align="center" gap="xs" role="status">
       <span className="empty-icon" aria-hidden>

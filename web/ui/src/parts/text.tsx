@@ -1,7 +1,7 @@
 // Small texts: numbers, times and durations, each a left-to-right island where it must be.
 import { Kbd } from "@mantine/core";
-import { type KeyID, label } from "../app/keymap";
 import { now } from "../app/clock";
+import { type KeyID, label } from "../app/keymap";
 import { spaced } from "../text/digits";
 import { useFormat } from "../text/use-format";
 

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, MultiSelect, PasswordInput, Select, Stack, TagsInput, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Modal, PasswordInput, Select, Stack, TagsInput, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
@@ -30,7 +30,6 @@ export function AgentForm({ agent, self, teams, onClose }: Props) {
       role: agent?.role ?? ("agent" as Role),
       extensions: agent?.extensions ?? [],
       team_id: agent?.team_id ?? null,
-      supervises: agent?.supervises ?? [],
     },
     validate: {
       username: (v) => (v.trim() === "" ? t("login.required") : null),
@@ -50,13 +49,12 @@ export function AgentForm({ agent, self, teams, onClose }: Props) {
         role: v.role,
         extensions: v.extensions.map((x) => ascii(x.trim())),
         team_id: v.team_id,
-        supervises: v.role === "supervisor" ? v.supervises : [],
       };
       if (agent) {
         return got(
           api.PATCH("/api/v1/agents/{id}", {
             params: { path: { id: agent.id } },
-            body: { ...body, ...(v.password === "" ? {} : { password: v.password }) },
+            body: { ...body, version: agent.version, ...(v.password === "" ? {} : { password: v.password }) },
           }),
         );
       }
@@ -99,7 +97,14 @@ export function AgentForm({ agent, self, teams, onClose }: Props) {
             </Alert>
           )}
           <Group grow align="flex-start">
-            <TextInput label={t("agents.name")} required dir="auto" data-autofocus autoComplete="off" {...form.getInputProps("name")} />
+            <TextInput
+              label={t("agents.name")}
+              required
+              dir="auto"
+              data-autofocus
+              autoComplete="off"
+              {...form.getInputProps("name")}
+            />
             <TextInput
               label={t("agents.username")}
               required
@@ -131,9 +136,6 @@ export function AgentForm({ agent, self, teams, onClose }: Props) {
             data={teamOptions}
             {...form.getInputProps("team_id")}
           />
-          {form.values.role === "supervisor" && (
-            <MultiSelect label={t("agents.supervises")} data={teamOptions} {...form.getInputProps("supervises")} />
-          )}
           <PasswordInput
             label={t(agent ? "agents.passwordNew" : "agents.password")}
             description={t(agent ? "agents.passwordNewHint" : "agents.passwordHint")}

@@ -22,7 +22,6 @@ export function AgentsPage() {
   const teams = useQuery(teamsQuery);
   const [editing, setEditing] = useState<Agent | "new" | null>(null);
   const items = list.data?.items ?? [];
-  const teamName = (id: string | null) => teams.data?.items.find((x) => x.id === id)?.name ?? "";
 
   const restore = useMutation({
     mutationFn: (a: Agent) => got(api.POST("/api/v1/agents/{id}/restore", { params: { path: { id: a.id } } })),
@@ -51,7 +50,11 @@ export function AgentsPage() {
         ) : list.isError ? (
           <Failed error={list.error} retry={() => void list.refetch()} />
         ) : items.length === 0 ? (
-          <Empty icon={<IconUsers size={28} stroke={1.5} />} title={t("agents.emptyTitle")} body={t("agents.emptyBody")} />
+          <Empty
+            icon={<IconUsers size={28} stroke={1.5} />}
+            title={t("agents.emptyTitle")}
+            body={t("agents.emptyBody")}
+          />
         ) : (
           <Table className="table" aria-label={t("settings.agents")}>
             <Table.Thead>
@@ -84,14 +87,19 @@ export function AgentsPage() {
                     </Group>
                   </Table.Td>
                   <Table.Td>{t(`agents.roles.${a.role}`)}</Table.Td>
-                  <Table.Td className="only-wide">{teamName(a.team_id)}</Table.Td>
+                  <Table.Td className="only-wide">{a.team}</Table.Td>
                   <Table.Td ta="end">
                     {archived ? (
                       <Button size="compact-sm" variant="default" onClick={() => restore.mutate(a)}>
                         {t("action.restore")}
                       </Button>
                     ) : (
-                      <Button size="compact-sm" variant="default" onClick={() => setEditing(a)} aria-label={`${t("action.edit")}: ${a.name}`}>
+                      <Button
+                        size="compact-sm"
+                        variant="default"
+                        onClick={() => setEditing(a)}
+                        aria-label={`${t("action.edit")}: ${a.name}`}
+                      >
                         {t("action.edit")}
                       </Button>
                     )}

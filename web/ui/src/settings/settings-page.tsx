@@ -10,10 +10,15 @@ export function SettingsPage() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const me = useSuspenseQuery(meQuery).data;
-  const admin = me.permissions.some((p) => p.permission === "agents.manage");
+  const admin = me.permissions.some((p) => p.permission === "agents.write");
   const part = useLocation({ select: (l) => l.pathname.split("/")[2] ?? "me" });
   const parts = admin ? (["me", "agents", "teams", "tokens"] as const) : (["me", "tokens"] as const);
-  const words = { me: "settings.mine", agents: "settings.agents", teams: "settings.teams", tokens: "settings.tokens" } as const;
+  const words = {
+    me: "settings.mine",
+    agents: "settings.agents",
+    teams: "settings.teams",
+    tokens: "settings.tokens",
+  } as const;
   return (
     <Page title={t("settings.title")} name={t("settings.title")}>
       <Tabs

@@ -40,7 +40,11 @@ export function TokensPage() {
         ) : list.isError ? (
           <Failed error={list.error} retry={() => void list.refetch()} />
         ) : items.length === 0 ? (
-          <Empty icon={<IconKey size={28} stroke={1.5} />} title={t("tokens.emptyTitle")} body={t("tokens.emptyBody")} />
+          <Empty
+            icon={<IconKey size={28} stroke={1.5} />}
+            title={t("tokens.emptyTitle")}
+            body={t("tokens.emptyBody")}
+          />
         ) : (
           <Table className="table" aria-label={t("settings.tokens")}>
             <Table.Thead>
@@ -58,7 +62,7 @@ export function TokensPage() {
                   <Table.Td className="only-wide">
                     <Moment at={x.created_at} />
                   </Table.Td>
-                  <Table.Td>{x.last_used_at ? <Moment at={x.last_used_at} /> : t("tokens.never")}</Table.Td>
+                  <Table.Td>{x.last_used ? <Moment at={x.last_used} /> : t("tokens.never")}</Table.Td>
                   <Table.Td ta="end">
                     <Button
                       size="compact-sm"
