@@ -6,9 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"ringbook/crm"
 )
@@ -108,15 +110,26 @@ func model(err huma.StatusError) *huma.ErrorModel {
 	return newProblem(err.GetStatus(), err.Error())
 }
 
-// quiet takes the values out of problems: huma echoes what was sent, which may be a password or a megabyte.
+// maxFaults is how many faults one problem lists.
+const maxFaults = 20
+
+// quiet makes what huma says about bad input fit for outside: the values are taken out, as huma echoes what was sent,
+// which may be a password or a megabyte; the list of faults is cut short; and a missing member is named where the
+// others name theirs.
 func quiet(_ huma.Context, _ string, v any) (any, error) {
 	err, ok := v.(huma.StatusError)
 	if !ok {
 		return v, nil
 	}
 	p := model(err)
+	p.Errors = p.Errors[:min(len(p.Errors), maxFaults)]
 	for _, d := range p.Errors {
 		d.Value = nil
+		before, after, _ := strings.Cut(validation.MsgExpectedRequiredProperty, "%s")
+		if name, ok := strings.CutPrefix(d.Message, before); ok {
+			d.Location += "." + strings.TrimSuffix(name, after)
+			d.Message = "is required"
+		}
 	}
 	return p, nil
 }

@@ -130,7 +130,7 @@ func (s *Server) checkTokens(ctx context.Context) {
 // writeBuffers are shared by all sockets: a socket that has nothing to say holds none.
 var writeBuffers = &sync.Pool{}
 
-// push upgrades to a WebSocket and stays until it ends. A page cannot read the status of a refused upgrade, so one
+// push upgrades to a WebSocket, which lives on beside the request: Run waits for it. A page cannot read the status of a refused upgrade, so one
 // without a session is upgraded and told by a close code; other clients get 401.
 func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
@@ -159,19 +159,22 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 	if upErr != nil {
 		return // answered by the upgrader
 	}
-	defer conn.Close()
 	if err != nil {
+		defer conn.Close()
 		s.metrics.refused.Add(r.Context(), 1, reason("session"))
 		sayClose(conn, ending{closeSession, "log in first"}, s.timings.write)
 		return
 	}
 	c := newSocket(s, conn, actor)
 	if !s.sockets.add(c) {
+		defer conn.Close()
 		sayClose(conn, ending{closeShutdown, "ringbook is shutting down"}, s.timings.write)
 		return
 	}
-	defer s.sockets.remove(c)
-	c.serve(context.WithoutCancel(r.Context()))
+	go func() { // not here: what net/http keeps for a request would stay for hours
+		defer s.sockets.remove(c)
+		c.serve(context.Background())
+	}()
 }
 
 // sayClose sends a close frame; what becomes of it does not matter any more.

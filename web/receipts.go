@@ -10,8 +10,13 @@ import (
 type receipts struct {
 	mu      sync.Mutex
 	pending []receipt // oldest first, at most maxPending
-	dropped int64     // lost because the list was full
+	dropped int64     // lost because the list was full, and not told yet
+	late    int64     // of all times
+	lost    int64     // of all times
 }
+
+// late is how long a browser may take to draw a pop.
+const late = time.Second
 
 type receipt struct {
 	seq uint64
@@ -31,18 +36,20 @@ func (r *receipts) sent(seq uint64, at time.Time) {
 	r.pending = append(r.pending, receipt{seq, at})
 }
 
-// seen returns how long each of the frames up to seq took to be drawn.
-func (r *receipts) seen(seq uint64, now time.Time) []time.Duration {
+// seen returns how long each of the frames up to seq took to be drawn, and how many of them were late.
+func (r *receipts) seen(seq uint64, now time.Time) (took []time.Duration, slow int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var took []time.Duration
-	n := 0
-	for n < len(r.pending) && r.pending[n].seq <= seq {
-		took = append(took, now.Sub(r.pending[n].at))
-		n++
+	for len(took) < len(r.pending) && r.pending[len(took)].seq <= seq {
+		d := now.Sub(r.pending[len(took)].at)
+		if d > late {
+			slow++
+		}
+		took = append(took, d)
 	}
-	r.pending = append(r.pending[:0], r.pending[n:]...)
-	return took
+	r.pending = append(r.pending[:0], r.pending[len(took):]...)
+	r.late += slow
+	return took, slow
 }
 
 // expire forgets the frames older than limit and returns how many have been lost since it was asked last.
@@ -56,5 +63,13 @@ func (r *receipts) expire(now time.Time, limit time.Duration) int64 {
 	r.pending = append(r.pending[:0], r.pending[n:]...)
 	lost := r.dropped + int64(n)
 	r.dropped = 0
+	r.lost += lost
 	return lost
+}
+
+// totals are how many frames have been late and how many lost since the beginning.
+func (r *receipts) totals() (late, lost int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.late, r.lost
 }

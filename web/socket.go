@@ -31,6 +31,9 @@ type socket struct {
 	ended    chan ending // capacity one: the first reason wins
 	receipts receipts
 
+	mu      sync.Mutex // held while the read deadline is set
+	closing bool       // guarded by mu: read is to end, and its deadline is serve's now
+
 	seq   uint64
 	shown []shownPop // the pops of the frame written last
 }
@@ -64,13 +67,48 @@ func (c *socket) serve(ctx context.Context) {
 
 	var reader sync.WaitGroup
 	reader.Go(c.read)
+	defer c.conn.Close()
 	e := c.write(ctx)
 	sayClose(c.conn, e, t.write)
-	c.conn.Close()
+	c.stopReading()
 	reader.Wait()
-	m.lost.Add(ctx, c.receipts.expire(time.Now().Add(t.lost), 0))
+	if e.code != websocket.CloseNormalClosure {
+		c.drain()
+	}
+	m.lost.Add(ctx, c.receipts.expire(time.Now(), 0))
+	late, lost := c.receipts.totals()
 	m.closed.Add(ctx, 1, reason(closeName(e.code)))
-	c.server.Log.DebugContext(ctx, "push socket closed", "agent", c.agent, "code", e.code, "reason", e.reason, "frames", c.seq)
+	c.server.Log.DebugContext(ctx, "push socket closed", "agent", c.agent, "code", e.code, "reason", e.reason,
+		"frames", c.seq, "late", late, "lost", lost)
+}
+
+// alive gives the browser time until it must show the next sign of life.
+func (c *socket) alive() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return net.ErrClosed
+	}
+	return c.conn.SetReadDeadline(time.Now().Add(c.server.timings.pong))
+}
+
+// stopReading makes read return.
+func (c *socket) stopReading() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closing = true
+	_ = c.conn.SetReadDeadline(time.Now())
+}
+
+// drain throws away what the browser is still sending, for a second and some megabytes at most: a connection that is
+// closed with bytes unread is reset, and a reset overtakes the close frame that says why.
+func (c *socket) drain() {
+	conn := c.conn.NetConn()
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.CopyN(io.Discard, conn, 8<<20)
 }
 
 // write is the writing half.
@@ -192,35 +230,46 @@ func find(pops []shownPop, call uuid.UUID) (shownPop, bool) {
 // maxFrame is the greatest message in bytes that a browser may send.
 const maxFrame = 4 << 10
 
+// errFlood ends the reading of a socket that sends too much.
+var errFlood = errors.New("too many messages")
+
 // read is the reading half: pongs and receipts. It ends with the connection, and tells serve why.
 func (c *socket) read() {
-	t := c.server.timings
-	alive := func(string) error { return c.conn.SetReadDeadline(time.Now().Add(t.pong)) }
-	c.conn.SetReadLimit(maxFrame)
-	c.conn.SetPongHandler(alive)
-	limit := rate.NewLimiter(50, 200)
-	buf := make([]byte, 0, 64)
-	_ = alive("")
-	for {
-		kind, r, err := c.conn.NextReader()
-		if err != nil {
-			c.end(whyRead(err))
-			return
-		}
+	limit := rate.NewLimiter(50, 200) // of frames of any kind
+	sign := func() error {
 		if !limit.Allow() {
-			c.end(ending{closeFlood, "too many messages"})
-			return
+			return errFlood
+		}
+		return c.alive()
+	}
+	c.conn.SetReadLimit(maxFrame)
+	c.conn.SetPongHandler(func(string) error { return sign() })
+	c.conn.SetPingHandler(func(data string) error {
+		if err := sign(); err != nil {
+			return err
+		}
+		return c.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(c.server.timings.write))
+	})
+	buf := make([]byte, 0, 64)
+	err := c.alive()
+	for err == nil {
+		var kind int
+		var r io.Reader
+		if kind, r, err = c.conn.NextReader(); err != nil {
+			break
+		}
+		if err = sign(); err != nil {
+			break
 		}
 		if kind != websocket.TextMessage {
 			c.end(ending{websocket.CloseUnsupportedData, "text only"})
 			return
 		}
 		if buf, err = readAll(r, buf[:0]); err != nil {
-			c.end(whyRead(err))
-			return
+			break
 		}
 		var seen SeenFrame
-		if err := json.Unmarshal(buf, &seen); err != nil {
+		if json.Unmarshal(buf, &seen) != nil {
 			c.end(ending{websocket.CloseInvalidFramePayloadData, "not a frame of ours"})
 			return
 		}
@@ -228,20 +277,19 @@ func (c *socket) read() {
 			c.end(ending{websocket.ClosePolicyViolation, "unknown type of frame"})
 			return
 		}
-		_ = alive("")
 		c.seen(seen.Seq)
 	}
+	c.end(whyRead(err))
 }
 
 // seen takes a receipt.
 func (c *socket) seen(seq uint64) {
 	m, ctx := c.server.metrics, context.Background()
-	for _, d := range c.receipts.seen(seq, time.Now()) {
+	took, late := c.receipts.seen(seq, time.Now())
+	for _, d := range took {
 		m.seen.Record(ctx, d.Seconds())
-		if d > time.Second {
-			m.late.Add(ctx, 1)
-		}
 	}
+	m.late.Add(ctx, late)
 }
 
 // readAll is io.ReadAll into a buffer that is kept; the read limit bounds it.
@@ -265,6 +313,8 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 func whyRead(err error) ending {
 	var timeout net.Error
 	switch {
+	case errors.Is(err, errFlood):
+		return ending{closeFlood, errFlood.Error()}
 	case errors.Is(err, websocket.ErrReadLimit):
 		return ending{websocket.CloseMessageTooBig, "message too big"}
 	case errors.As(err, &timeout) && timeout.Timeout():
