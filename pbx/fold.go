@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -207,6 +208,7 @@ func (t *Tracker) settle(ch *channel, at time.Time) {
 	if l == nil || !l.EndedAt.IsZero() {
 		return
 	}
+	l.attempt = ch.attempt
 	if !ch.answered.IsZero() {
 		t.answer(c, l, ch.answered)
 	}
@@ -300,7 +302,7 @@ func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
 	c.channels--
 	ch.call = nil
 	if c.channels == 0 {
-		c.pic.Reconstructed = lost
+		c.pic.Reconstructed = lost && slices.ContainsFunc(c.legs, func(l *leg) bool { return l.End == EndLost })
 		t.finish(c, at)
 	}
 }

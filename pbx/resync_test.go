@@ -1,0 +1,168 @@
+package pbx_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"ringbook/pbx"
+	"ringbook/pbx/ari"
+)
+
+// snapshotAfter is what GET /channels and GET /bridges tell after some events of a stream.
+func snapshotAfter(items []ari.Item) ari.Snapshot {
+	channels := map[string]ari.Channel{}
+	bridges := map[string]ari.Bridge{}
+	var order []string
+	for _, item := range items {
+		e := item.Event
+		if e == nil {
+			continue
+		}
+		for _, ch := range []*ari.Channel{e.Channel, e.Caller, e.Peer} {
+			if ch != nil {
+				if _, ok := channels[ch.ID]; !ok {
+					order = append(order, ch.ID)
+				}
+				channels[ch.ID] = *ch
+			}
+		}
+		switch {
+		case e.Type == "ChannelDestroyed":
+			delete(channels, e.Channel.ID)
+		case e.Type == "BridgeDestroyed":
+			delete(bridges, e.Bridge.ID)
+		case e.Bridge != nil:
+			bridges[e.Bridge.ID] = *e.Bridge
+		}
+	}
+	var s ari.Snapshot
+	for _, id := range order {
+		if ch, ok := channels[id]; ok {
+			s.Channels = append(s.Channels, ch)
+		}
+	}
+	for _, b := range bridges {
+		s.Bridges = append(s.Bridges, b)
+	}
+	return s
+}
+
+// Joining in the middle of every recording, after every event: the calls under way are there, say that they are
+// partial unless their beginning is repeated, and end.
+func TestTracker_L11_JoiningInTheMiddle(t *testing.T) {
+	for name, items := range recordings(t) {
+		complete := fold(items)
+		for cut := range items {
+			tracker := pbx.NewTracker(labConfig)
+			for _, item := range items[:cut] {
+				tracker.Apply(item)
+			}
+			underWay := tracker.Live()
+
+			live := ari.Item{At: items[cut].At, Live: &ari.Live{Snapshot: snapshotAfter(items[:cut])}}
+			got := fold(append([]ari.Item{live}, items[cut:]...))
+			checkInvariants(t, got, jumbled)
+			if len(got.live) != 0 {
+				t.Errorf("%s from %d: %d calls never end", name, cut, len(got.live))
+			}
+			calls := got.last()
+			snapshot := live.Live.Snapshot
+			for _, want := range underWay {
+				if !slices.ContainsFunc(snapshot.Channels, func(ch ari.Channel) bool { return ch.ID == want.Legs[0].ID }) {
+					continue // the one who called has gone, within milliseconds the others will
+				}
+				i := slices.IndexFunc(calls, func(c pbx.Call) bool { return c.ID == want.ID })
+				if i < 0 {
+					t.Errorf("%s from %d: the call is missing", name, cut)
+					continue
+				}
+				if !calls[i].Partial {
+					t.Errorf("%s from %d: it does not say that its beginning was not seen", name, cut)
+				}
+				talk := func(b ari.Bridge) bool { return len(b.Channels) > 1 && slices.Contains(b.Channels, want.Legs[0].ID) }
+				if slices.ContainsFunc(snapshot.Bridges, talk) && calls[i].Outcome != pbx.Answered {
+					t.Errorf("%s from %d: %s, although they were talking", name, cut, calls[i].Outcome)
+				}
+			}
+			if len(calls) > len(complete.last()) {
+				t.Errorf("%s from %d: %d calls, want %d", name, cut, len(calls), len(complete.last()))
+			}
+		}
+	}
+}
+
+// The stream is interrupted after every event of every recording, and the PBX is empty when it is back: what was
+// under way is closed as of the moment of silence, and says so. An answered call stays answered.
+func TestTracker_CallsThatVanishAreReconstructed(t *testing.T) {
+	for name, items := range recordings(t) {
+		for cut := 1; cut < len(items); cut++ {
+			silent := items[cut-1].At
+			back := silent.Add(time.Hour)
+			tracker := pbx.NewTracker(labConfig)
+			var s story
+			for _, item := range append(slices.Clone(items[:cut]),
+				ari.Item{At: back.Add(-time.Minute), Gap: &ari.Gap{From: silent, Reason: ari.GapDisconnected}},
+				ari.Item{At: back, Live: &ari.Live{}}) {
+				before := tracker.Live()
+				s.pictures = append(s.pictures, tracker.Apply(item)...)
+				if item.Live == nil {
+					continue
+				}
+				for _, was := range before {
+					i := slices.IndexFunc(s.pictures, func(c pbx.Call) bool { return c.ID == was.ID && c.State == pbx.StateEnded })
+					if i < 0 {
+						t.Fatalf("%s cut at %d: a call did not end", name, cut)
+					}
+					c := s.pictures[i]
+					answered := !was.AnsweredAt.IsZero()
+					if answered != (c.Outcome == pbx.Answered) {
+						t.Errorf("%s cut at %d: %s, it was answered: %v", name, cut, c.Outcome, answered)
+					}
+					// If all parties had left before, only remains of their channels vanished.
+					over := func(l pbx.Leg) bool { return l.End != "" }
+					if allOver := !slices.ContainsFunc(was.Legs, func(l pbx.Leg) bool { return !over(l) }); c.Reconstructed == allOver {
+						t.Errorf("%s cut at %d: reconstructed %v: %+v", name, cut, c.Reconstructed, c.Legs)
+					}
+					if c.Reconstructed && c.Hangup.By != pbx.BySystem {
+						t.Errorf("%s cut at %d: nobody saw %s hang up", name, cut, c.Hangup.By)
+					}
+					if late := c.EndedAt.Sub(silent); late > time.Second {
+						t.Errorf("%s cut at %d: ended %v after the silence began", name, cut, late)
+					}
+				}
+			}
+			// Nothing that comes late brings them back.
+			for _, item := range items {
+				s.pictures = append(s.pictures, tracker.Apply(item)...)
+			}
+			for _, c := range s.pictures {
+				checkPicture(t, c)
+			}
+		}
+	}
+}
+
+// An interruption during which nothing happened changes nothing.
+func TestTracker_InterruptionWithoutChange(t *testing.T) {
+	for name, items := range recordings(t) {
+		want := fold(items).last()
+		for cut := 1; cut < len(items); cut++ {
+			at := items[cut-1].At
+			got := fold(slices.Concat(items[:cut], []ari.Item{
+				{At: at, Gap: &ari.Gap{From: at, Reason: ari.GapDisconnected}},
+				{At: at.Add(time.Millisecond), Live: &ari.Live{Snapshot: snapshotAfter(items[:cut])}},
+			}, items[cut:]))
+			checkInvariants(t, got, jumbled)
+			calls := got.last()
+			if len(calls) != len(want) {
+				t.Fatalf("%s cut at %d: %d calls, want %d", name, cut, len(calls), len(want))
+			}
+			for i := range calls {
+				if calls[i].Outcome != want[i].Outcome || calls[i].ID != want[i].ID || len(calls[i].Legs) != len(want[i].Legs) {
+					t.Errorf("%s cut at %d: %s with %d legs, want %s with %d", name, cut, calls[i].Outcome, len(calls[i].Legs), want[i].Outcome, len(want[i].Legs))
+				}
+			}
+		}
+	}
+}
