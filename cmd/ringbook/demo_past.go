@@ -22,7 +22,7 @@ const (
 // seedCalls writes two weeks of invented calls through the recorder itself, unless the log has calls already.
 func seedCalls(ctx context.Context, database *db.DB, store *crm.Store, spool string, s Settings, now time.Time, log *slog.Logger) error {
 	calls := calllog.NewStore(database, store)
-	if page, err := calls.Calls(ctx, operator, calllog.Filter{Limit: 1}); err != nil || len(page.Items) > 0 {
+	if page, err := calls.Calls(ctx, crm.System, calllog.Filter{Limit: 1}); err != nil || len(page.Items) > 0 {
 		return err
 	}
 	if err := store.Refresh(ctx); err != nil { // the recorder asks who has which extension

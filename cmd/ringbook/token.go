@@ -19,9 +19,6 @@ type tokenCommand struct {
 	Revoke tokenRevoke `cmd:"" help:"End a token."`
 }
 
-// operator is who acts when an administrator uses the command line: whoever may run it may do everything.
-var operator = crm.Actor{Username: "ringbook", Name: "ringbook", Role: crm.RoleAdmin}
-
 type tokenCreate struct {
 	User string        `required:"" placeholder:"NAME" help:"Whose token it is: it may do what this user may."`
 	Name string        `default:"command line" help:"What it is for, to be recognised in the list."`
@@ -32,7 +29,7 @@ type tokenCreate struct {
 
 func (t tokenCreate) Run(c *console) error {
 	return t.Database.withUser(c, t.Logging, t.User, func(store *crm.Store, user crm.Agent) error {
-		secret, _, err := store.CreateToken(c.ctx, operator, user.ID, t.Name, t.Life)
+		secret, _, err := store.CreateToken(c.ctx, crm.System, user.ID, t.Name, t.Life)
 		if err != nil {
 			return fmt.Errorf("make a token: %w", err)
 		}
@@ -49,7 +46,7 @@ type tokenList struct {
 
 func (t tokenList) Run(c *console) error {
 	return t.Database.withUser(c, t.Logging, t.User, func(store *crm.Store, user crm.Agent) error {
-		tokens, err := store.Tokens(c.ctx, operator, user.ID)
+		tokens, err := store.Tokens(c.ctx, crm.System, user.ID)
 		if err != nil {
 			return fmt.Errorf("list the tokens: %w", err)
 		}
@@ -71,7 +68,7 @@ type tokenRevoke struct {
 
 func (t tokenRevoke) Run(c *console) error {
 	return t.Database.with(c, t.Logging, func(store *crm.Store) error {
-		if err := store.EndToken(c.ctx, operator, t.ID); errors.Is(err, crm.ErrNotFound) {
+		if err := store.EndToken(c.ctx, crm.System, t.ID); errors.Is(err, crm.ErrNotFound) {
 			return fmt.Errorf("there is no token %s", t.ID)
 		} else if err != nil {
 			return fmt.Errorf("revoke the token: %w", err)
@@ -103,7 +100,7 @@ func (d Database) with(c *console, l Logging, do func(*crm.Store) error) (err er
 
 func (d Database) withUser(c *console, l Logging, username string, do func(*crm.Store, crm.Agent) error) error {
 	return d.with(c, l, func(store *crm.Store) error {
-		user, err := store.AgentByUsername(c.ctx, operator, username)
+		user, err := store.AgentByUsername(c.ctx, crm.System, username)
 		if errors.Is(err, crm.ErrNotFound) {
 			return fmt.Errorf("there is no user %q", username)
 		} else if err != nil {

@@ -326,6 +326,8 @@ func (f *Fake) channel(method string, s []string, q url.Values) answer {
 		return f.originate(s[1], q)
 	case len(s) == 3 && s[2] == "variable" && method == http.MethodGet:
 		return f.variable(ch, q.Get("variable"))
+	case ch == nil && s[len(s)-1] == "snoop":
+		return failure(http.StatusNotFound, "Provided channel was not found")
 	case ch == nil:
 		return noChannel
 	case len(s) == 2 && method == http.MethodGet:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,7 @@ func TestRecordings(t *testing.T) {
 			}
 		})
 	}
+	checkTable(t)
 	files, err := filepath.Glob(filepath.Join(recordings, "*.jsonl"))
 	if err != nil {
 		t.Fatal(err)
@@ -52,6 +54,38 @@ func TestRecordings(t *testing.T) {
 		if !want[filepath.Base(f)] {
 			t.Errorf("%s belongs to no scenario", f)
 		}
+	}
+}
+
+// checkTable holds that README.md beside the recordings lists them; with -record it writes the list.
+func checkTable(t *testing.T) {
+	const mark = "<!-- The table is written by go test ./pbx/pbxtest -run Recordings -record -->\n"
+	file := filepath.Join(recordings, "README.md")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, ok := strings.Cut(string(b), mark)
+	if !ok {
+		t.Fatalf("%s has no line %q", file, mark)
+	}
+	var want strings.Builder
+	want.WriteString(head + mark + "\n| recording | what happens | what the call log says |\n|---|---|---|\n")
+	for _, s := range pbxtest.Scenarios {
+		var calls []string
+		for _, e := range s.Expect {
+			calls = append(calls, e.String())
+		}
+		fmt.Fprintf(&want, "| `%s` | %s | %s |\n", s.Name, s.Story, strings.Join(calls, "<br>"))
+	}
+	switch {
+	case want.String() == string(b):
+	case *record:
+		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("the table in %s is stale", file)
 	}
 }
 

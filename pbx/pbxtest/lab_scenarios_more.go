@@ -54,20 +54,17 @@ var insideScenarios = []Scenario{
 	{
 		Name:   "internal-answered",
 		Story:  "Neda calls Omid by his extension. He answers; Neda hangs up.",
-		Needs:  []string{"1001", "1002"},
 		Expect: one(internal("answered", "caller", agent("1001"), agent("1002"))),
 		place:  colleagues(CallSpec{Talk: 700 * ms}, answers),
 	}, {
 		Name:   "internal-no-answer",
 		Story:  "Neda calls Omid by his extension. It rings until the PBX gives up.",
-		Needs:  []string{"1001", "1002"},
 		Expect: one(internal("missed", "system", rang("1001", "hung_up"), rang("1002", "no_answer"))),
 		place:  colleagues(CallSpec{}, rings),
 	}, {
 		Name:   "internal-busy",
 		Story:  "Neda calls Omid by his extension. His phone is busy.",
-		Needs:  []string{"1001", "1002"},
-		Expect: one(internal("busy", "", rang("1001", "hung_up"), rang("1002", "busy"))),
+		Expect: one(internal("busy", "system", rang("1001", "hung_up"), rang("1002", "busy"))),
 		place:  colleagues(CallSpec{}, busy),
 	},
 }
@@ -76,43 +73,36 @@ var outsideScenarios = []Scenario{
 	{
 		Name:   "outbound-answered",
 		Story:  "Neda calls a customer over the line. The customer answers; Neda hangs up.",
-		Needs:  []string{"1001", "line"},
 		Expect: one(outbound("answered", mobile, "agent", agent("1001"), customer(mobile))),
 		place:  agentCalls(CallSpec{To: mobile, Talk: 700 * ms}, answers),
 	}, {
 		Name:   "outbound-customer-hangs-up",
 		Story:  "Neda calls a customer, dialling 9 for a line. The customer answers and hangs up.",
-		Needs:  []string{"1001", "line"},
-		Expect: one(outbound("answered", mobile, "", agent("1001"), customer(mobile))),
+		Expect: one(outbound("answered", mobile, "caller", agent("1001"), customer(mobile))),
 		place:  agentCalls(CallSpec{To: "9" + mobile}, endsIt),
 	}, {
 		Name:   "outbound-busy",
 		Story:  "Neda calls a customer, who is busy.",
-		Needs:  []string{"1001", "line"},
-		Expect: one(outbound("busy", mobile, "", rang("1001", "hung_up"), called(mobile, "busy"))),
+		Expect: one(outbound("busy", mobile, "system", rang("1001", "hung_up"), called(mobile, "busy"))),
 		place:  agentCalls(CallSpec{To: mobile}, busy),
 	}, {
 		Name:   "outbound-no-such-number",
 		Story:  "Neda calls a number that does not exist: the line answers 404.",
-		Needs:  []string{"1001", "line"},
-		Expect: one(outbound("failed", mobile, "", rang("1001", "hung_up"), called(mobile, "failed"))),
+		Expect: one(outbound("failed", mobile, "system", rang("1001", "hung_up"), called(mobile, "failed"))),
 		place:  agentCalls(CallSpec{To: mobile}, Behaviour{Refuse: "404 Not Found"}),
 	}, {
 		Name:   "outbound-cancelled",
 		Story:  "Neda calls a customer and gives up while it rings.",
-		Needs:  []string{"1001", "line"},
 		Expect: one(outbound("cancelled", mobile, "agent", rang("1001", "hung_up"), called(mobile, "cancelled"))),
 		place:  agentCalls(CallSpec{To: mobile, GiveUp: 900 * ms}, rings),
 	}, {
 		Name:   "outbound-no-answer",
 		Story:  "Neda calls a customer. It rings until the customer's network gives up (480).",
-		Needs:  []string{"1001", "line"},
-		Expect: one(outbound("missed", mobile, "", rang("1001", "hung_up"), called(mobile, "no_answer"))),
+		Expect: one(outbound("missed", mobile, "system", rang("1001", "hung_up"), called(mobile, "no_answer"))),
 		place:  agentCalls(CallSpec{To: mobile}, Behaviour{Refuse: "480 Temporarily Unavailable", Ring: 900 * ms}),
 	}, {
 		Name:   "outbound-early-media",
 		Story:  "Neda calls a customer whose network plays something before the customer answers. Neda hangs up.",
-		Needs:  []string{"1001", "line"},
 		Expect: one(outbound("answered", mobile, "agent", agent("1001"), customer(mobile))),
 		place:  agentCalls(CallSpec{To: mobile, Talk: 600 * ms}, Behaviour{Answer: true, EarlyMedia: true, Ring: 600 * ms}),
 	},
@@ -122,13 +112,11 @@ var callerScenarios = []Scenario{
 	{
 		Name:   "anonymous",
 		Story:  "Somebody calls without a number: the line says \"anonymous\". Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), "", "", true)),
 		place:  oddCaller(CallSpec{FromHeader: `"Anonymous" <sip:anonymous@anonymous.invalid>`}),
 	}, {
 		Name:   "withheld-by-privacy-header",
 		Story:  "A customer asked the network not to show the number; the line tells it all the same, marked private. Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), numberSara, "", true)),
 		place: oddCaller(CallSpec{
 			FromHeader: `"Anonymous" <sip:anonymous@anonymous.invalid>`,
@@ -137,37 +125,31 @@ var callerScenarios = []Scenario{
 	}, {
 		Name:   "empty-caller",
 		Story:  "A call comes without any caller number. Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), "-", "", true)),
 		place:  oddCaller(CallSpec{FromHeader: `<sip:carrier.example>`}),
 	}, {
 		Name:   "alphanumeric-caller",
 		Story:  "A bank calls with letters for a number. Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), "TehranBank", "", false)),
 		place:  oddCaller(CallSpec{FromHeader: `<sip:TehranBank@carrier.example>`}),
 	}, {
 		Name:   "sip-uri-caller",
 		Story:  "Somebody calls from the internet: the number is a SIP address. Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), "sara.ahmadi@example.com", "", false)),
 		place:  oddCaller(CallSpec{FromHeader: `<sip:sara.ahmadi%40example.com@carrier.example>`}),
 	}, {
 		Name:   "forty-digits-caller",
 		Story:  "A call comes with a number of forty digits. Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), fortyTimes, "", false)),
 		place:  oddCaller(CallSpec{From: fortyTimes}),
 	}, {
 		Name:   "plus-and-persian-name",
 		Story:  "A customer calls, the line says +98 and a name in Persian letters. Neda answers.",
-		Needs:  []string{"1001"},
 		Expect: one(withCaller(answeredByNeda(), "+989120001001", persian, false)),
 		place:  oddCaller(CallSpec{From: "+989120001001", Name: persian}),
 	}, {
 		Name:  "ivr-customer",
 		Story: "A customer types the customer number 4711 into the IVR and then waits in the queue support. Neda answers; the customer hangs up.",
-		Needs: []string{"1001"},
 		Expect: one(func() Expected {
 			e := inbound("answered", didIVR, "support", "caller", customer(numberSara), agent("1001"))
 			e.Customer = "4711"
@@ -194,7 +176,6 @@ var callerScenarios = []Scenario{
 	}, {
 		Name:   "phone-unregistered",
 		Story:  "A customer calls Reza's direct number, and Reza's phone is not connected.",
-		Needs:  []string{"1004"},
 		Expect: one(inbound("missed", didReza, "", "system", waiting(numberSara))),
 		place: func(a *Asterisk) {
 			a.Call(CallSpec{From: numberSara, To: didReza}).Wait()
@@ -206,7 +187,6 @@ var crowdScenarios = []Scenario{
 	{
 		Name:  "three-calls-one-number",
 		Story: "From one number, as behind a company's exchange, three calls come at once: Neda answers one, Sara another in the queue sales, and the third rings at Reza's until the caller gives up.",
-		Needs: []string{"1001", "1003", "1004"},
 		Expect: []Expected{
 			inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001")),
 			inbound("answered", didSales, "sales", "caller", customer(numberSara), agent("1003")),
@@ -225,7 +205,6 @@ var crowdScenarios = []Scenario{
 	}, {
 		Name:  "two-queues-one-agent",
 		Story: "Sara serves the queues sales and vip. While she talks to a customer of sales, another waits in vip; her phone rings for it as soon as she is free. Both customers hang up.",
-		Needs: []string{"1002", "1003", "1004"},
 		Expect: []Expected{
 			inbound("answered", didSales, "sales", "caller", customer(numberSara), agent("1003")),
 			withCaller(inbound("answered", didVIP, "vip", "caller", customer(""), agent("1003")), numberLine, "", false),
@@ -240,7 +219,6 @@ var crowdScenarios = []Scenario{
 	}, {
 		Name:  "many",
 		Story: "Ten calls at once: four customers talk to Neda, one of them anonymous; two give up at Reza's phone; two colleagues call Sara; Omid calls a customer; one dials a number that nobody has.",
-		Needs: []string{"1001", "1002", "1003", "1004", "line"},
 		Expect: []Expected{
 			withCaller(answeredByNeda(), "09120001011", "", false),
 			withCaller(answeredByNeda(), "09120001012", "", false),

@@ -1,0 +1,102 @@
+// What the pages ask the server for, as query options: one place for keys and freshness.
+import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
+import { api, got } from "./client";
+import { Problem } from "./problem";
+import type { CallQuery, CustomerQuery } from "./types";
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      // What the server refuses it will refuse again; what it could not do is worth another try.
+      retry: (n, e) => n < 2 && !(e instanceof Problem && !e.away),
+      networkMode: "always",
+    },
+    mutations: { networkMode: "always" },
+  },
+});
+
+export const me = queryOptions({
+  queryKey: ["me"],
+  queryFn: () => got(api.GET("/api/v1/me")),
+  staleTime: 60_000,
+  retry: false,
+});
+
+export const status = queryOptions({
+  queryKey: ["status"],
+  queryFn: () => got(api.GET("/api/v1/status", { signal: AbortSignal.timeout(8000) })),
+  refetchInterval: 15_000,
+  refetchIntervalInBackground: true,
+  retry: false,
+});
+
+export const calls = (query: CallQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["calls", query],
+    queryFn: ({ pageParam, signal }) =>
+      got(
+        api.GET("/api/v1/calls", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: true,
+  });
+
+export const call = (id: string) =>
+  queryOptions({
+    queryKey: ["call", id],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/calls/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: (q) => (q.state.data && q.state.data.state !== "ended" ? 3000 : false),
+  });
+
+export const customers = (query: CustomerQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["customers", query],
+    queryFn: ({ pageParam, signal }) =>
+      got(
+        api.GET("/api/v1/customers", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const customer = (id: string) =>
+  queryOptions({
+    queryKey: ["customer", id],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/customers/{id}", { params: { path: { id } }, signal })),
+  });
+
+/** The few best customers for a typed text: pickers and Ctrl+K. */
+export const findCustomers = (q: string, kind?: "person" | "organization") =>
+  queryOptions({
+    queryKey: ["customers", "find", q, kind],
+    queryFn: ({ signal }) =>
+      got(api.GET("/api/v1/customers", { params: { query: { q, limit: 8, ...(kind ? { kind } : {}) } }, signal })),
+    enabled: q.trim() !== "",
+    placeholderData: keepPreviousData,
+  });
+
+export const agents = (archived = false) =>
+  queryOptions({
+    queryKey: ["agents", archived],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/agents", { params: { query: { archived, limit: 200 } }, signal })),
+  });
+
+export const teams = queryOptions({
+  queryKey: ["teams"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/teams", { signal })),
+});
+
+export const tokens = queryOptions({
+  queryKey: ["tokens"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/tokens", { signal })),
+});

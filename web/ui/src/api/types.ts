@@ -1,0 +1,29 @@
+// The API's types under short names.
+import type { components, operations } from "./schema";
+
+type S = components["schemas"];
+
+export type Me = S["Me"];
+export type Agent = S["Agent"];
+export type AgentRef = S["AgentRef"];
+export type AgentInput = S["AgentInput"];
+export type AgentPatch = S["AgentPatch"];
+export type Team = S["Team"];
+export type Token = S["Token"];
+export type Call = S["Call"];
+export type Leg = S["Leg"];
+export type Customer = S["Customer"];
+export type CustomerInput = S["CustomerInput"];
+export type CustomerPatch = S["CustomerPatch"];
+export type Pop = S["Pop"];
+export type PastCall = S["PastCall"];
+export type Desk = S["Desk"];
+export type DeskFrame = S["DeskFrame"];
+export type Status = S["Status"];
+export type Rule = Pop["rule"];
+export type Role = Agent["role"];
+export type Outcome = NonNullable<Call["outcome"]>;
+export type Direction = Call["direction"];
+
+export type CallQuery = NonNullable<operations["listCalls"]["parameters"]["query"]>;
+export type CustomerQuery = NonNullable<operations["listCustomers"]["parameters"]["query"]>;

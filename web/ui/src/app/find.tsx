@@ -1,0 +1,146 @@
+// Ctrl+K: a customer, a number, a call or a page, from anywhere.
+import "@mantine/spotlight/styles.css";
+import { useDebouncedValue } from "@mantine/hooks";
+import { createSpotlight, Spotlight } from "@mantine/spotlight";
+import {
+  IconAddressBook,
+  IconBuilding,
+  IconHeadset,
+  IconPhoneCall,
+  IconSearch,
+  IconSettings,
+  IconUser,
+  IconUserPlus,
+} from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { type ReactNode, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { findCustomers } from "../api/queries";
+import { Num } from "../parts/text";
+import { ascii } from "../text/digits";
+import { useFormat } from "../text/use-format";
+
+const [store, finder] = createSpotlight();
+
+interface Entry {
+  key: string;
+  group: "pages" | "customers" | "calls";
+  label: string;
+  detail?: ReactNode;
+  icon: ReactNode;
+  go: () => void;
+}
+
+/** Find opens whenever asked grows. */
+export default function Find({ asked }: { asked: number }) {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const navigate = useNavigate();
+  const [text, setText] = useState("");
+  const [q] = useDebouncedValue(text.trim(), 150);
+  const { data } = useQuery(findCustomers(q));
+
+  useEffect(() => {
+    if (asked > 0) finder.open();
+  }, [asked]);
+
+  const typed = text.trim();
+  const number = ascii(typed).replace(/[\s()-]/g, "");
+  const isNumber = /^\+?\d{3,}$/.test(number);
+  const pages: Entry[] = (
+    [
+      ["/desk", "nav.desk", <IconHeadset key="i" size={18} />],
+      ["/calls", "nav.calls", <IconPhoneCall key="i" size={18} />],
+      ["/customers", "nav.customers", <IconAddressBook key="i" size={18} />],
+      ["/settings/me", "nav.settings", <IconSettings key="i" size={18} />],
+    ] as const
+  )
+    .map(([to, word, icon]) => ({
+      key: to,
+      group: "pages" as const,
+      label: t(word),
+      icon,
+      go: () => void navigate({ to }),
+    }))
+    .filter((p) => typed === "" || p.label.toLowerCase().includes(typed.toLowerCase()));
+  const found: Entry[] = (typed === "" ? [] : (data?.items ?? [])).map((c) => ({
+    key: c.id,
+    group: "customers",
+    label: c.name,
+    detail: [c.organization, c.numbers[0]?.number].filter(Boolean).length > 0 && (
+      <>
+        {c.organization} {c.numbers[0] && <Num value={c.numbers[0].number} />}
+      </>
+    ),
+    icon: c.kind === "organization" ? <IconBuilding size={18} /> : <IconUser size={18} />,
+    go: () => void navigate({ to: "/customers/$id", params: { id: c.id } }),
+  }));
+  const calls: Entry[] = [];
+  if (isNumber) {
+    calls.push(
+      {
+        key: "number",
+        group: "calls",
+        label: t("find.callsOf", { number: f.digits(number) }),
+        icon: <IconPhoneCall size={18} />,
+        go: () => void navigate({ to: "/calls", search: { number } }),
+      },
+      {
+        key: "create",
+        group: "calls",
+        label: t("find.createNumber", { number: f.digits(number) }),
+        icon: <IconUserPlus size={18} />,
+        go: () => void navigate({ to: "/customers/new", search: { number } }),
+      },
+    );
+  } else if (typed !== "") {
+    calls.push({
+      key: "text",
+      group: "calls",
+      label: t("find.callsText", { q: typed }),
+      icon: <IconPhoneCall size={18} />,
+      go: () => void navigate({ to: "/calls", search: { q: typed } }),
+    });
+  }
+  const all = [...found, ...calls, ...pages];
+
+  return (
+    <Spotlight.Root
+      store={store}
+      query={text}
+      onQueryChange={setText}
+      shortcut={null}
+      clearQueryOnClose
+      scrollable
+      maxHeight={440}
+      aria-label={t("find.placeholder")}
+    >
+      <Spotlight.Search
+        placeholder={t("find.placeholder")}
+        aria-label={t("find.placeholder")}
+        leftSection={<IconSearch size={18} aria-hidden />}
+      />
+      <Spotlight.ActionsList>
+        {(["customers", "calls", "pages"] as const).map((group) => {
+          const entries = all.filter((e) => e.group === group);
+          return (
+            entries.length > 0 && (
+              <Spotlight.ActionsGroup key={group} label={t(`find.${group}`)}>
+                {entries.map((e) => (
+                  <Spotlight.Action key={e.key} onClick={e.go} leftSection={e.icon}>
+                    <span className="find-entry">
+                      <span>{e.label}</span>
+                      {e.detail && <span className="quiet">{e.detail}</span>}
+                    </span>
+                  </Spotlight.Action>
+                ))}
+              </Spotlight.ActionsGroup>
+            )
+          );
+        })}
+        {all.length === 0 && <Spotlight.Empty>{t("find.nothing")}</Spotlight.Empty>}
+      </Spotlight.ActionsList>
+    </Spotlight.Root>
+  );
+}

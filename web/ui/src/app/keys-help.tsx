@@ -1,0 +1,74 @@
+import { Kbd, Modal, Stack, Table, Text, Title } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { Key } from "../parts/text";
+import type { KeyID } from "./keymap";
+
+const everywhere = [
+  ["find", "find"],
+  ["goDesk", "desk"],
+  ["goCalls", "calls"],
+  ["goCustomers", "customers"],
+  ["goSettings", "settings"],
+  ["help", "help"],
+] as const satisfies [KeyID, string][];
+
+const onDesk = [
+  ["note", "note"],
+  ["noteDone", "noteDone"],
+  ["create", "create"],
+  ["attach", "attach"],
+  ["open", "open"],
+  ["copy", "copy"],
+  ["next", "next"],
+  ["previous", "previous"],
+  ["dismiss", "dismiss"],
+] as const satisfies [KeyID, string][];
+
+/** KeysHelp lists every key; opened with ?. */
+export default function KeysHelp({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation();
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={t("keys.title")}
+      size="md"
+      closeButtonProps={{ "aria-label": t("action.close") }}
+    >
+      <Stack gap="md">
+        {(["everywhere", "onDesk"] as const).map((group) => (
+          <section key={group}>
+            <Title order={3} mb={4}>
+              {t(`keys.${group}`)}
+            </Title>
+            <Table verticalSpacing={4} horizontalSpacing={0}>
+              <Table.Tbody>
+                {(group === "everywhere" ? everywhere : onDesk).map(([id, word]) => (
+                  <Table.Tr key={id}>
+                    <Table.Td>{t(`keys.${word}`)}</Table.Td>
+                    <Table.Td ta="end">
+                      <Key id={id} />
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+                {group === "onDesk" && (
+                  <Table.Tr>
+                    <Table.Td>{t("keys.choose")}</Table.Td>
+                    <Table.Td ta="end">
+                      <Kbd className="key" dir="ltr">
+                        1 … 9
+                      </Kbd>
+                    </Table.Td>
+                  </Table.Tr>
+                )}
+              </Table.Tbody>
+            </Table>
+          </section>
+        ))}
+        <Text size="xs" c="dimmed">
+          {t("keys.body")}
+        </Text>
+      </Stack>
+    </Modal>
+  );
+}

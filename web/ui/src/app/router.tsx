@@ -1,0 +1,152 @@
+// The pages and their addresses. Every page is its own chunk; what a list shows is in its address.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import { Problem } from "../api/problem";
+import { me, queryClient } from "../api/queries";
+import { readCallSearch } from "../calls/search";
+import { readCustomerSearch } from "../customers/search";
+import { DeskPage } from "../desk/desk-page";
+import { Failed, Loading } from "../parts/states";
+import { NoPage, Root } from "./root";
+import { Shell } from "./shell";
+
+const root = createRootRoute({ component: Root, notFoundComponent: NoPage });
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  validateSearch: (s: Record<string, unknown>): { next?: string; kept?: "1" } => ({
+    ...(typeof s.next === "string" && s.next.startsWith("/") && !s.next.startsWith("//") ? { next: s.next } : {}),
+    ...(s.kept === "1" ? { kept: "1" as const } : {}),
+  }),
+  component: lazyRouteComponent(() => import("../login/login-page"), "LoginPage"),
+});
+
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: "inside",
+  component: Shell,
+  pendingComponent: Loading,
+  errorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(me);
+    } catch (e) {
+      if (e instanceof Problem && e.status === 401) throw redirect({ to: "/login", search: { next: location.href } });
+      throw e;
+    }
+  },
+});
+
+const home = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/desk" });
+  },
+});
+const desk = createRoute({ getParentRoute: () => inside, path: "/desk", component: DeskPage });
+const calls = createRoute({
+  getParentRoute: () => inside,
+  path: "/calls",
+  validateSearch: readCallSearch,
+  component: lazyRouteComponent(() => import("../calls/calls-page"), "CallsPage"),
+});
+const call = createRoute({
+  getParentRoute: () => inside,
+  path: "/calls/$id",
+  component: lazyRouteComponent(() => import("../calls/call-page"), "CallPage"),
+});
+const customers = createRoute({
+  getParentRoute: () => inside,
+  path: "/customers",
+  validateSearch: readCustomerSearch,
+  component: lazyRouteComponent(() => import("../customers/customers-page"), "CustomersPage"),
+});
+const newCustomer = createRoute({
+  getParentRoute: () => inside,
+  path: "/customers/new",
+  validateSearch: (s: Record<string, unknown>): { number?: string } =>
+    typeof s.number === "string" ? { number: s.number } : {},
+  component: lazyRouteComponent(() => import("../customers/edit-page"), "NewCustomerPage"),
+});
+const customer = createRoute({
+  getParentRoute: () => inside,
+  path: "/customers/$id",
+  component: lazyRouteComponent(() => import("../customers/customer-page"), "CustomerPage"),
+});
+const editCustomer = createRoute({
+  getParentRoute: () => inside,
+  path: "/customers/$id/edit",
+  component: lazyRouteComponent(() => import("../customers/edit-page"), "EditCustomerPage"),
+});
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../settings/settings-page"), "SettingsPage"),
+});
+const settingsHome = createRoute({
+  getParentRoute: () => settings,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/me" });
+  },
+});
+const settingsMe = createRoute({
+  getParentRoute: () => settings,
+  path: "/me",
+  component: lazyRouteComponent(() => import("../settings/me-page"), "MePage"),
+});
+const settingsAgents = createRoute({
+  getParentRoute: () => settings,
+  path: "/agents",
+  validateSearch: (s: Record<string, unknown>): { archived?: "1" } => (s.archived === "1" ? { archived: "1" } : {}),
+  component: lazyRouteComponent(() => import("../settings/agents-page"), "AgentsPage"),
+});
+const settingsTeams = createRoute({
+  getParentRoute: () => settings,
+  path: "/teams",
+  component: lazyRouteComponent(() => import("../settings/teams-page"), "TeamsPage"),
+});
+const settingsTokens = createRoute({
+  getParentRoute: () => settings,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("../settings/tokens-page"), "TokensPage"),
+});
+
+const tree = root.addChildren([
+  home,
+  login,
+  inside.addChildren([
+    desk,
+    calls,
+    call,
+    customers,
+    newCustomer,
+    customer,
+    editCustomer,
+    settings.addChildren([settingsHome, settingsMe, settingsAgents, settingsTeams, settingsTokens]),
+  ]),
+]);
+
+export const router = createRouter({
+  routeTree: tree,
+  defaultPreload: "intent",
+  defaultPendingMs: 200,
+  scrollRestoration: true,
+  // Addresses that people can read and send: plain values, no JSON.
+  parseSearch: (s) => Object.fromEntries(new URLSearchParams(s)),
+  stringifySearch: (s) => {
+    const p = new URLSearchParams();
+    for (const [k, v] of Object.entries(s)) if (v !== undefined && v !== null && v !== "") p.set(k, String(v));
+    const text = p.toString();
+    return text ? `?${text}` : "";
+  },
+  defaultPendingComponent: Loading,
+  defaultErrorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

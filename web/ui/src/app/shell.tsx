@@ -1,0 +1,265 @@
+// The frame around every page: where to go, who I am, whether all is live, and what rings while another page is open.
+import { ActionIcon, Alert, AppShell, Box, Button, Group, Menu, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import {
+  IconAddressBook,
+  IconHeadset,
+  IconKeyboard,
+  IconLanguage,
+  IconLogout,
+  IconPhoneCall,
+  IconPhoneIncoming,
+  IconSearch,
+  IconSettings,
+  IconUserCircle,
+} from "@tabler/icons-react";
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "../api/client";
+import { me as meQuery, queryClient, status } from "../api/queries";
+import { incoming } from "../desk/pop";
+import { isLive, useDesk } from "../desk/store";
+import { Key } from "../parts/text";
+import { useFormat } from "../text/use-format";
+import { Attention, saidOf } from "./attention";
+import { choose } from "./choose";
+import { ariaKeys } from "./keymap";
+import { LiveDot, TroubleBanner } from "./live";
+import { begin, current, end } from "./session";
+import { useKeys } from "./use-keys";
+
+const Find = lazy(() => import("./find"));
+const KeysHelp = lazy(() => import("./keys-help"));
+
+const pages = [
+  { to: "/desk", word: "nav.desk", icon: IconHeadset, keys: "goDesk" },
+  { to: "/calls", word: "nav.calls", icon: IconPhoneCall, keys: "goCalls" },
+  { to: "/customers", word: "nav.customers", icon: IconAddressBook, keys: "goCustomers" },
+  { to: "/settings", word: "nav.settings", icon: IconSettings, keys: "goSettings" },
+] as const;
+
+export function Shell() {
+  const { t } = useTranslation();
+  const me = useSuspenseQuery(meQuery).data;
+  const [finding, setFinding] = useState(0);
+  const [help, setHelp] = useState(false);
+  const navigate = useNavigate();
+  const narrow = useMediaQuery("(max-width: 47.99em)", window.innerWidth < 768);
+
+  useEffect(() => {
+    begin(me);
+  }, [me]);
+  useReceipts();
+  const stale = useNewVersion(me.version);
+
+  useKeys({
+    find: () => setFinding((n) => n + 1),
+    help: () => setHelp(true),
+    goDesk: () => void navigate({ to: "/desk" }),
+    goCalls: () => void navigate({ to: "/calls" }),
+    goCustomers: () => void navigate({ to: "/customers" }),
+    goSettings: () => void navigate({ to: "/settings" }),
+  });
+
+  return (
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: true } }}
+      footer={{ height: 60, collapsed: !narrow }}
+      padding={0}
+      transitionDuration={0}
+    >
+      <a href="#main" className="skip">
+        {t("app.skip")}
+      </a>
+      <AppShell.Header className="header">
+        <Link to="/desk" className="brand" aria-label={t("app.name")}>
+          <img src="/icon.svg" alt="" width={24} height={24} />
+          <span>{t("app.name")}</span>
+        </Link>
+        <UnstyledButton
+          className="search"
+          onClick={() => setFinding((n) => n + 1)}
+          aria-keyshortcuts={ariaKeys("find")}
+          aria-label={t("find.placeholder")}
+        >
+          <IconSearch size={16} aria-hidden />
+          <Text size="xs" component="span" visibleFrom="sm">
+            {t("find.placeholder")}
+          </Text>
+          <Box component="span" visibleFrom="sm">
+            <Key id="find" />
+          </Box>
+        </UnstyledButton>
+        <Group gap={4} wrap="nowrap">
+          <DeskStateLabel />
+          <LiveDot />
+          <AccountMenu name={me.agent.name} onHelp={() => setHelp(true)} />
+        </Group>
+      </AppShell.Header>
+      {narrow ? (
+        <AppShell.Footer className="tabs" component="nav" aria-label={t("nav.label")}>
+          {pages.map((p) => (
+            <Link key={p.to} to={p.to} className="tab" activeProps={{ "data-active": true }}>
+              <p.icon size={22} stroke={1.6} aria-hidden />
+              <span>{t(p.word)}</span>
+            </Link>
+          ))}
+        </AppShell.Footer>
+      ) : (
+        <AppShell.Navbar className="nav" aria-label={t("nav.label")}>
+          {pages.map((p) => (
+            <NavItem key={p.to} page={p} />
+          ))}
+        </AppShell.Navbar>
+      )}
+      <AppShell.Main id="main" className="main" tabIndex={-1}>
+        <TroubleBanner />
+        {stale && (
+          <Alert variant="light" radius={0} py={8} role="status">
+            <Group justify="space-between" gap="sm">
+              <Text size="xs">{t("app.newVersion")}</Text>
+              <Button size="compact-xs" variant="default" onClick={() => location.reload()}>
+                {t("app.reload")}
+              </Button>
+            </Group>
+          </Alert>
+        )}
+        <RingBanner />
+        <Suspense>
+          <Outlet />
+        </Suspense>
+      </AppShell.Main>
+      <Attention />
+      <Suspense>
+        {finding > 0 && <Find asked={finding} />}
+        {help && <KeysHelp onClose={() => setHelp(false)} />}
+      </Suspense>
+    </AppShell>
+  );
+}
+
+function NavItem({ page: { to, word, icon: Icon, keys: id } }: { page: (typeof pages)[number] }) {
+  const { t } = useTranslation();
+  return (
+    <Tooltip label={<Key id={id} />} position="right">
+      <Link to={to} className="nav-item" activeProps={{ "data-active": true }} aria-keyshortcuts={ariaKeys(id)}>
+        <Icon size={20} stroke={1.6} aria-hidden />
+        <span>{t(word)}</span>
+      </Link>
+    </Tooltip>
+  );
+}
+
+function DeskStateLabel() {
+  const { t } = useTranslation();
+  const { desk } = useDesk();
+  if (!desk) return null;
+  return (
+    <Text size="xs" className="desk-state" data-state={desk.state} component="span">
+      {t(`state.${desk.state}`)}
+    </Text>
+  );
+}
+
+function AccountMenu({ name, onHelp }: { name: string; onHelp: () => void }) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const logout = async () => {
+    await api.DELETE("/api/v1/session");
+    end();
+    queryClient.clear();
+    void navigate({ to: "/login" });
+  };
+  return (
+    <Menu position="bottom-end" width={220} withinPortal>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size={36} aria-label={`${t("app.account")}: ${name}`}>
+          <IconUserCircle size={22} stroke={1.6} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{name}</Menu.Label>
+        <Menu.Item leftSection={<IconSettings size={16} />} component={Link} to="/settings/me">
+          {t("settings.preferences")}
+        </Menu.Item>
+        <Menu.Item
+          leftSection={<IconLanguage size={16} />}
+          onClick={() => choose({ language: t("app.otherLanguage") === "English" ? "en" : "fa" })}
+        >
+          {t("app.otherLanguage")}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconKeyboard size={16} />} rightSection={<Key id="help" />} onClick={onHelp}>
+          {t("keys.title")}
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void logout()}>
+          {t("app.logout")}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+/** RingBanner keeps a ring in sight on the pages that are not the desk. */
+function RingBanner() {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const { desk } = useDesk();
+  const onDesk = useLocation({ select: (l) => l.pathname === "/desk" });
+  const p = desk?.calls.find((c) => c.state === "ringing" && incoming(c, desk));
+  if (!desk || !p || onDesk) return null;
+  return (
+    <Group className="ring-banner" justify="space-between" wrap="nowrap" gap="sm">
+      <Group gap="xs" wrap="nowrap">
+        <IconPhoneIncoming size={20} aria-hidden />
+        <Text fw={600}>{t("desk.ringAnnounce", { who: saidOf(p, desk, t, f) })}</Text>
+      </Group>
+      <Button size="compact-sm" variant="white" component={Link} to="/desk">
+        {t("nav.desk")}
+      </Button>
+    </Group>
+  );
+}
+
+/** useReceipts tells the server that a picture has been drawn: after the next frame, or at once where none is drawn. */
+function useReceipts(): void {
+  const { seq } = useDesk();
+  useEffect(() => {
+    if (seq === 0) return;
+    const seen = () => current()?.socket.seen(seq);
+    if (document.visibilityState === "hidden") {
+      seen();
+      return;
+    }
+    const frame = requestAnimationFrame(seen);
+    return () => cancelAnimationFrame(frame);
+  }, [seq]);
+}
+
+/** useNewVersion reloads the page for a new server when nothing is going on here, and else leaves it be until then. */
+function useNewVersion(loaded: string): boolean {
+  const running = useQuery({ ...status, select: (s) => s.version }).data;
+  const { desk } = useDesk();
+  const busy = desk?.calls.some((p) => isLive(p.state)) ?? false;
+  const stale = running !== undefined && running !== loaded;
+  useEffect(() => {
+    if (!stale || busy) return;
+    // Idle: no key and no pointer for a minute, or nobody looking.
+    let timer: ReturnType<typeof setTimeout>;
+    const again = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => location.reload(), document.visibilityState === "hidden" ? 1000 : 60_000);
+    };
+    const events = ["keydown", "pointerdown", "visibilitychange"] as const;
+    for (const e of events) document.addEventListener(e, again);
+    again();
+    return () => {
+      clearTimeout(timer);
+      for (const e of events) document.removeEventListener(e, again);
+    };
+  }, [stale, busy]);
+  return stale;
+}

@@ -1,0 +1,223 @@
+import { Button, Collapse, Group, Select, Skeleton, TextInput } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
+import { IconFilter, IconPhoneCall, IconSearchOff, IconX } from "@tabler/icons-react";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense, useCallback, useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { agents as agentsQuery, calls as callsQuery, customer as customerQuery, queryClient } from "../api/queries";
+import { useDesk } from "../desk/store";
+import { CustomerPicker } from "../parts/customer-picker";
+import { More } from "../parts/more";
+import { Page } from "../parts/page";
+import { SearchField } from "../parts/search-field";
+import { Empty, Failed, Loading } from "../parts/states";
+import { useFormat } from "../text/use-format";
+import { CallTable } from "./call-table";
+import styles from "./calls.module.css";
+import { type CallSearch, directions, outcomes, query } from "./search";
+
+const DayPicker = lazy(async () => ({ default: (await import("./day-picker")).DayPicker }));
+
+export function CallsPage() {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const search = useSearch({ from: "/inside/calls" });
+  const navigate = useNavigate({ from: "/calls" });
+  const list = useInfiniteQuery(callsQuery(query(search)));
+  const items = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const filter = useCallback(
+    (change: { [K in keyof CallSearch]?: CallSearch[K] | "" }) =>
+      void navigate({
+        search: (s) => Object.fromEntries(Object.entries({ ...s, ...change }).filter(([, v]) => v)) as CallSearch,
+        replace: true,
+      }),
+    [navigate],
+  );
+  const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
+  const filtered = Object.keys(search).length > 0;
+  useFreshCalls();
+
+  return (
+    <Page title={t("calls.title")} name={t("calls.title")}>
+      <Filters search={search} filter={filter} clear={() => void navigate({ search: {}, replace: true })} />
+      <div className="panel flush" aria-busy={list.isFetching}>
+        {list.isPending ? (
+          <Loading />
+        ) : list.isError && items.length === 0 ? (
+          <Failed error={list.error} retry={() => void list.refetch()} />
+        ) : items.length === 0 ? (
+          filtered ? (
+            <Empty
+              icon={<IconSearchOff size={28} stroke={1.5} />}
+              title={t("calls.noneTitle")}
+              body={t("calls.noneBody")}
+            >
+              <Button variant="default" onClick={() => void navigate({ search: {} })}>
+                {t("action.clear")}
+              </Button>
+            </Empty>
+          ) : (
+            <Empty
+              icon={<IconPhoneCall size={28} stroke={1.5} />}
+              title={t("calls.emptyTitle")}
+              body={t("calls.emptyBody")}
+            />
+          )
+        ) : (
+          <>
+            <CallTable calls={items} />
+            <More
+              hasMore={list.hasNextPage}
+              loading={list.isFetchingNextPage}
+              failed={list.isFetchNextPageError}
+              onMore={more}
+            />
+          </>
+        )}
+      </div>
+      <span className="visually-hidden" role="status">
+        {list.data && t("calls.shown", { count: items.length, n: f.number(items.length) })}
+      </span>
+    </Page>
+  );
+}
+
+/** A call of this desk that ends is a new row: the list is asked for again. */
+function useFreshCalls() {
+  const { desk } = useDesk();
+  const ended = desk?.calls.map((p) => `${p.call.id}${p.call.state}`).join() ?? "";
+  useEffect(() => {
+    if (ended) void queryClient.invalidateQueries({ queryKey: ["calls"] });
+  }, [ended]);
+}
+
+interface FiltersProps {
+  search: CallSearch;
+  filter: (change: { [K in keyof CallSearch]?: CallSearch[K] | "" }) => void;
+  clear: () => void;
+}
+
+function Filters({ search, filter, clear }: FiltersProps) {
+  const { t } = useTranslation();
+  const narrow = useMediaQuery("(max-width: 47.99em)", window.innerWidth < 768);
+  const set = Object.keys(search).filter((k) => k !== "q").length;
+  const [open, setOpen] = useState(set > 0);
+  const agents = useQuery({ ...agentsQuery(), retry: false });
+  const customer = useQuery({ ...customerQuery(search.customer ?? ""), enabled: search.customer !== undefined });
+  const clearProps = { "aria-label": t("action.remove") };
+  return (
+    <div className={styles.filters}>
+      <Group gap="sm" align="flex-end">
+        <SearchField
+          value={search.q ?? ""}
+          onSearch={(q) => filter({ q })}
+          placeholder={t("calls.q")}
+          aria-label={t("calls.q")}
+          flex={narrow ? 1 : undefined}
+          w={narrow ? undefined : 280}
+        />
+        {narrow && (
+          <Button
+            variant="default"
+            leftSection={<IconFilter size={16} />}
+            onClick={() => setOpen(!open)}
+            aria-expanded={open}
+          >
+            {t("calls.filters")}
+          </Button>
+        )}
+        {!narrow && (
+          <Suspense fallback={<Skeleton h={58} w={340} />}>
+            <DayPicker label={t("calls.from")} value={search.from ?? ""} onChange={(from) => filter({ from })} />
+            <DayPicker label={t("calls.to")} value={search.to ?? ""} onChange={(to) => filter({ to })} />
+          </Suspense>
+        )}
+        {(set > 0 || search.q) && (
+          <Button variant="subtle" leftSection={<IconX size={16} />} onClick={clear}>
+            {t("action.clear")}
+          </Button>
+        )}
+      </Group>
+      <Collapse expanded={!narrow || open}>
+        <div className={styles.more}>
+          {narrow && open && (
+            <Suspense fallback={<Skeleton h={58} />}>
+              <DayPicker label={t("calls.from")} value={search.from ?? ""} onChange={(from) => filter({ from })} />
+              <DayPicker label={t("calls.to")} value={search.to ?? ""} onChange={(to) => filter({ to })} />
+            </Suspense>
+          )}
+          <Select
+            label={t("calls.direction")}
+            placeholder={t("calls.any")}
+            clearable
+            clearButtonProps={clearProps}
+            data={directions.map((d) => ({ value: d, label: t(`direction.${d}`) }))}
+            value={search.direction ?? null}
+            onChange={(v) => filter({ direction: (v ?? "") as CallSearch["direction"] & string })}
+          />
+          <Select
+            label={t("calls.outcome")}
+            placeholder={t("calls.any")}
+            clearable
+            clearButtonProps={clearProps}
+            data={outcomes.map((o) => ({ value: o, label: t(`outcome.${o}`) }))}
+            value={search.outcome ?? null}
+            onChange={(v) => filter({ outcome: (v ?? "") as CallSearch["outcome"] & string })}
+          />
+          {agents.data && (
+            <Select
+              label={t("calls.agent")}
+              placeholder={t("calls.any")}
+              clearable
+              clearButtonProps={clearProps}
+              searchable
+              data={agents.data.items.map((a) => ({ value: a.id, label: a.name }))}
+              value={search.agent ?? null}
+              onChange={(v) => filter({ agent: v ?? "" })}
+            />
+          )}
+          <Typed label={t("calls.queue")} value={search.queue ?? ""} onSet={(queue) => filter({ queue })} />
+          <Typed label={t("calls.number")} value={search.number ?? ""} onSet={(number) => filter({ number })} ltr />
+          <CustomerPicker
+            key={`${search.customer}${customer.data?.name ?? ""}`}
+            label={t("calls.customer")}
+            placeholder={t("calls.any")}
+            value={search.customer ? { id: search.customer, name: customer.data?.name ?? "" } : null}
+            onPick={(c) => filter({ customer: c?.id ?? "" })}
+          />
+        </div>
+      </Collapse>
+    </div>
+  );
+}
+
+/** Typed is a text filter that takes effect on Enter and on leaving it. */
+function Typed({
+  label,
+  value,
+  onSet,
+  ltr,
+}: {
+  label: string;
+  value: string;
+  onSet: (v: string) => void;
+  ltr?: boolean;
+}) {
+  const { t } = useTranslation();
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  const set = () => text.trim() !== value && onSet(text.trim());
+  return (
+    <TextInput
+      label={label}
+      placeholder={t("calls.any")}
+      autoComplete="off"
+      value={text}
+      onChange={(e) => setText(e.currentTarget.value)}
+      onBlur={set}
+      onKeyDown={(e) => e.key === "Enter" && set()}
+      {...(ltr && text ? { dir: "ltr" } : {})}
+    />
+  );
+}

@@ -1,0 +1,77 @@
+// The filters of the call list, as they stand in its address. Days are ISO days of the business time zone.
+import type { CallQuery, Direction, Outcome } from "../api/types";
+import { ascii } from "../text/digits";
+import { timeZone } from "../text/use-format";
+
+export const directions: Direction[] = ["inbound", "outbound", "internal"];
+export const outcomes: Outcome[] = ["answered", "missed", "abandoned", "busy", "failed", "voicemail", "cancelled"];
+
+export interface CallSearch {
+  from?: string;
+  /** The last day shown, included. */
+  to?: string;
+  direction?: Direction;
+  outcome?: Outcome;
+  agent?: string;
+  queue?: string;
+  number?: string;
+  customer?: string;
+  q?: string;
+}
+
+const isDay = (v: unknown): v is string =>
+  typeof v === "string" && /^\d{4}-\d\d-\d\d$/.test(v) && !Number.isNaN(Date.parse(v));
+const isID = (v: unknown): v is string =>
+  typeof v === "string" && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(v);
+const isText = (v: unknown): v is string => typeof v === "string" && v !== "" && v.length <= 200;
+
+/** readCallSearch takes what an address says and drops what it does not understand. */
+export function readCallSearch(s: Record<string, unknown>): CallSearch {
+  const out: CallSearch = {};
+  if (isDay(s.from)) out.from = s.from;
+  if (isDay(s.to)) out.to = s.to;
+  if (directions.includes(s.direction as Direction)) out.direction = s.direction as Direction;
+  if (outcomes.includes(s.outcome as Outcome)) out.outcome = s.outcome as Outcome;
+  if (isID(s.agent)) out.agent = s.agent;
+  if (isText(s.queue)) out.queue = s.queue;
+  if (isText(s.number)) out.number = s.number;
+  if (isID(s.customer)) out.customer = s.customer;
+  if (isText(s.q)) out.q = s.q;
+  return out;
+}
+
+/** query turns the address's filters into the API's: days become the moments at which they begin in the time zone. */
+export function query(s: CallSearch): CallQuery {
+  const { from, to, number, ...rest } = s;
+  const q: CallQuery = { ...rest };
+  if (from) q.from = dayStart(from, 0).toISOString();
+  if (to) q.to = dayStart(to, 1).toISOString();
+  if (number) q.number = ascii(number);
+  return q;
+}
+
+/** dayStart is the moment at which an ISO day, or the one so many days later, begins in the business time zone. */
+export function dayStart(day: string, later: number): Date {
+  const utc = Date.parse(`${day}T00:00:00Z`) + later * 86_400_000;
+  let at = utc;
+  // Twice: the first guess may lie on the other side of a change of the zone's offset.
+  for (let i = 0; i < 2; i++) at = utc - offsetAt(at);
+  return new Date(at);
+}
+
+const parts = new Intl.DateTimeFormat("en-CA", {
+  timeZone,
+  hourCycle: "h23",
+  year: "numeric",
+  month: "2-digit",
+  day: "2-digit",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+function offsetAt(at: number): number {
+  const p = Object.fromEntries(parts.formatToParts(at).map((x) => [x.type, x.value]));
+  const local = Date.parse(`${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}:${p.second}Z`);
+  return local - Math.floor(at / 1000) * 1000;
+}

@@ -1,0 +1,30 @@
+// How a pop reads: who the other side is, by which number, and whether it comes in.
+import type { Desk, Pop } from "../api/types";
+
+/** incoming says whether the other side called this desk. */
+export function incoming(p: Pop, desk: Desk): boolean {
+  if (p.call.direction === "inbound") return true;
+  return p.call.direction === "internal" && !desk.agent.extensions.includes(p.call.caller.number);
+}
+
+/** otherNumber is the number of the other side; empty when it is withheld. */
+export function otherNumber(p: Pop, desk: Desk): string {
+  return incoming(p, desk) ? p.call.caller.number || p.call.caller.raw : p.call.dialed.number || p.call.dialed.raw;
+}
+
+export function withheld(p: Pop, desk: Desk): boolean {
+  return incoming(p, desk) && (p.call.caller.withheld || p.rule === "withheld");
+}
+
+/** name is the customer's, or what the network says; empty when neither is known. */
+export function name(p: Pop, desk: Desk): string {
+  if (p.customer) return p.customer.name;
+  return incoming(p, desk) ? p.call.caller.name : "";
+}
+
+/** countsFrom is the moment from which the pop's timer counts: this desk's answer, or the beginning of the wait. */
+export function countsFrom(p: Pop): string {
+  const mine = p.call.legs.findLast((l) => l.role === "agent" && l.extension === p.extension && l.answered_at);
+  if (p.state === "talking" || p.state === "held") return mine?.answered_at ?? p.call.answered_at ?? p.offered_at;
+  return p.call.direction === "inbound" ? p.call.started_at : p.offered_at;
+}

@@ -1,0 +1,43 @@
+import { Tabs } from "@mantine/core";
+import { useSuspenseQuery } from "@tanstack/react-query";
+import { Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import { me as meQuery } from "../api/queries";
+import { Page } from "../parts/page";
+
+/** SettingsPage holds the settings' parts; an admin sees all of them. */
+export function SettingsPage() {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const me = useSuspenseQuery(meQuery).data;
+  const admin = me.permissions.some((p) => p.permission === "agents.write");
+  const part = useLocation({ select: (l) => l.pathname.split("/")[2] ?? "me" });
+  const parts = admin ? (["me", "agents", "teams", "tokens"] as const) : (["me", "tokens"] as const);
+  const words = {
+    me: "settings.mine",
+    agents: "settings.agents",
+    teams: "settings.teams",
+    tokens: "settings.tokens",
+  } as const;
+  return (
+    <Page title={t("settings.title")} name={t("settings.title")}>
+      <Tabs
+        value={part}
+        onChange={(v) => v && void navigate({ to: `/settings/${v}` as "/settings/me" })}
+        activateTabWithKeyboard={false}
+        mb="md"
+      >
+        <Tabs.List aria-label={t("settings.title")}>
+          {parts.map((p) => (
+            <Tabs.Tab key={p} value={p}>
+              {t(words[p])}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Tabs.Panel value={part} pt="md">
+          <Outlet />
+        </Tabs.Panel>
+      </Tabs>
+    </Page>
+  );
+}

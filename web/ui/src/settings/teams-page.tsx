@@ -1,0 +1,160 @@
+import { Button, Group, Modal, MultiSelect, Stack, Table, TextInput } from "@mantine/core";
+import { IconPlus, IconUsersGroup } from "@tabler/icons-react";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api, got } from "../api/client";
+import { Problem, say } from "../api/problem";
+import { agents as agentsQuery, queryClient, teams as teamsQuery } from "../api/queries";
+import type { Agent, Team } from "../api/types";
+import { notice } from "../parts/notice";
+import { Empty, Failed, Loading } from "../parts/states";
+import styles from "./settings.module.css";
+
+export function TeamsPage() {
+  const { t } = useTranslation();
+  const list = useQuery(teamsQuery);
+  const agents = useQuery(agentsQuery());
+  const [editing, setEditing] = useState<Team | "new" | null>(null);
+  const items = list.data?.items ?? [];
+  return (
+    <>
+      <div className={styles.bar}>
+        <span />
+        <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
+          {t("teams.create")}
+        </Button>
+      </div>
+      <div className="panel flush">
+        {list.isPending ? (
+          <Loading />
+        ) : list.isError ? (
+          <Failed error={list.error} retry={() => void list.refetch()} />
+        ) : items.length === 0 ? (
+          <Empty
+            icon={<IconUsersGroup size={28} stroke={1.5} />}
+            title={t("teams.emptyTitle")}
+            body={t("teams.emptyBody")}
+          />
+        ) : (
+          <Table className="table" aria-label={t("settings.teams")}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t("teams.name")}</Table.Th>
+                <Table.Th>{t("settings.agents")}</Table.Th>
+                <Table.Th className="only-wide">{t("teams.supervisors")}</Table.Th>
+                <Table.Th aria-label={t("action.edit")} />
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {items.map((x) => (
+                <Table.Tr key={x.id}>
+                  <Table.Td>{x.name}</Table.Td>
+                  <Table.Td>
+                    {agents.data?.items
+                      .filter((a) => a.team_id === x.id)
+                      .map((a) => a.name)
+                      .join("، ")}
+                  </Table.Td>
+                  <Table.Td className="only-wide">
+                    {agents.data?.items
+                      .filter((a) => x.supervisors.includes(a.id))
+                      .map((a) => a.name)
+                      .join("، ")}
+                  </Table.Td>
+                  <Table.Td ta="end">
+                    <Button
+                      size="compact-sm"
+                      variant="default"
+                      onClick={() => setEditing(x)}
+                      aria-label={`${t("action.edit")}: ${x.name}`}
+                    >
+                      {t("action.edit")}
+                    </Button>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        )}
+      </div>
+      {editing && (
+        <TeamForm
+          team={editing === "new" ? null : editing}
+          agents={agents.data?.items ?? []}
+          onClose={() => setEditing(null)}
+        />
+      )}
+    </>
+  );
+}
+
+function TeamForm({ team, agents, onClose }: { team: Team | null; agents: Agent[]; onClose: () => void }) {
+  const { t } = useTranslation();
+  const [name, setName] = useState(team?.name ?? "");
+  const [supervisors, setSupervisors] = useState(team?.supervisors ?? []);
+  const save = useMutation({
+    mutationFn: () =>
+      team
+        ? got(
+            api.PATCH("/api/v1/teams/{id}", {
+              params: { path: { id: team.id } },
+              body: { name: name.trim(), supervisors, version: team.version },
+            }),
+          )
+        : got(api.POST("/api/v1/teams", { body: { name: name.trim(), supervisors } })),
+    onSuccess: (x) => {
+      void queryClient.invalidateQueries({ queryKey: ["teams"] });
+      notice(t("teams.savedDone", { name: x.name }));
+      onClose();
+    },
+  });
+  const e = save.error;
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={t(team ? "teams.editTitle" : "teams.create")}
+      closeButtonProps={{ "aria-label": t("action.close") }}
+    >
+      <form
+        onSubmit={(ev) => {
+          ev.preventDefault();
+          if (name.trim()) save.mutate();
+        }}
+      >
+        <Stack gap="md">
+          <TextInput
+            label={t("teams.name")}
+            required
+            data-autofocus
+            dir="auto"
+            value={name}
+            onChange={(ev) => setName(ev.currentTarget.value)}
+            error={
+              e &&
+              (e instanceof Problem && e.fields.name
+                ? t("customers.fieldProblem", { problem: e.fields.name })
+                : say(e, t))
+            }
+          />
+          <MultiSelect
+            label={t("teams.supervisors")}
+            description={t("teams.supervisorsBody")}
+            data={agents.filter((a) => a.role === "supervisor").map((a) => ({ value: a.id, label: a.name }))}
+            value={supervisors}
+            onChange={setSupervisors}
+          />
+          <Group justify="flex-end" gap="xs">
+            <Button variant="default" onClick={onClose}>
+              {t("action.cancel")}
+            </Button>
+            <Button type="submit" loading={save.isPending} disabled={!name.trim()}>
+              {t(team ? "action.save" : "action.create")}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,12 @@
+import { useMemo } from "react";
+import { usePreferences } from "../app/preferences";
+import { Format } from "./format";
+
+/** The business time zone. */
+export const timeZone = "Asia/Tehran";
+
+/** useFormat is the current person's Format; it changes when they switch language or digits. */
+export function useFormat(): Format {
+  const { language, digits } = usePreferences();
+  return useMemo(() => new Format({ language, digits, timeZone }), [language, digits]);
+}
