@@ -21,12 +21,19 @@ import (
 //go:embed traces/*.jsonl
 var traces embed.FS
 
-// In the recordings, this caller calls these phones.
-const recordedCaller = "09120001001"
+// The customers of the recordings, who call or are called, and the name that one of them sends.
+const (
+	recordedCaller = "09120001001"
+	recordedCallee = "09120002002"
+	recordedName   = "Sara Ahmadi"
+)
 
 var (
 	demoExtensions = []string{"1001", "1002", "1003", "1004"}
-	demoEndpoints  = []string{"PJSIP/1001", "PJSIP/1002", "PJSIP/1003", "PJSIP/1004", "PJSIP/trunk"}
+	// The names of the phones, as recorded and as the demo's agents have them.
+	recordedNames = map[string]string{"1001": "Neda", "1002": "Omid", "1003": "Sara", "1004": "Reza"}
+	demoNames     = map[string]string{"1001": "Neda", "1002": "Sara", "1003": "Amir", "1004": "Reza"}
+	demoEndpoints = []string{"PJSIP/1001", "PJSIP/1002", "PJSIP/1003", "PJSIP/1004", "PJSIP/trunk"}
 )
 
 // scenario is a recording with a rhythm that a person can follow: pauses are how long its silences last instead of
@@ -60,6 +67,9 @@ var scenarios = []scenario{
 	{"direct-no-answer", 1, []string{"1001"}, []pauseRange{fullRing}},
 	{"direct-caller-gives-up", 1, []string{"1001"}, []pauseRange{ringTime}},
 	{"queue-ringall-answered", 3, []string{"1002", "1001"}, []pauseRange{queueTime, ringTime, talkTime}},
+	{"withheld-by-privacy-header", 2, []string{"1001"}, []pauseRange{ringTime, talkTime}},
+	{"outbound-answered", 1, []string{"1001"}, []pauseRange{ringTime, talkTime}},
+	{"internal-answered", 1, []string{"1002", "1001"}, []pauseRange{ringTime, talkTime}},
 }
 
 // demoPBX lets a fake exchange ring: now and then somebody calls, mostly one agent at a time.
@@ -116,9 +126,10 @@ func (d *demoPBX) call(ctx context.Context, s scenario, phones []string, caller 
 	if err != nil {
 		return fmt.Errorf("trace %s: %w", s.trace, err)
 	}
-	replace := map[string]string{recordedCaller: caller}
+	replace := map[string]string{recordedCaller: caller, recordedCallee: caller, recordedName: ""}
 	for i, recorded := range s.phones {
 		replace[recorded] = phones[i]
+		replace[recordedNames[recorded]] = demoNames[phones[i]]
 	}
 	return d.fake.Play(ctx, bytes.NewReader(paced), pbxtest.PlayOptions{Replace: replace})
 }
@@ -175,9 +186,7 @@ type callers struct {
 // next is a number as an Iranian trunk would deliver it.
 func (c *callers) next() string {
 	switch n := rand.N(10); {
-	case n == 0:
-		return "anonymous"
-	case n <= 2 || len(c.known) == 0:
+	case n <= 1 || len(c.known) == 0:
 		return fmt.Sprintf("0935%07d", rand.N(10_000_000))
 	}
 	return national(c.known[rand.N(len(c.known))])
