@@ -117,6 +117,22 @@ func TestProblem_UnknownErrorsAreNotShown(t *testing.T) {
 	}
 }
 
+func TestProblem_DatabaseAwayIsSaid(t *testing.T) {
+	h := newHouse(t)
+	h.agent("neda", crm.RoleAgent)
+	c := h.login("neda")
+	h.db.Pool().Close()
+	res, answer := c.send(http.MethodGet, "/customers", nil)
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(string(answer), "The database does not answer.") {
+		t.Errorf("%d %q %s", res.StatusCode, res.Header.Get("Retry-After"), answer)
+	}
+	c.want(503, http.MethodGet, "//readyz", nil, nil)
+	c.want(200, http.MethodGet, "//healthz", nil, nil)
+	if _, res, err := c.dial(); res == nil || res.StatusCode != 503 {
+		t.Errorf("push: %v %v", res, err)
+	}
+}
+
 func TestCustomers_BodiesOfTheContract(t *testing.T) {
 	h := newHouse(t)
 	h.agent("root", crm.RoleAdmin)

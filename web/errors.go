@@ -56,6 +56,10 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 			headers:    http.Header{"Retry-After": {"5"}},
 		}
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.Log.WarnContext(ctx, "request took too long", "err", err)
+		return newProblem(http.StatusServiceUnavailable, "This took too long. Try again in a moment.")
+	}
 	s.Log.ErrorContext(ctx, "request failed", "err", err)
 	return newProblem(http.StatusInternalServerError, internalError)
 }

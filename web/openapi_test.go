@@ -38,3 +38,14 @@ func TestOpenAPI_FileIsCurrent(t *testing.T) {
 		t.Errorf("%s is stale: go test ./web -run OpenAPI -update", file)
 	}
 }
+
+func TestOpenAPI_IsServed(t *testing.T) {
+	res, body := get(t, New(Config{}), "GET", base+"/openapi.json")
+	var doc struct {
+		OpenAPI string
+		Paths   map[string]any
+	}
+	if err := json.Unmarshal([]byte(body), &doc); err != nil || res.StatusCode != 200 || doc.OpenAPI != "3.1.0" || doc.Paths[base+"/push"] == nil {
+		t.Errorf("%d %v %s", res.StatusCode, err, doc.OpenAPI)
+	}
+}

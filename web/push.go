@@ -143,7 +143,9 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusForbidden, "A page of another site may not connect.")
 		return
 	}
-	actor, err := s.authenticate(r)
+	ctx, cancel := context.WithTimeout(r.Context(), s.timings.write)
+	defer cancel()
+	actor, err := s.authenticate(r.WithContext(ctx))
 	if err != nil && (!errors.Is(err, errNoSession) || r.Header.Get("Origin") == "") {
 		write(w, s.problem(r.Context(), r.Method, err))
 		return

@@ -70,6 +70,12 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	if err != nil {
 		return nil, err
 	}
+	// Whoever was logged in at this browser before no longer is.
+	if c, err := r.Cookie(s.cookieName(r)); err == nil {
+		if err := s.Store.Logout(ctx, c.Value); err != nil {
+			return nil, err
+		}
+	}
 	me, err := s.describe(ctx, actor)
 	if err != nil {
 		return nil, err

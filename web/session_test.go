@@ -143,6 +143,22 @@ func TestSession_ChangedPasswordEndsTheOthers(t *testing.T) {
 	}
 }
 
+func TestSession_LoggingInAgainEndsTheOneBefore(t *testing.T) {
+	h := newHouse(t)
+	h.agent("neda", crm.RoleAgent)
+	h.agent("sara", crm.RoleAgent)
+	c := h.login("neda")
+	tab := c.open()
+	tab.next()
+	c.want(200, http.MethodPost, "/session", Credentials{Username: "sara", Password: password}, nil)
+	if code, _ := tab.closed(); code != closeSession {
+		t.Errorf("closed with %d", code)
+	}
+	if f := c.open().next(); f.Desk.Agent.Username != "sara" {
+		t.Errorf("the desk of %s", f.Desk.Agent.Username)
+	}
+}
+
 func TestToken_OpensUntilItIsEnded(t *testing.T) {
 	h := newHouse(t)
 	h.agent("neda", crm.RoleAgent)

@@ -70,7 +70,7 @@ func New(c Config) *Server {
 		writeProblem(w, http.StatusForbidden, "A page of another site may not do this.")
 	}))
 	r.Group(func(r chi.Router) {
-		r.Use(noStore, csrf.Handler)
+		r.Use(noStore, csrf.Handler, bounded)
 		s.newAPI(r)
 	})
 	r.Get(base+"/push", s.push)
