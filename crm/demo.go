@@ -206,11 +206,9 @@ func demoMobile(r *rand.Rand) CustomerNumber {
 }
 
 func demoFixed(r *rand.Rand, area, label string) CustomerNumber {
-	local := fmt.Sprintf("%d%07d", 3+r.IntN(3)*2, r.IntN(10_000_000)) // 3…, 5… or 7…
+	local := fmt.Sprintf("3%07d", 2_000_000+r.IntN(6_000_000))
 	if area == "21" {
 		local = fmt.Sprintf("%d%06d", []int{22, 26, 44, 66, 77, 88}[r.IntN(6)], r.IntN(1_000_000))
-	} else {
-		local = "3" + local[1:]
 	}
 	return CustomerNumber{Number: "+98" + area + local, Raw: "0" + area + "-" + local, Kind: KindE164, Label: label}
 }
