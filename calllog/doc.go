@@ -1,2 +1,58 @@
 // Package calllog remembers every call, and answers questions about them.
+//
+// # The way of a call into the log
+//
+//	pbx.Call ──► Recorder.Update ──► newest picture of each call, in memory
+//	              never waits              │                    │
+//	                                       │ ended: at once     │ every 20 ms, or when somebody waits
+//	                                       ▼                    ▼
+//	                            spool on disk (fsync)     one transaction ──► PostgreSQL
+//	                                       │                    │                 ▲
+//	                                       │ ◄── forgets ───────┘ written         │
+//	                                       │                                      │
+//	                                       └── read back, when only the disk has it
+//
+// Two goroutines, both Run's: one waits for the disk only, the other for the database. What has ended goes to disk
+// before anything is believed of the database, so that a crash at any moment, with or without a database, loses no
+// call that was over some milliseconds earlier. The fsync is shared by all calls that end while the one before is
+// under way. While the database is away, live calls are spooled too, every second at most, and what has ended is kept
+// on disk alone: memory stays small however long it takes. When the database is back, the spool is read in order,
+// written, and deleted.
+//
+// # Guarantees
+//
+// Writing is idempotent and does not depend on order: pictures of one call may come twice, late, from several nodes
+// or from a spool of last week, and give the same row (the rules are with the SQL, in write.go). What is ended never
+// becomes live again, what was answered never becomes missed, what a whole picture said is not erased by a partial one.
+//
+// No call vanishes because of what it says. Text is made valid and cut to a length that PostgreSQL takes; a number that
+// cannot be read stays in the log as it came. A call that the database refuses all the same goes to quarantine.jsonl
+// in the spool's folder and holds up no other. A customer who cannot be looked up at once is looked up later.
+//
+// The spool is bounded. When it is full, or the disk is, what is on it stays, what ends then waits in memory (20,000
+// calls at most), and Backlog, a metric and the log raise an alarm; only beyond that are calls lost, and counted.
+//
+// A spool has segments, NNN.spool: a line that names the format, then frames of length, CRC-32C and a picture in JSON.
+// What a killed process left half-written at the end is cut off at the next start. A lock keeps the folder to one
+// recorder.
+//
+// # What is kept
+//
+//	call             one row for each call; call_leg, call_agent: who took part
+//	call_annotation  what people wrote: the recorder never touches it, nor call's columns chosen and note_search
+//	call_note        every text that a note ever had
+//
+// A call's customer is the one that a person chose for it, else the one its number was matched to when it came (or
+// that a person linked to the number later, up to a year after: Store.Annotate).
+//
+// # Reading
+//
+// Every list is one walk along the index of its filter, newest first, and pages continue from a place in it; no query
+// counts. What an actor may read is compiled into the SQL. Cursors are bound to their list: with another filter they
+// are refused.
+//
+// # What it leaves to others
+//
+// What makes a call and when it is over is package pbx's, who is calling is package crm's, what is on the desks now is
+// package screenpop's.
 package calllog

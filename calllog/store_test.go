@@ -403,8 +403,7 @@ func TestStore_Filters(t *testing.T) {
 		{"part of a number", Filter{Q: "8877"}, []int{3}},
 		{"Persian digits", Filter{Q: "۸۸۷۷"}, []int{3}},
 		{"number with spaces", Filter{Q: "0912 0000 001"}, []int{1}},
-		{"no wildcard", Filter{Q: "%"}, []int{3}},
-		{"no wildcard either", Filter{Q: "_\\"}, []int{3}},
+		{"no word at all", Filter{Q: "%_\\"}, []int{3, 2, 1}},
 		{"agent and outcome", Filter{Agent: neda.ID, Outcome: pbx.Missed}, []int{2}},
 		{"nothing", Filter{Q: "no such words"}, nil},
 	} {
