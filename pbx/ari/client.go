@@ -161,7 +161,8 @@ func New(config Config) (*Client, error) {
 
 	dial := config.DialContext
 	if dial == nil {
-		dial = (&net.Dialer{Timeout: config.RequestTimeout, KeepAlive: 10 * time.Second}).DialContext
+		// Less than a request may take, so that an address which does not answer at all shows as such.
+		dial = (&net.Dialer{Timeout: config.RequestTimeout / 2, KeepAlive: 10 * time.Second}).DialContext
 	}
 	c.http = &http.Client{
 		Transport: &http.Transport{

@@ -96,6 +96,7 @@ func diagnose(err error) trouble {
 		name    x509.HostnameError
 		invalid x509.CertificateInvalidError
 		dns     *net.DNSError
+		op      *net.OpError
 	)
 	hasStatus := errors.As(err, &rest) && rest.Status != 0
 	switch {
@@ -109,10 +110,12 @@ func diagnose(err error) trouble {
 		return trouble{"deaf", "the connection is open but delivers no events", GapDeaf, false}
 	case errors.Is(err, ErrUnauthorized):
 		return trouble{"unauthorized", "the PBX refuses the ARI user or its password", GapDisconnected, true}
+	case errors.Is(err, ErrForbidden) && strings.HasPrefix(rest.Op, http.MethodGet):
+		return trouble{"forbidden", "the PBX forbids the ARI user even to read: look for an access list in its ari.conf or http.conf", GapDisconnected, true}
 	case errors.Is(err, ErrForbidden):
 		return trouble{"forbidden", "the ARI user is read-only: set read_only=no for it in the PBX's ari.conf", GapDisconnected, true}
-	case hasStatus && errors.Is(err, ErrNotFound) && rest.Op != handshake:
-		return trouble{"deaf", "the PBX does not know our application although the event stream is open: connecting anew", GapDeaf, false}
+	case hasStatus && errors.Is(err, ErrNotFound) && rest.Message == "Application not found":
+		return trouble{"deaf", "the PBX has forgotten our application although the event stream is open: connecting anew", GapDeaf, false}
 	case hasStatus && errors.Is(err, ErrNotFound):
 		return trouble{"not_found", "there is no ARI at this address: check the path in the URL (usually /ari), and that ari.conf says enabled=yes", GapDisconnected, true}
 	case hasStatus && errors.Is(err, ErrUnavailable):
@@ -131,8 +134,8 @@ func diagnose(err error) trouble {
 		return trouble{"dns", "the PBX's host name cannot be resolved", GapDisconnected, false}
 	case refused(err):
 		return trouble{"refused", "nothing listens at the PBX's address: is Asterisk running, and http.conf enabled?", GapDisconnected, false}
-	case timedOut(err) && rest != nil && rest.Op != handshake:
-		return trouble{"wedged", "the PBX opens the event stream but answers no ARI request: if this lasts, its ARI is deadlocked (asterisk#2170) and Asterisk must be restarted", GapDisconnected, false}
+	case timedOut(err) && rest != nil && rest.Op != handshake && !(errors.As(err, &op) && op.Op == "dial"):
+		return trouble{"wedged", "the PBX takes connections but answers no ARI request: if this lasts, its ARI is deadlocked (asterisk#2170) and Asterisk must be restarted", GapDisconnected, false}
 	case timedOut(err):
 		return trouble{"timeout", "the PBX does not answer in time", GapDisconnected, false}
 	}

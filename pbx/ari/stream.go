@@ -102,8 +102,8 @@ func (s *stream) connect(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, conn.why(err)
 	}
-	s.live = true
 	began := time.Now()
+	s.live, s.complete = true, began
 	s.setHealth(func(h *Health) {
 		*h = Health{Live: true, Since: began, LastCanary: began, CanaryRTT: conn.rtt(), App: live.App, Version: live.Version}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -207,6 +208,56 @@ func TestRun_A2_ColdStartWithLiveCalls(t *testing.T) {
 		if !strings.HasPrefix(live.App, "ringbook-n1-") || live.Version == "" || live.Started.IsZero() {
 			t.Errorf("%+v", live)
 		}
+	})
+}
+
+// What was missed is said, and the snapshot after it is the PBX's state, whatever happened meanwhile.
+func TestRun_A1_GapThenTheTruth(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.run()
+		live := b.lives(1)[1]
+		b.fake.Cut(pbxtest.CutReset)
+		gap := b.until("gap", func(items []ari.Item) bool { return len(items) > 2 })[2].Gap
+		if gap == nil || gap.From.Before(live.At) {
+			t.Fatalf("%+v: the stream was complete at %s", gap, live.At)
+		}
+		if err := b.fake.Play(t.Context(), midCall(t), pbxtest.PlayOptions{Speed: math.Inf(1), Keep: true}); err != nil {
+			t.Fatal(err)
+		}
+		again := b.lives(2)
+		channels, bridges := b.fake.Live()
+		snapshot := again[len(again)-1].Live.Snapshot
+		if got := describe(again); got != "gap:start live gap:disconnected live" || len(snapshot.Channels) != channels || len(snapshot.Bridges) != bridges || channels == 0 {
+			t.Errorf("the stream said %s; %d channels and %d bridges of %d and %d", got, len(snapshot.Channels), len(snapshot.Bridges), channels, bridges)
+		}
+	})
+}
+
+// Two nodes may watch one PBX: neither takes events from the other.
+func TestRun_A5_TwoNodesBothSeeEverything(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.run()
+		other, err := ari.New(ari.Config{Name: "test", Node: "n2", URL: b.fake.URL(), DialContext: b.fake.Dial, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := newFollower(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- other.Run(ctx, second.follow) }()
+		b.lives(1)
+		second.lives(1)
+		for i := range 100 {
+			b.emit(fmt.Sprintf(`{"type":"ChannelCreated","channel":{"id":"1.%d"}}`, i))
+		}
+		b.after(time.Minute)
+		for node, f := range map[string]*follower{"n1": b.follower, "n2": second} {
+			if n := count(f.items, func(i ari.Item) bool { return i.Event != nil }); n != 100 || len(f.items) != 102 {
+				t.Errorf("%s saw %d of 100 events and %d items", node, n, len(f.items))
+			}
+		}
+		cancel()
+		<-done
 	})
 }
 
@@ -487,4 +538,41 @@ func TestRunPassesDuplicatesAndSlowWrites(t *testing.T) {
 			t.Errorf("a slow PBX: %+v", h)
 		}
 	})
+}
+
+// The same over real TCP, where a reset is a reset and half a frame arrives.
+func TestRunOverTCP(t *testing.T) {
+	fake := pbxtest.NewFake(pbxtest.FakeConfig{})
+	defer fake.Close()
+	if err := fake.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := ari.New(ari.Config{Name: "tcp", URL: fake.URL(), Log: slog.New(slog.DiscardHandler), MinBackoff: time.Millisecond, MaxBackoff: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFollower(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- c.Run(ctx, f.follow) }()
+	cuts := []pbxtest.Cut{pbxtest.CutReset, pbxtest.CutMidFrame, pbxtest.CutError, pbxtest.CutClean, pbxtest.CutReplaced}
+	for i, how := range cuts {
+		f.lives(i + 1)
+		if err := fake.Emit(fmt.Sprintf(`{"type":"ChannelCreated","channel":{"id":"1.%d"}}`, i)); err != nil {
+			t.Fatal(err)
+		}
+		fake.Cut(how)
+	}
+	items := f.lives(len(cuts) + 1)
+	want := "gap:start live" + strings.Repeat(" ChannelCreated gap:disconnected live", 4) + " ChannelCreated gap:replaced live"
+	if got := describe(items); got != want && !resetTookAnEvent(got, want) {
+		t.Errorf("the stream said\n%s, want\n%s", got, want)
+	}
+	cancel()
+	<-done
+}
+
+// resetTookAnEvent: a reset may take what was sent just before it.
+func resetTookAnEvent(got, want string) bool {
+	return got == strings.Replace(want, "ChannelCreated ", "", 1)
 }

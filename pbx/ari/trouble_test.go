@@ -22,7 +22,7 @@ func TestRunNamesWhatIsWrong(t *testing.T) {
 		slow   bool
 	}{
 		"wrong password":         {answer(401), "refuses the ARI user or its password", true},
-		"refused":                {answer(403), "read-only", true},
+		"refused":                {answer(403), "forbids the ARI user even to read", true},
 		"read-only user":         {func(f *pbxtest.Faults) { f.ReadOnly = true }, "the ARI user is read-only: set read_only=no", true},
 		"wrong path":             {answer(404), "check the path", true},
 		"not ARI":                {answer(409), "it is not ARI", true},
@@ -58,6 +58,31 @@ func TestRunNamesWhatIsWrong(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The same words serve whoever makes single calls, as the doctor does.
+func TestExplain(t *testing.T) {
+	c, fake := rest(t, func(c *ari.Config) { c.RequestTimeout = 50 * time.Millisecond })
+	for name, test := range map[string]struct {
+		fault  func(*pbxtest.Faults)
+		reason string
+	}{
+		"wrong path": {func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return 404 } }, "check the path"},
+		"password":   {func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return 401 } }, "password"},
+		"wedged":     {func(f *pbxtest.Faults) { f.Wedged = true }, "asterisk#2170"},
+	} {
+		fake.Set(func(f *pbxtest.Faults) { *f = pbxtest.Faults{}; test.fault(f) })
+		if _, err := c.Info(t.Context()); !strings.Contains(ari.Explain(err), test.reason) {
+			t.Errorf("%s: %v is explained as %q", name, err, ari.Explain(err))
+		}
+	}
+	fake.Set(func(f *pbxtest.Faults) { *f = pbxtest.Faults{ReadOnly: true} })
+	if err := c.UserEvent(t.Context(), "x", "y", nil); !strings.Contains(ari.Explain(err), "read-only") {
+		t.Errorf("%v is explained as %q", err, ari.Explain(err))
+	}
+	if _, err := c.Application(t.Context(), "gone"); !strings.Contains(ari.Explain(err), "forgotten our application") {
+		t.Errorf("%v is explained as %q", err, ari.Explain(err))
 	}
 }
 
