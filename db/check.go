@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,23 +47,30 @@ func (f facts) problem() error {
 	return nil
 }
 
-// plain puts the commonest failures to connect into words. pgx's own text, which names host and user but never the
-// password, is kept.
+// plain puts the commonest failures to connect into words of one line. pgx's own text, which names host and user but
+// never the password, is kept.
 func plain(err error) error {
+	what := "ask the database what it is"
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code {
-		case "28P01", "28000":
-			return fmt.Errorf("the database refuses the user or password: %w", err)
-		case "3D000":
-			return fmt.Errorf("there is no such database on the server: %w", err)
-		case "53300":
-			return fmt.Errorf("the database server has no connection left: %w", err)
-		}
-	}
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		return fmt.Errorf("the database cannot be reached: %w", err)
+	switch errors.As(err, &pg); {
+	case pg != nil && (pg.Code == "28P01" || pg.Code == "28000"):
+		what = "the database refuses the user or password"
+	case pg != nil && pg.Code == "3D000":
+		what = "there is no such database on the server"
+	case pg != nil && pg.Code == "53300":
+		what = "the database server has no connection left"
+	case errors.As(err, &connect):
+		what = "the database cannot be reached"
 	}
-	return fmt.Errorf("ask the database what it is: %w", err)
+	return &sentence{what + ": " + strings.Join(strings.Fields(err.Error()), " "), err}
 }
+
+// sentence is an error in one line.
+type sentence struct {
+	text string
+	err  error
+}
+
+func (s *sentence) Error() string { return s.text }
+func (s *sentence) Unwrap() error { return s.err }

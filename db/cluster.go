@@ -92,23 +92,41 @@ func OpenCluster(ctx context.Context, config ClusterConfig) (_ *Cluster, err err
 	if c.dir, err = os.Open(c.path); err != nil {
 		return nil, fmt.Errorf("open the private database: %w", err)
 	}
-	pid, err := c.running()
+	pid, exited, err := c.begin(ctx)
 	if err != nil {
-		return nil, err
-	}
-	var exited <-chan error
-	if pid != 0 {
-		config.Log.InfoContext(ctx, "database: took over the running cluster", "pid", pid)
-		exited = awaitForeign(pid, c.stop)
-	} else if exited, pid, err = c.start(); err != nil {
-		return nil, err
-	}
-	if err := c.await(ctx, exited); err != nil {
-		c.signal(pid, syscall.SIGINT)
 		return nil, err
 	}
 	go c.keep(pid, exited)
 	return c, nil
+}
+
+// begin takes over the running server, or starts it. A killed server's children may live on for a moment, during which
+// PostgreSQL refuses to start.
+func (c *Cluster) begin(ctx context.Context) (pid int, exited <-chan error, err error) {
+	for try := 1; ; try++ {
+		if pid, err = c.running(); err != nil {
+			return 0, nil, err
+		}
+		if pid != 0 {
+			c.config.Log.InfoContext(ctx, "database: took over the running cluster", "pid", pid)
+			exited = awaitForeign(pid, c.stop)
+		} else if exited, pid, err = c.start(); err != nil {
+			return 0, nil, err
+		}
+		err = c.await(ctx, exited)
+		if err == nil {
+			return pid, exited, nil
+		}
+		if try == 3 || ctx.Err() != nil {
+			c.stopped.Do(func() { close(c.stop) })
+			c.signal(pid, syscall.SIGINT)
+			return 0, nil, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // find sets bin, making the cluster if there is none.
