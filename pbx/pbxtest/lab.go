@@ -118,7 +118,7 @@ func StartAsterisk(tb TB, settings ...string) *Asterisk {
 // run starts deploy/lab/asterisk.sh, which ends when its standard input does: so no Asterisk outlives this process,
 // however it ends.
 func (a *Asterisk) run(args []string) error {
-	cmd := exec.Command(filepath.Join(a.repo, "deploy/lab/asterisk.sh"), args...)
+	cmd := exec.CommandContext(context.Background(), filepath.Join(a.repo, "deploy/lab/asterisk.sh"), args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -133,7 +133,8 @@ func (a *Asterisk) run(args []string) error {
 		return err
 	}
 	ready := make(chan bool, 1)
-	done := make(chan error, 1)
+	done := make(chan struct{}) // closed when it has ended, with ended set
+	var ended error
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
@@ -141,14 +142,15 @@ func (a *Asterisk) run(args []string) error {
 				ready <- true
 			}
 		}
-		done <- cmd.Wait()
+		ended = cmd.Wait()
+		close(done)
 	}()
 	end := func() {
 		stdin.Close()
 		select {
 		case <-done:
 		case <-time.After(15 * time.Second):
-			cmd.Process.Kill()
+			_ = cmd.Process.Kill() // it may just have ended
 			<-done
 		}
 	}
@@ -156,8 +158,8 @@ func (a *Asterisk) run(args []string) error {
 	case <-ready:
 		a.onClose(end)
 		return nil
-	case err := <-done:
-		return fmt.Errorf("%w\n%s", errors.Join(err, errors.New("it ended at once")), stderr.String())
+	case <-done:
+		return fmt.Errorf("it ended at once: %w\n%s", ended, stderr.String())
 	case <-time.After(startTimeout):
 		end()
 		return fmt.Errorf("not ready after %v\n%s", startTimeout, stderr.String())
@@ -177,7 +179,11 @@ func (a *Asterisk) CLI(command string) (string, error) {
 
 // Get reads a resource of ARI, like "/channels", into v.
 func (a *Asterisk) Get(path string, v any) error {
-	resp, err := a.ari.Get(a.URL + path)
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, a.URL+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := a.ari.Do(req)
 	if err != nil {
 		return err
 	}
@@ -242,7 +248,9 @@ func (a *Asterisk) close() {
 			root = "/var/cache/ringbook/asterisk-root"
 		}
 		if log, err := os.ReadFile(filepath.Join(root, "var/lib/ringbook", a.name, "log/messages")); err == nil {
-			os.WriteFile(filepath.Join(a.dir, "asterisk.log"), log, 0o644)
+			if err := os.WriteFile(filepath.Join(a.dir, "asterisk.log"), log, 0o644); err != nil {
+				a.tb.Logf("keep Asterisk's log: %v", err)
+			}
 		}
 	}
 	a.mu.Lock()
@@ -279,7 +287,7 @@ func repository() (string, error) {
 
 // freePort asks the system for a TCP port on loopback that nobody has at this moment.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, err
 	}

@@ -112,7 +112,6 @@ const ms = time.Millisecond
 var (
 	rings    = Behaviour{}
 	answers  = Behaviour{Answer: true, Ring: 400 * ms}
-	slow     = Behaviour{Answer: true, Ring: 1200 * ms}
 	endsIt   = Behaviour{Answer: true, Ring: 400 * ms, Talk: 700 * ms}
 	busy     = Behaviour{Refuse: "486 Busy Here"}
 	declines = Behaviour{Refuse: "603 Decline", Ring: 400 * ms}
