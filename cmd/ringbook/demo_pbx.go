@@ -209,34 +209,37 @@ func pace(recording []byte, pauses []pauseRange) ([]byte, error) {
 		return nil, errors.New("no pause")
 	}
 	var (
-		out      bytes.Buffer
-		now      = time.Unix(0, 0).UTC() // of the paced recording; only differences count
-		previous time.Time
+		out   bytes.Buffer
+		paces stretch
 	)
 	for line := range bytes.Lines(recording) {
 		var item struct {
-			At    time.Time                  `json:"at"`
-			Event map[string]json.RawMessage `json:"event"`
+			At    time.Time      `json:"at"`
+			Event map[string]any `json:"event"`
 		}
-		if err := json.Unmarshal(line, &item); err != nil {
+		in := json.NewDecoder(bytes.NewReader(line))
+		in.UseNumber()
+		if err := in.Decode(&item); err != nil {
 			return nil, err
 		}
-		switch string(item.Event["type"]) {
-		case "", `"PeerStatusChange"`, `"ContactStatusChange"`, `"ChannelUserevent"`:
+		switch item.Event["type"] {
+		case nil, "PeerStatusChange", "ContactStatusChange", "ChannelUserevent":
 			continue
 		}
-		gap := time.Duration(0)
-		if !previous.IsZero() {
-			gap = item.At.Sub(previous)
+		if len(paces) == 0 {
+			paces = stretch{{item.At, item.At}}
 		}
-		previous = item.At
+		last := paces[len(paces)-1]
+		gap := item.At.Sub(last.recorded)
 		if gap >= silence {
 			gap = pauses[0].draw()
 			if len(pauses) > 1 {
 				pauses = pauses[1:]
 			}
 		}
-		now = now.Add(gap)
+		now := last.paced.Add(gap)
+		paces = append(paces, moment{item.At, now})
+		paces.renew(item.Event)
 		paced, err := json.Marshal(map[string]any{"at": now, "event": item.Event})
 		if err != nil {
 			return nil, err
@@ -246,3 +249,46 @@ func pace(recording []byte, pauses []pauseRange) ([]byte, error) {
 	}
 	return out.Bytes(), nil
 }
+
+// stretch tells when the moments of a recording happen in its paced copy, in order.
+type stretch []moment
+
+type moment struct{ recorded, paced time.Time }
+
+// at maps any time of the recording, such as the one at which a channel was made.
+func (s stretch) at(t time.Time) time.Time {
+	for i := len(s) - 1; i > 0; i-- {
+		if !t.Before(s[i].recorded) {
+			return s[i].paced.Add(t.Sub(s[i].recorded))
+		}
+		// An event is stamped a little before it is received: the silence before it is over by then.
+		if early := s[i].recorded.Sub(t); early < silence/2 && s[i].recorded.Sub(s[i-1].recorded) >= silence {
+			return s[i].paced.Add(-early)
+		}
+	}
+	return s[0].paced.Add(t.Sub(s[0].recorded))
+}
+
+// renew changes the times inside an event.
+func (s stretch) renew(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			text, ok := value.(string)
+			if !ok || key != "timestamp" && key != "creationtime" {
+				s.renew(value)
+				continue
+			}
+			if t, err := time.Parse(ariTime, text); err == nil {
+				v[key] = s.at(t).Format(ariTime)
+			}
+		}
+	case []any:
+		for _, value := range v {
+			s.renew(value)
+		}
+	}
+}
+
+// ariTime is how Asterisk writes times.
+const ariTime = "2006-01-02T15:04:05.000-0700"

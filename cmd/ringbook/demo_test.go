@@ -82,6 +82,12 @@ func TestScenarios(t *testing.T) {
 						phones[leg.Extension] = true
 					}
 				}
+				if off := call.StartedAt.Sub(first).Abs(); off > time.Second {
+					t.Errorf("starts %s off the first event", off)
+				}
+				if off := call.EndedAt.Sub(last).Abs(); off > time.Second {
+					t.Errorf("ends %s off the last event", off)
+				}
 				if call.State != pbx.StateEnded || len(phones) != len(s.phones) {
 					t.Errorf("ends as %s with the phones %v, want %v", call.State, phones, s.phones)
 				}
