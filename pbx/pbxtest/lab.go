@@ -159,7 +159,7 @@ func (a *Asterisk) run(args []string) error {
 		a.onClose(end)
 		return nil
 	case <-done:
-		return fmt.Errorf("it ended at once: %w\n%s", ended, stderr.String())
+		return fmt.Errorf("%w\n%s", errors.Join(errors.New("it ended at once"), ended), stderr.String())
 	case <-time.After(startTimeout):
 		end()
 		return fmt.Errorf("not ready after %v\n%s", startTimeout, stderr.String())
@@ -195,15 +195,15 @@ func (a *Asterisk) Get(path string, v any) error {
 	return json.NewDecoder(resp.Body).Decode(v)
 }
 
-// Eventually asks cond every 20 ms until it is true; it fails the test if that takes longer than 10 s.
+// Eventually asks cond every 20 ms until it is true; it fails the test if that takes longer than 20 s.
 func (a *Asterisk) Eventually(what string, cond func() bool) {
 	a.tb.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		if time.Now().After(deadline) {
-			a.tb.Fatalf("waited 10 s: %s", what)
+			a.tb.Fatalf("waited 20 s: %s", what)
 		}
 		<-tick.C
 	}
