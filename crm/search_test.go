@@ -1,6 +1,8 @@
 package crm
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,21 +150,27 @@ func BenchmarkMillion(b *testing.B) {
 	s := newStore(b)
 	const n = 1_000_000
 	started := time.Now()
-	err := s.db.InTx(b.Context(), func(tx pgx.Tx) error {
-		if _, err := tx.Exec(b.Context(), `SET LOCAL statement_timeout = 0; SET LOCAL maintenance_work_mem = '512MB'; DROP INDEX customer_search`); err != nil {
-			return err
-		}
-		if err := s.copyCustomers(b.Context(), tx, n); err != nil {
-			return err
-		}
-		_, err := tx.Exec(b.Context(), `CREATE INDEX customer_search ON customer USING gin (search gin_trgm_ops)`)
-		return err
-	})
+	ctx, cancel := context.WithTimeout(b.Context(), 20*time.Minute)
+	defer cancel()
+	conn, err := s.db.Pool().Acquire(ctx)
 	if err != nil {
 		b.Fatal(err)
 	}
-	exec(b, s, `SET statement_timeout = 0; VACUUM ANALYZE customer`)
-	exec(b, s, `SET statement_timeout = 0; VACUUM ANALYZE customer_number`)
+	defer conn.Release()
+	run := func(sql string) error {
+		_, err := conn.Exec(ctx, sql)
+		return err
+	}
+	load := func() error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return s.copyCustomers(ctx, tx, n) })
+	}
+	if err := errors.Join(
+		run(`SET statement_timeout = 0`), run(`SET maintenance_work_mem = '512MB'`),
+		run(`DROP INDEX customer_search`), load(), run(`CREATE INDEX customer_search ON customer USING gin (search gin_trgm_ops)`),
+		run(`VACUUM ANALYZE customer`), run(`VACUUM ANALYZE customer_number`),
+	); err != nil {
+		b.Fatal(err)
+	}
 	b.Logf("loaded %d customers in %v", n, time.Since(started).Round(time.Second))
 	known := DemoNumbers(10_000)
 	b.Run("match", func(b *testing.B) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,10 +48,13 @@ func (f facts) problem() error {
 	return nil
 }
 
+// ErrUnreachable says that the server was not there, or not ready, and may be later.
+var ErrUnreachable = errors.New("unreachable")
+
 // plain puts the commonest failures to connect into words of one line. pgx's own text, which names host and user but
 // never the password, is kept.
 func plain(err error) error {
-	what := "ask the database what it is"
+	what, kind := "ask the database what it is", error(nil)
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch errors.As(err, &pg); {
@@ -59,18 +63,22 @@ func plain(err error) error {
 	case pg != nil && pg.Code == "3D000":
 		what = "there is no such database on the server"
 	case pg != nil && pg.Code == "53300":
-		what = "the database server has no connection left"
+		what, kind = "the database server has no connection left", ErrUnreachable
+	case pg != nil && pg.Code == "57P03":
+		what, kind = "the database server is starting or stopping", ErrUnreachable
 	case errors.As(err, &connect):
-		what = "the database cannot be reached"
+		what, kind = "the database cannot be reached", ErrUnreachable
 	}
-	return &sentence{what + ": " + strings.Join(strings.Fields(err.Error()), " "), err}
+	return &sentence{what + ": " + strings.Join(strings.Fields(err.Error()), " "), []error{err, kind}}
 }
 
 // sentence is an error in one line.
 type sentence struct {
 	text string
-	err  error
+	errs []error
 }
 
 func (s *sentence) Error() string { return s.text }
-func (s *sentence) Unwrap() error { return s.err }
+func (s *sentence) Unwrap() []error {
+	return slices.DeleteFunc(slices.Clone(s.errs), func(e error) bool { return e == nil })
+}

@@ -50,8 +50,8 @@ type DB struct {
 }
 
 // Open connects to the database that Config names, starting or taking over the private cluster where it must, and
-// checks that it is fit. It does not migrate. It blocks until the server answers or ctx ends; every error is one
-// sentence for the operator.
+// checks that it is fit. It does not migrate. It tries a URL once: ErrUnreachable says that trying again may help. A
+// private cluster is waited for, a minute at most. Every error is one sentence for the operator.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	log := c.Log
 	if log == nil {

@@ -306,8 +306,14 @@ func TestOpen_RefusesUnfitServers(t *testing.T) {
 	wantOneSentence(t, err, "SQL_ASCII", "UTF8")
 	_, err = db.Open(ctx, db.Config{URL: url("nowhere")})
 	wantOneSentence(t, err, "no such database")
+	if errors.Is(err, db.ErrUnreachable) {
+		t.Errorf("%v is ErrUnreachable", err)
+	}
 	_, err = db.Open(ctx, db.Config{URL: "postgres://user:secretpass@127.0.0.1:1/x"})
 	wantOneSentence(t, err, "cannot be reached")
+	if !errors.Is(err, db.ErrUnreachable) {
+		t.Errorf("%v is not ErrUnreachable", err)
+	}
 	if strings.Contains(err.Error(), "secretpass") {
 		t.Errorf("%q tells the password", err)
 	}

@@ -16,6 +16,7 @@
 //	DATA/.ringbook           marks the folder as ours (ClaimFolder)
 //	DATA/postgres.lock       held by the process that will stop the cluster
 //	DATA/postgres/           the cluster; also its socket, and log/
+//	DATA/postgres.out        what the server said before it had its log
 //	DATA/postgres.new/       a cluster being made; whole ones are renamed
 //
 // It listens on a Unix socket only, inside a folder of mode 0700: who may enter the folder may enter the database.
