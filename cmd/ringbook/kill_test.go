@@ -129,7 +129,7 @@ func TestKill_L10_NoEndedCallIsLost(t *testing.T) {
 	cut()
 	live.Wait()
 
-	cluster = startCluster(t, folder)
+	startCluster(t, folder)
 	second := startProcess(t, path, environment...)
 	awaitReady(t, second.URL)
 	admin := login(t, second.URL, "admin", testPassword)
