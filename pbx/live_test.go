@@ -2,64 +2,112 @@ package pbx_test
 
 import (
 	"context"
-	"sync"
+	"log/slog"
 	"testing"
+	"time"
 
 	"ringbook/pbx"
 	"ringbook/pbx/ari"
 	"ringbook/pbx/pbxtest"
 )
 
-// TestTracker_Live plays every scenario on a real Asterisk and holds what the tracker makes of it against what the
+// laboratory is an exchange that follows a real Asterisk of its own until the test ends.
+type laboratory struct {
+	*pbxtest.Asterisk
+	client   *ari.Client
+	exchange *pbx.Exchange
+	follower
+}
+
+func startLaboratory(t *testing.T) *laboratory {
+	t.Helper()
+	l := &laboratory{Asterisk: pbxtest.StartAsterisk(t)}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var err error
+	if l.client, err = ari.New(ari.Config{Name: "lab", URL: l.URL, Log: log}); err != nil {
+		t.Fatal(err)
+	}
+	l.exchange = pbx.NewExchange(l.client, labConfig, log)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- l.exchange.Run(ctx, l.follow) }()
+	t.Cleanup(func() { cancel(); <-done })
+	l.Eventually("the stream is not live", func() bool { return l.exchange.Health().Live })
+	return l
+}
+
+// ended waits until n calls were seen and none is live.
+func (l *laboratory) ended(n int) story {
+	l.Eventually("not every call has ended", func() bool {
+		return len(l.exchange.Live()) == 0 && len(l.story().last()) >= n
+	})
+	return l.story()
+}
+
+// TestExchange_Live plays every scenario on a real Asterisk and holds what the exchange makes of it against what the
 // scenario says: so that recordings which Asterisk would not make today cannot hide a fault.
-func TestTracker_Live(t *testing.T) {
+func TestExchange_Live(t *testing.T) {
 	for _, s := range pbxtest.Scenarios {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			a := pbxtest.StartAsterisk(t)
-			client, err := ari.New(ari.Config{Name: "lab", URL: a.URL})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var (
-				mu    sync.Mutex
-				live  bool
-				calls = map[string]pbx.Call{} // the last picture of each, by id
-				order []string
-			)
-			tracker := pbx.NewTracker(pbx.Config{Name: "lab"})
-			ctx, cancel := context.WithCancel(context.Background())
-			done := make(chan error, 1)
-			go func() {
-				done <- client.Run(ctx, func(item ari.Item) {
-					mu.Lock()
-					defer mu.Unlock()
-					live = live || item.Live != nil
-					for _, c := range tracker.Apply(item) {
-						id := c.ID.String()
-						if _, ok := calls[id]; !ok {
-							order = append(order, id)
-						}
-						calls[id] = c
-					}
-				})
-			}()
-			defer func() { cancel(); <-done }()
-			locked := func(cond func() bool) func() bool {
-				return func() bool { mu.Lock(); defer mu.Unlock(); return cond() }
-			}
-			a.Eventually("the stream is not live", locked(func() bool { return live }))
-			s.Play(a)
-			a.Eventually("not every call has ended", locked(func() bool {
-				return len(calls) >= len(s.Expect) && len(tracker.Live()) == 0
-			}))
-			mu.Lock()
-			defer mu.Unlock()
-			var last []pbx.Call
-			for _, id := range order {
-				last = append(last, calls[id])
-			}
-			checkScenario(t, s, last)
+			l := startLaboratory(t)
+			s.Play(l.Asterisk)
+			got := l.ended(len(s.Expect))
+			checkScenario(t, s, got.last())
+			checkInvariants(t, got, whole)
 		})
+	}
+}
+
+// An agent dials from the screen: the PBX rings the agent's phone, then the customer's. One outbound call comes of
+// it, from the agent to the customer.
+func TestExchange_Live_L9_DialledFromTheScreen(t *testing.T) {
+	t.Parallel()
+	l := startLaboratory(t)
+	l.Phone("1001", pbxtest.Behaviour{Answer: true, Ring: 300 * time.Millisecond})
+	l.Carrier(pbxtest.Behaviour{Answer: true, Ring: 400 * time.Millisecond, Talk: 500 * time.Millisecond})
+	_, err := l.client.Originate(t.Context(), ari.Originate{
+		Endpoint: "PJSIP/1001", Context: "internal", Extension: "09120002002", CallerID: "09120002002",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Eventually("no call has begun", func() bool { return len(l.exchange.Live()) > 0 })
+	got := l.ended(1)
+	checkInvariants(t, got, whole)
+	checkScenario(t, pbxtest.Scenario{Story: "dialled from the screen", Expect: []pbxtest.Expected{{
+		Direction: "outbound", Outcome: "answered", Caller: "1001", Dialed: "09120002002", By: "caller",
+		Legs: []pbxtest.ExpectedLeg{
+			{Role: "agent", Extension: "1001", End: "hung_up", Answered: true},
+			{Role: "customer", Number: "09120002002", End: "hung_up", Answered: true},
+		},
+	}}}, got.last())
+}
+
+// Listening in does not make a call, and does not disturb the one that is listened to.
+func TestExchange_Live_S2_ListeningMakesNoCall(t *testing.T) {
+	t.Parallel()
+	l := startLaboratory(t)
+	l.Phone("1001", pbxtest.Behaviour{Answer: true, Ring: 100 * time.Millisecond})
+	placed := l.Call(pbxtest.CallSpec{From: "09120001001", To: "91001236", Talk: 1500 * time.Millisecond})
+	l.Eventually("nobody talks", func() bool {
+		live := l.exchange.Live()
+		return len(live) == 1 && live[0].State == pbx.StateTalking && len(live[0].Legs) == 2
+	})
+	agent := l.exchange.Live()[0].Legs[1].ID
+	app := l.client.Health().App
+	if _, err := l.client.Snoop(t.Context(), agent, ari.Snoop{App: app, Spy: "both"}); err != nil {
+		t.Fatal(err)
+	}
+	l.Eventually("the snoop is not there", func() bool { return l.Channels() == 3 })
+	placed.Wait()
+	got := l.ended(1)
+	checkInvariants(t, got, whole)
+	calls := got.last()
+	if len(calls) != 1 || len(calls[0].Legs) != 2 || calls[0].Outcome != pbx.Answered {
+		t.Errorf("%d calls: %+v", len(calls), calls)
+	}
+	if talk := calls[0].Talk; talk < time.Second || talk > 2*time.Second {
+		t.Errorf("talk %v, of 1.5 s", talk)
 	}
 }
