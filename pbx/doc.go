@@ -1,2 +1,79 @@
-// Package pbx folds the event stream of an Asterisk into calls, and asks the exchange to act.
+// Package pbx folds the event stream of an Asterisk into calls.
+//
+// Asterisk speaks of channels, bridges and dialling; nothing above this package does. A Tracker takes the items of a
+// stream (package pbx/ari) one by one and gives out, for each, the pictures of the calls that it changed. A picture is
+// complete: whoever has the latest has everything. An Exchange joins a Tracker to a live PBX.
+//
+// # What a call is
+//
+// A call begins with a root channel: one that called in (state Ring), or that the PBX dialled because somebody
+// outside asked it to (a Dial event without caller). Further channels become part of it by edges, never by linkedid,
+// which the JSON of channels does not hold and which merges calls that have little to do with each other:
+//
+//	caller ──Dial──▶ peer             one channel dialled the other
+//	Local/x;1 ═════ Local/x;2         two halves of a Local channel, told by their names
+//	a ─── bridge ─── b                they hear each other; proof enough where the Dial event was lost
+//
+//	            root                       PJSIP/trunk, the customer          leg 1, customer
+//	             ├── Dial ── PJSIP/1001    rang, answered elsewhere           leg 2, agent 1001
+//	             └── Dial ── Local/..;1 ═ Local/..;2                          no legs: nobody's phones
+//	                                        └── Dial ── PJSIP/1002  talks     leg 3, agent 1002
+//
+// Each channel of a real technology has a Leg. Local channels are pipes and have none. Service channels (Snoop,
+// Recorder, Announcer and the like, see service) are not seen at all. The call ends when its last channel is gone.
+//
+// # States
+//
+//	                ┌──────────────▶ queued ◀─────────────┐
+//	                │ enters            │ rings           │ nobody rings
+//	                │ Queue()           ▼                 │
+//	 begins ────▶ ringing ◀──────────── ringing ──────────┘
+//	                │                   │
+//	                └───────┬───────────┘
+//	                        ▼ one who was called answers
+//	          hold ┌──── talking ────┐
+//	               ▼     ▲           │ all channels gone, in any state
+//	             held ───┘ unhold    ▼
+//	                               ended
+//
+// Ringing also stands for what precedes: an IVR, an announcement. State is worked out anew for every picture from the
+// legs and from where the caller stands in the dialplan, so no event has to be seen for it to be right later on.
+//
+// A call is answered when one who was called answers: the status ANSWER of its Dial event, or, if that was lost, its
+// entering a bridge with another party. That the caller's own channel is Up means nothing, because an IVR or a queue
+// with music answers it (Asterisk source, apps/app_queue.c, apps/app_dial.c). Talk is counted per leg, from hearing
+// another party to not hearing it, through Local channels as well; music, recordings and snoops are no party.
+//
+// # Outcome
+//
+//	answered     one who was called answered. Else:
+//	voicemail    the caller reached VoiceMail().
+//	inbound      abandoned: the caller hung up in a queue (also while members ring); busy: outside of a queue the
+//	             one called was engaged; missed: all others.
+//	outbound     cancelled: the agent gave up while it rang, or never picked up a call dialled from the screen;
+//	             busy: engaged or refused; missed: it rang until the PBX or the network gave up; failed: the PBX or
+//	             the network could not place it (no such number, congestion).
+//	internal     busy, failed as outbound; all others missed.
+//
+// How the leg of one who did not answer ended is told twice by Asterisk, in part each time: by the status of the
+// Dial event and by the cause of the channel's end; see call.unanswered. Who hung up is the first
+// ChannelHangupRequest of a party. Soft requests are the PBX's own and count only where they cut something short.
+//
+// # What is guaranteed
+//
+// Events may be lost, repeated and out of order; fields may be null; the PBX's clock may be set back. Whatever comes:
+//
+//   - An answered call stays answered, an ended one ended. The ids of channels that are gone are remembered for ten
+//     minutes, so that a late event does not bring them back.
+//   - Times within a call never go back. A clock that does costs duration, nothing else.
+//   - One root channel is one call with one id (CallID), whichever node sees it and whenever.
+//   - What was not seen is said: Partial (joined in the middle), Reconstructed (the end was inferred, with End lost).
+//   - Memory is bounded: see maxChannels and its neighbours.
+//   - An event costs as much as its own call is big, however many others are live. Snapshots (ari.Live) cost as much
+//     as the PBX is big.
+//
+// What is not here yet: transfers, forwards, pickup and parking keep the legs right but name no Transfer.
+// Normalising numbers and knowing customers and agents is the work of package crm.
+//
+// The recordings in testdata are what a real Asterisk 22 sent; the tests fold them whole, shuffled and damaged.
 package pbx

@@ -267,7 +267,7 @@ var arrivingScenarios = []Scenario{
 		place: func(a *Asterisk) {
 			a.Phone("1003", rings)
 			a.Phone("1004", rings)
-			a.Call(CallSpec{From: numberSara, To: didSales, GiveUp: 4 * time.Second}).Wait()
+			a.Call(CallSpec{From: numberSara, To: didSales, GiveUp: 3500 * ms}).Wait()
 		},
 	}, {
 		Name:  "queue-member-busy",
