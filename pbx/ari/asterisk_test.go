@@ -3,6 +3,7 @@ package ari_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/sync/errgroup"
 
 	"ringbook/pbx/ari"
 	"ringbook/pbx/pbxtest"
@@ -140,4 +142,65 @@ func TestAsteriskNamesWhatIsWrong(t *testing.T) {
 		cancel()
 		<-done
 	}
+}
+
+// A hundred calls at once: the stream has every channel's beginning and end, in order, and no gap.
+func TestAsteriskManyCalls(t *testing.T) {
+	pbx := pbxtest.StartAsterisk(t)
+	c, err := ari.New(ari.Config{Name: "lab", URL: pbx.URL, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFollower(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx, f.follow) }()
+	app := f.lives(1)[1].Live.App
+
+	var calls errgroup.Group
+	for i := range 100 {
+		calls.Go(func() error {
+			id := fmt.Sprintf("many-%03d", i)
+			if _, err := c.Originate(ctx, ari.Originate{Endpoint: "Local/600@test-numbers", ID: id, App: app}); err != nil {
+				return err
+			}
+			return c.Hangup(ctx, id, "normal")
+		})
+	}
+	if err := calls.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	ended := func(items []ari.Item) bool {
+		return count(items, func(i ari.Item) bool { return i.Event != nil && i.Event.Type == "ChannelDestroyed" }) == 200
+	}
+	items := f.until("the end of all calls", ended)
+	up, last := map[string]bool{}, time.Time{}
+	for _, i := range items[2:] {
+		if i.Event == nil {
+			t.Fatalf("the stream broke: %+v", i.Gap)
+		}
+		if i.At.Before(last) {
+			t.Error("times of receipt run backwards")
+		}
+		last = i.At
+		switch id := ""; i.Event.Type {
+		case "ChannelCreated":
+			id = i.Event.Channel.ID
+			if up[id] {
+				t.Errorf("%s began twice", id)
+			}
+			up[id] = true
+		case "ChannelDestroyed":
+			id = i.Event.Channel.ID
+			if !up[id] {
+				t.Errorf("%s ended before it began", id)
+			}
+			delete(up, id)
+		}
+	}
+	if len(up) != 0 {
+		t.Errorf("%d channels never ended: %v", len(up), up)
+	}
+	cancel()
+	<-done
 }

@@ -181,8 +181,11 @@ func (c *Client) UserEvent(ctx context.Context, app, name string, vars map[strin
 
 // Originate says what to dial. Either App, or Extension with Context, is needed.
 type Originate struct {
-	Endpoint   string // "PJSIP/1001"
-	ID         string // the new channel's id, chosen by the caller: with it a repeated request is an ErrConflict instead of a second call
+	Endpoint string // "PJSIP/1001"
+	// ID is the new channel's id, chosen by the caller: with it a repeated request is an ErrConflict instead of a
+	// second call. Use ids of one length, such as UUIDs: Asterisk 22.10.1 takes an id for existing that is merely
+	// the beginning of a live channel's id ("call-9" while there is "call-99").
+	ID         string
 	App        string // a Stasis application, with
 	AppArgs    string
 	Context    string // or a place in the dialplan

@@ -29,8 +29,8 @@ type Config struct {
 	// Node is this process among several: it is part of the application names. Letters, digits, "-", "_", "."
 	Node string
 	Log  *slog.Logger // nil: slog.Default()
-	// Record, if set, gets a copy of the stream, see Recorder. Run writes to it from the goroutine that calls
-	// follow.
+	// Record, if set, gets a copy of the stream for ReadRecording. It holds names and numbers of callers, but no
+	// digits that they typed. Run writes to it from the goroutine that calls follow.
 	Record io.Writer
 
 	CAFile      string // certificates to trust, PEM; empty: the system's

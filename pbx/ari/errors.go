@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"syscall"
+
+	"github.com/gorilla/websocket"
 )
 
 // Sentinels that a caller of the REST methods may decide on with errors.Is.
@@ -128,6 +130,8 @@ func diagnose(err error) trouble {
 		return trouble{"tls", "the PBX's TLS certificate is for another host name", GapDisconnected, true}
 	case errors.As(err, &invalid), errors.As(err, &cert):
 		return trouble{"tls", "the PBX's TLS certificate is not valid", GapDisconnected, true}
+	case errors.Is(err, websocket.ErrReadLimit):
+		return trouble{"too_big", "the PBX sent a message that is too big to be an event", GapDisconnected, false}
 	case errors.Is(err, errHandshake), hasStatus && rest.Status == http.StatusOK:
 		return trouble{"handshake", "something answers at this address, but it is not ARI", GapDisconnected, true}
 	case errors.As(err, &dns):

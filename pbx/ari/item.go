@@ -14,9 +14,9 @@ type Item struct {
 // in order until the next Gap. Snapshot is what the PBX held at a moment after the subscription began, so that
 // some of the events that follow may already be contained in it.
 type Live struct {
-	App      string // the application name of this connection, never used before
-	Version  string // Asterisk's own version
-	Started  time.Time
+	App      string    // the application name of this connection, never used before
+	Version  string    // Asterisk's own version
+	Started  time.Time // of this Asterisk; another value than before: every channel of before is gone
 	Snapshot Snapshot
 }
 

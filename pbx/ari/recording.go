@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A recording is a stream kept as lines of JSON, one item each, with the time at which it was received:
+// line is one line of a recording. A recording is a stream kept as lines of JSON, one item each, with the time at which it was received:
 //
 //	{"at":"2026-11-22T14:40:00.123456789Z","event":{...}}
 //	{"at":...,"live":{"app":"...","version":"...","started":"...","snapshot":{"channels":[...],"bridges":[...]}}}

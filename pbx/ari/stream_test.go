@@ -523,6 +523,21 @@ func TestRunSurvivesOddMessages(t *testing.T) {
 	})
 }
 
+// A message beyond every measure costs the connection, not the memory.
+func TestRunRefusesAHugeMessage(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.run()
+		b.lives(1)
+		b.fake.Send([]byte(`{"type":"BridgeCreated","bridge":{"id":"` + strings.Repeat("x", 17<<20) + `"}}`))
+		if got := describe(b.lives(2)); got != "gap:start live gap:disconnected live" {
+			t.Errorf("the stream said %s", got)
+		}
+		if !strings.Contains(b.log.String(), "too big") {
+			t.Error("the log does not say why")
+		}
+	})
+}
+
 func TestRunPassesDuplicatesAndSlowWrites(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.run()

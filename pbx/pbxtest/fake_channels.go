@@ -86,7 +86,7 @@ func (f *Fake) originate(id string, q url.Values) answer {
 		return failure(http.StatusBadRequest, "Endpoint must be specified")
 	case q.Get("app") == "" && q.Get("extension") == "":
 		return failure(http.StatusBadRequest, "Application or extension must be specified")
-	case id != "" && (f.channels[id] != nil || f.dead[id]):
+	case id != "" && f.taken(id):
 		return failure(http.StatusConflict, "Channel with given unique ID already exists")
 	}
 	ch := f.newChannel(id, fmt.Sprintf("%s-%08x", endpoint, f.number()), "Down", q)
@@ -108,4 +108,14 @@ func (f *Fake) newChannel(id, name, state string, q url.Values) object {
 	}
 	f.publish(object{"type": "ChannelCreated", "channel": ch})
 	return ch
+}
+
+// taken tells whether an id is refused: Asterisk takes the beginning of a live channel's id for that id.
+func (f *Fake) taken(id string) bool {
+	for live := range f.channels {
+		if strings.HasPrefix(live, id) {
+			return true
+		}
+	}
+	return false
 }
