@@ -211,9 +211,15 @@ prepare() {
 # wait_ready NAME PID: returns when it is ready; fails if it dies or takes longer than half a minute.
 wait_ready() {
 	local name=$1 pid=$2 end=$((SECONDS + 30))
+	local log=$root$instances/$name/log
 	until ready "$name" 2>/dev/null; do
+		if grep -sq 'Address already in use' "$log/messages" "$log/output"; then
+			grep -hs 'Address already in use' "$log/messages" "$log/output" >&2
+			echo "asterisk.sh: somebody has a port of ours: choose another ARI_PORT or SIP_PORT" >&2
+			return 1
+		fi
 		if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $end ]; then
-			tail -n 20 "$root$instances/$name/log/messages" "$root$instances/$name/log/output" >&2 || true
+			tail -n 40 "$log/messages" "$log/output" >&2 || true
 			return 1
 		fi
 		sleep 0.1
@@ -237,6 +243,7 @@ pid="" watcher="" dir=""
 leave() {
 	[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
 	[ -z "$watcher" ] || kill -KILL "$watcher" 2>/dev/null || true
+	[ -z "$pid$watcher" ] || wait 2>/dev/null || true
 	[ -z "$dir" ] || rm -rf --one-file-system "$dir"
 }
 

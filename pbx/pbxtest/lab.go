@@ -77,42 +77,45 @@ func StartAsterisk(tb TB, settings ...string) *Asterisk {
 			tb.Fatalf("%s is missing: run deploy/lab/asterisk.sh install first", program)
 		}
 	}
-	ariPort, err := freePort()
-	if err != nil {
-		tb.Fatalf("find a free port: %v", err)
-	}
-	phonePort, err := sipPort()
-	if err != nil {
-		tb.Fatalf("find a free port: %v", err)
-	}
-	trunkPort, err := sipPort()
-	if err != nil {
-		tb.Fatalf("find a free port: %v", err)
-	}
-	a := &Asterisk{
-		URL:       fmt.Sprintf("http://ringbook:ringbook-lab@127.0.0.1:%d/ari", ariPort),
-		ViewerURL: fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort),
-		SIP:       fmt.Sprintf("127.0.0.1:%d", phonePort),
-		tb:        tb,
-		name:      fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort),
-		repo:      repo,
-		trunkPort: trunkPort,
-		ari:       &http.Client{Timeout: 10 * time.Second},
-	}
+	a := &Asterisk{tb: tb, repo: repo, ari: &http.Client{Timeout: 10 * time.Second}}
 	if a.dir, err = os.MkdirTemp("", "ringbook-lab-"); err != nil {
 		tb.Fatalf("make a folder for logs: %v", err)
 	}
 	tb.Cleanup(a.close)
-
-	args := append([]string{
-		"run", a.name, "UNTIL_EOF=1",
-		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", trunkPort),
-		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0",
-	}, settings...)
-	if err := a.run(args); err != nil {
+	// Between choosing a port and Asterisk's taking it, another program may have it; then others are tried.
+	for range 3 {
+		if err = a.start(settings); err == nil || !strings.Contains(err.Error(), "Address already in use") {
+			break
+		}
+	}
+	if err != nil {
 		tb.Fatalf("start Asterisk: %v", err)
 	}
 	return a
+}
+
+// start chooses ports and starts Asterisk on them.
+func (a *Asterisk) start(settings []string) error {
+	ariPort, err := freePort()
+	if err != nil {
+		return err
+	}
+	phonePort, err := sipPort()
+	if err != nil {
+		return err
+	}
+	if a.trunkPort, err = sipPort(); err != nil {
+		return err
+	}
+	a.URL = fmt.Sprintf("http://ringbook:ringbook-lab@127.0.0.1:%d/ari", ariPort)
+	a.ViewerURL = fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort)
+	a.SIP = fmt.Sprintf("127.0.0.1:%d", phonePort)
+	a.name = fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort)
+	return a.run(append([]string{
+		"run", a.name, "UNTIL_EOF=1",
+		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
+		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0",
+	}, settings...))
 }
 
 // run starts deploy/lab/asterisk.sh, which ends when its standard input does: so no Asterisk outlives this process,
