@@ -51,7 +51,7 @@ func service(name string) bool {
 	tech, _, _ := strings.Cut(name, "/")
 	switch tech {
 	case "Snoop", "Surrogate", "Message", "UnicastRTP", "WebSocket", "AudioSocket", "CBAnn", "CBRec",
-		"Announcer", "Recorder", "CLIExec", "Calendar", "AsyncGoto", "Bridge", "Multicast", "MulticastRTP":
+		"Announcer", "Recorder", "CLIExec", "Calendar", "AsyncGoto", "MulticastRTP":
 		return true
 	}
 	return false

@@ -24,17 +24,17 @@
 //
 // # States
 //
-//	                ┌──────────────▶ queued ◀─────────────┐
-//	                │ enters            │ rings           │ nobody rings
-//	                │ Queue()           ▼                 │
-//	 begins ────▶ ringing ◀──────────── ringing ──────────┘
-//	                │                   │
-//	                └───────┬───────────┘
-//	                        ▼ one who was called answers
-//	          hold ┌──── talking ────┐
-//	               ▼     ▲           │ all channels gone, in any state
-//	             held ───┘ unhold    ▼
-//	                               ended
+//	               ┌──────────────▶ queued ◀─────────────┐
+//	               │ enters            │ rings           │ nobody rings
+//	               │ Queue()           ▼                 │
+//	begins ────▶ ringing ◀──────────── ringing ──────────┘
+//	               │                   │
+//	               └───────┬───────────┘
+//	                       ▼ one who was called answers
+//	         hold ┌──── talking ────┐
+//	              ▼     ▲           │ all channels gone, in any state
+//	            held ───┘ unhold    ▼
+//	                              ended
 //
 // Ringing also stands for what precedes: an IVR, an announcement. State is worked out anew for every picture from the
 // legs and from where the caller stands in the dialplan, so no event has to be seen for it to be right later on.
@@ -49,11 +49,12 @@
 //	answered     one who was called answered. Else:
 //	voicemail    the caller reached VoiceMail().
 //	inbound      abandoned: the caller hung up in a queue (also while members ring); busy: outside of a queue the
-//	             one called was engaged; missed: all others.
+//	             one called was engaged; missed: all others. The same for an agent who calls a queue.
 //	outbound     cancelled: the agent gave up while it rang, or never picked up a call dialled from the screen;
 //	             busy: engaged or refused; missed: it rang until the PBX or the network gave up; failed: the PBX or
 //	             the network could not place it (no such number, congestion).
-//	internal     busy, failed as outbound; all others missed.
+//	internal     busy, failed as outbound; cancelled: hung up before anybody was called (an echo test); missed: all
+//	             others.
 //
 // How the leg of one who did not answer ended is told twice by Asterisk, in part each time: by the status of the
 // Dial event and by the cause of the channel's end; see call.unanswered. Who hung up is the first

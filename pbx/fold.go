@@ -105,6 +105,9 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 	if peer == nil {
 		return
 	}
+	if caller != nil && t.channels[caller.id] != caller {
+		caller = nil // evicted to make room for the peer
+	}
 	peer.outgoing = true
 	if e.DialString != "" {
 		peer.number = dialedNumber(e.DialString)

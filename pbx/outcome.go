@@ -73,7 +73,7 @@ func (c *call) outcome() Outcome {
 		return Missed
 	}
 	end := c.lastEnd()
-	if c.direction == Inbound || end == "" && c.pic.Queue != "" {
+	if c.direction == Inbound || c.pic.Queue != "" {
 		switch {
 		case c.pic.Queue != "" && (c.gaveUp == gaveUpWaiting || c.gaveUp == gaveUpRinging):
 			return Abandoned
