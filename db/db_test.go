@@ -49,7 +49,11 @@ func TestNew_ClusterDiesWithTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmp := t.TempDir()
+	tmp, err := os.MkdirTemp("/tmp", "rb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(tmp)
 	env := append(os.Environ(), "TMPDIR="+tmp, "RINGBOOK_TEST_DATABASE=")
 	run := func(env ...string) *exec.Cmd {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

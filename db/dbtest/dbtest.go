@@ -139,9 +139,17 @@ func stop() error {
 
 const folderPrefix = "ringbook-dbtest-"
 
+// tempFolder is short enough for the path of a socket in a cluster under it, which other programs are to use.
+func tempFolder() string {
+	if dir := os.TempDir(); len(dir) <= 50 {
+		return dir
+	}
+	return "/tmp"
+}
+
 func (s *server) start(ctx context.Context) error {
 	sweep()
-	folder, err := os.MkdirTemp("", folderPrefix+strconv.Itoa(os.Getpid())+"-")
+	folder, err := os.MkdirTemp(tempFolder(), folderPrefix+strconv.Itoa(os.Getpid())+"-")
 	if err != nil {
 		return err
 	}
@@ -171,7 +179,7 @@ func (s *server) stop() error {
 
 // sweep removes the folders of test processes that were killed.
 func sweep() {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+	left, _ := filepath.Glob(filepath.Join(tempFolder(), folderPrefix+"*"))
 	for _, folder := range left {
 		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), folderPrefix), "-")
 		if n, err := strconv.Atoi(pid); err == nil && n > 0 && errors.Is(syscall.Kill(n, 0), syscall.ESRCH) {
