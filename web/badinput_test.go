@@ -88,6 +88,27 @@ func TestBadInput_IsRefusedWithTheField(t *testing.T) {
 	}
 }
 
+func TestBadInput_OtherTypesOfBody(t *testing.T) {
+	h := newHouse(t)
+	h.agent("neda", crm.RoleAgent)
+	c := h.login("neda")
+	for kind, status := range map[string]int{"text/plain": 415, "application/x-www-form-urlencoded": 415, "application/json; charset=utf-8": 201} {
+		req, err := http.NewRequest("POST", h.url+base+"/customers", strings.NewReader(`{"name":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", kind)
+		res, err := c.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != status {
+			t.Errorf("%s: %d, want %d", kind, res.StatusCode, status)
+		}
+	}
+}
+
 func TestBadInput_SecretsAreNotEchoed(t *testing.T) {
 	h := newHouse(t)
 	c := h.client()
