@@ -24,17 +24,15 @@
 //
 // # States
 //
-//	               ┌──────────────▶ queued ◀─────────────┐
-//	               │ enters            │ rings           │ nobody rings
-//	               │ Queue()           ▼                 │
-//	begins ────▶ ringing ◀──────────── ringing ──────────┘
-//	               │                   │
-//	               └───────┬───────────┘
-//	                       ▼ one who was called answers
-//	         hold ┌──── talking ────┐
-//	              ▼     ▲           │ all channels gone, in any state
-//	            held ───┘ unhold    ▼
-//	                              ended
+//	                in Queue(), and nobody rings
+//	begins ──▶ ringing ──────────────────────▶ queued
+//	              │    ◀──────────────────────   │
+//	              │          a member rings      │
+//	              └──────────────┬───────────────┘
+//	                             ▼ one who was called answers
+//	                  hold ┌─ talking ──▶ ended, when all channels are gone; from every state
+//	                       ▼     ▲
+//	                      held ──┘ unhold
 //
 // Ringing also stands for what precedes: an IVR, an announcement. State is worked out anew for every picture from the
 // legs and from where the caller stands in the dialplan, so no event has to be seen for it to be right later on.

@@ -32,6 +32,12 @@ func (t *Tracker) resync(l *ari.Live, received time.Time) {
 	for _, ch := range t.oldest() {
 		t.adopt(ch, now)
 	}
+	// Another process may have drawn these calls until just now: what is known from here on is newer than all that.
+	for _, c := range t.touched {
+		if len(c.legs) > 0 {
+			c.pic.Version = max(c.pic.Version, now.UnixMicro())
+		}
+	}
 }
 
 // rebridge makes all bridges those of a snapshot. A conversation that is found under way began when its bridge

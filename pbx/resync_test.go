@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ringbook/pbx"
 	"ringbook/pbx/ari"
 )
@@ -88,6 +90,51 @@ func TestTracker_L11_JoiningInTheMiddle(t *testing.T) {
 			if len(calls) > len(complete.last()) {
 				t.Errorf("%s from %d: %d calls, want %d", name, cut, len(calls), len(complete.last()))
 			}
+		}
+	}
+}
+
+// A node that joins while another has been drawing the same call draws newer pictures, with the same id.
+func TestTracker_L3_WhoJoinsDrawsNewerPictures(t *testing.T) {
+	for name, items := range recordings(t) {
+		for cut := 1; cut < len(items); cut++ {
+			old := pbx.NewTracker(labConfig)
+			for _, item := range items[:cut] {
+				old.Apply(item)
+			}
+			joined := pbx.NewTracker(labConfig)
+			at := items[cut-1].At.Add(time.Millisecond)
+			versions := map[uuid.UUID]int64{}
+			for _, c := range joined.Apply(ari.Item{At: at, Live: &ari.Live{Snapshot: snapshotAfter(items[:cut])}}) {
+				versions[c.ID] = c.Version
+			}
+			for _, c := range old.Live() {
+				if v, ok := versions[c.ID]; ok && v <= c.Version {
+					t.Errorf("%s from %d: version %d is not newer than %d", name, cut, v, c.Version)
+				}
+			}
+		}
+	}
+}
+
+// A phone that rings when the stream comes (back) shows who calls, although nobody saw it dialled.
+func TestTracker_P10_JoiningWhileItRings(t *testing.T) {
+	for name, phones := range map[string]int{"direct-no-answer": 1, "queue-ringall-nobody": 2, "queue-inturn-abandoned": 1, "outbound-cancelled": 1} {
+		items := events(recording(t, name))
+		cut := 0
+		for i, item := range items {
+			if item.Event.Type == "ChannelStateChange" && item.Event.Channel.State == "Ringing" || item.Event.DialStatus == "RINGING" {
+				cut = i + 1
+			}
+			if item.Event.DialStatus == "NOANSWER" {
+				break
+			}
+		}
+		tracker := pbx.NewTracker(labConfig)
+		live := ari.Item{At: items[cut].At, Live: &ari.Live{Snapshot: snapshotAfter(items[:cut])}}
+		calls := tracker.Apply(live)
+		if len(calls) != 1 || calls[0].State != pbx.StateRinging || !calls[0].Partial || len(calls[0].Legs) != 1+phones {
+			t.Errorf("%s: %d calls: %+v", name, len(calls), calls)
 		}
 	}
 }
