@@ -662,3 +662,40 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 	}
 	_ = cmd.Wait() // says only that it was killed
 }
+
+// A database that hangs, which is worse than one that is gone: what has ended is on disk all the same.
+func TestRecorder_DatabaseHangs(t *testing.T) {
+	d := dbtest.New(t)
+	r, _ := record(t, config(t, d))
+	tx, err := d.Pool().Begin(deadline(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(deadline(t), "LOCK TABLE call IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	r.Update(ringing(1, "1001"))
+	until(t, "a write hangs", func() bool {
+		return count(t, d, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()") > 0
+	})
+	for n := range 20 {
+		r.Update(ended(answered(ringing(n, "1001"))))
+	}
+	until(t, "what ended is on disk", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, e := range r.pending {
+			if e.call.State == pbx.StateEnded && e.spooled != e.call.Version {
+				return false
+			}
+		}
+		return len(r.pending) >= 20
+	})
+	if err := tx.Rollback(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, r)
+	if n := count(t, d, "SELECT count(*) FROM call WHERE state = 'ended'"); n != 20 {
+		t.Errorf("%d ended calls, want 20", n)
+	}
+}
