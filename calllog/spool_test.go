@@ -92,7 +92,7 @@ func TestSpool_TornTailIsCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ends := []int64{0}
+	ends := []int64{int64(len(spoolMagic))}
 	var g *segment
 	for n := range 5 {
 		g = ackd(t, s, n, n+1)

@@ -230,6 +230,10 @@ func TestStore_M15_LinkUpdatesPastCalls(t *testing.T) {
 	if _, err := s.Annotate(deadline(t), agentNeda, callID(5), Patch{Customer: &sara}, false); err != nil {
 		t.Fatal(err)
 	}
+	late := same(4) // looked up again, by the recorder: it knows no link
+	late.Version++
+	r.Update(late)
+	settle(t, r)
 	if got := ids(list(t, s, admin, Filter{Customer: sara})); !slices.Equal(got, []int{5, 4, 2, 1, 0}) {
 		t.Errorf("Sara's calls are %v", got)
 	}
