@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -115,30 +114,7 @@ func benchPop(b *testing.B) string {
 	database := dbtest.New(b)
 	numbering := crm.Numbering{Default: crm.Rules{Region: "IR", Area: "21"}}
 	store := crm.NewStore(database, crm.Config{Numbering: numbering, Log: log})
-	exec := func(sql string) {
-		if _, err := database.Pool().Exec(ctx, sql); err != nil {
-			b.Fatalf("%s: %v", sql, err)
-		}
-	}
-	began := time.Now()
-	exec(`DROP INDEX customer_search`) // built afterwards it is built faster
-	if err := store.SeedDemo(ctx, customers, testPassword); err != nil {
-		b.Fatal(err)
-	}
-	slow, err := database.Pool().Acquire(ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, sql := range []string{
-		`SET statement_timeout = 0`, `SET maintenance_work_mem = '1GB'`,
-		`CREATE INDEX customer_search ON customer USING gin (search gin_trgm_ops)`, `VACUUM ANALYZE`, `RESET statement_timeout`,
-	} {
-		if _, err := slow.Exec(context.WithoutCancel(ctx), sql); err != nil {
-			b.Fatalf("%s: %v", sql, err)
-		}
-	}
-	slow.Release()
-	b.Logf("made %d customers in %s", customers, time.Since(began).Round(time.Second))
+	fill(b, database, customers, 1)
 
 	tokens := make([]string, deskCount)
 	for i := range tokens {
@@ -180,9 +156,6 @@ func benchPop(b *testing.B) string {
 	defer stop()
 
 	// The rings: the recording's events with fresh channels, phones and callers.
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
 	browsers := &desks{waiting: map[string]chan time.Time{}}
 	for _, token := range tokens {
 		browsers.connect(b, "ws"+strings.TrimPrefix(server.URL, "http")+"/api/v1/push", token, []byte(`"looked_up":true`))
@@ -192,18 +165,11 @@ func benchPop(b *testing.B) string {
 		b.Fatal(err)
 	}
 	events := rawEvents(b, recording)
-	numbers := crm.DemoNumbers(min(customers, 10*rate*seconds+10))
-	var mobiles []string
-	for _, number := range numbers {
-		if n := national(number); strings.HasPrefix(n, "09") && len(n) == 11 {
-			mobiles = append(mobiles, n)
-		}
-	}
 	tracker := pbx.NewTracker(pbx.Config{Name: "bench", Extension: func(endpoint string) (string, bool) {
 		return store.Directory().Extension("bench", endpoint)
 	}})
 	tracker.Apply(ari.Item{At: time.Now(), Live: &ari.Live{App: "bench"}})
-	rings := newRings(b, events, mobiles, deskCount)
+	rings := newRings(b, events, customers, deskCount)
 
 	var delays []time.Duration
 	lost := 0
@@ -339,18 +305,15 @@ func benchRelay(b *testing.B, frame []byte, deskCount, rate int, collect func(fu
 // rings makes calls out of one recording: to every desk in turn, from every caller in turn.
 type rings struct {
 	begin, end [][]byte // events until it rings, and from the hang-up on
-	mobiles    []string
+	customers  int
 	desks      int
 }
 
-func newRings(b *testing.B, events [][]byte, mobiles []string, desks int) *rings {
+func newRings(b *testing.B, events [][]byte, customers, desks int) *rings {
 	b.Helper()
-	if len(mobiles) == 0 {
-		b.Fatal("no customer has a mobile number")
-	}
 	for i, event := range events {
 		if bytes.Contains(event, []byte(`"ChannelHangupRequest"`)) {
-			return &rings{events[:i], events[i:], mobiles, desks}
+			return &rings{events[:i], events[i:], customers, desks}
 		}
 	}
 	b.Fatal("the recording has no hang-up")
@@ -360,7 +323,7 @@ func newRings(b *testing.B, events [][]byte, mobiles []string, desks int) *rings
 var recordedID = regexp.MustCompile(`"id":"([0-9]+)\.([0-9]+)"`)
 
 func (r *rings) ring(n int) (begin, end [][]byte, number string) {
-	number = r.mobiles[n%len(r.mobiles)]
+	number = filledNumber(n * 997 % r.customers) // all over the table
 	extension := fmt.Sprint(20000 + n%r.desks)
 	root := uuid.New().ID()
 	fresh := func(events [][]byte) [][]byte {

@@ -310,15 +310,17 @@ func insist(ctx context.Context, front *front, log *slog.Logger, try func() erro
 // mayComeBack says whether a failure of the database is one of its absence, which ends, rather than of its nature
 // or of our settings, which do not.
 func mayComeBack(err error) bool {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// Class 57: being started or stopped; 53: out of connections, memory; 08: connection lost.
-		return strings.HasPrefix(refused.Code, "57") || strings.HasPrefix(refused.Code, "53") || strings.HasPrefix(refused.Code, "08")
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if errors.Is(err, db.ErrUnreachable) {
 		return true
 	}
+	// What db.Open did not meet, but what followed did.
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Class 57: being started or stopped; 53: out of connections or memory; 08: connection lost.
+		return strings.HasPrefix(refused.Code, "57") || strings.HasPrefix(refused.Code, "53") || strings.HasPrefix(refused.Code, "08")
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[*net.OpError](err)
-	return network || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
+	return connecting || network || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func newExchanges(s Settings, directory *crm.Directory, o outside, log *slog.Logger) ([]*pbx.Exchange, error) {
