@@ -305,7 +305,7 @@ func (c *client) send(method, path string, body any) (*http.Response, []byte) {
 	if !strings.HasPrefix(path, "//") {
 		path = base + path
 	} else {
-		path = path[1:] // "//healthz": outside of the API
+		path = path[1:] // "//readyz": outside of the API
 	}
 	req, err := http.NewRequest(method, c.url+path, r)
 	if err != nil {

@@ -55,8 +55,6 @@ func TestPages(t *testing.T) {
 		{"GET", "/api/v1/nothing", html, 404, "application/problem+json", "no-store"},
 		{"GET", "/api", html, 404, "application/problem+json", "no-store"},
 		{"PUT", "/api/v1/calls", "*/*", 405, "application/problem+json", "no-store"},
-		{"GET", "/healthz", "*/*", 200, "text/plain; charset=utf-8", ""},
-		{"GET", "/metrics", "*/*", 404, "application/problem+json", "no-store"},
 	} {
 		res, _ := get(t, s, c.method, c.path, "Accept", c.accept)
 		if h := res.Header; res.StatusCode != c.status || h.Get("Content-Type") != c.kind || h.Get("Cache-Control") != c.cache {

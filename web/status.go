@@ -52,12 +52,6 @@ func (s *Server) lookAround(ctx context.Context) Status {
 	return st
 }
 
-// healthz is 200 while the process lives.
-func healthz(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n"))
-}
-
 // readyz is 200 when every part is live, else 503; the body names the parts either way.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	st := s.lookAround(r.Context())

@@ -37,15 +37,14 @@ type Config struct {
 	Version string
 	Log     *slog.Logger // optional
 
-	Metrics http.Handler // optional: what answers /metrics
-	Pages   fs.FS        // optional: the built UI instead of the embedded one
+	Pages fs.FS // optional: the built UI instead of the embedded one
 }
 
-// Server is the handler of everything under /. Its Run must run beside it: it owns the push sockets.
+// Server is the handler of everything under / that needs the program's parts; /healthz and /metrics, which answer
+// before they are there, are cmd's. Its Run must run beside it: it owns the push sockets.
 type Server struct {
 	Config
 	handler http.Handler
-	doc     http.Handler // the API alone
 	metrics *metrics
 	sockets sockets
 	timings pushTimings
@@ -60,11 +59,7 @@ func New(c Config) *Server {
 
 	r := chi.NewMux()
 	r.Use(s.headers, s.observe, s.recovered)
-	r.Get("/healthz", healthz)
 	r.Get("/readyz", s.readyz)
-	if c.Metrics != nil {
-		r.Handle("/metrics", c.Metrics)
-	}
 	csrf := http.NewCrossOriginProtection()
 	csrf.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeProblem(w, http.StatusForbidden, "A page of another site may not do this.")
