@@ -231,9 +231,9 @@ func (t *Tracker) answerCall(c *call, at time.Time) {
 	if c.answered() {
 		return
 	}
-	c.pic.AnsweredAt = at
+	c.pic.AnsweredAt = maxTime(at, c.pic.StartedAt).UTC()
 	if f := c.first(); f.AnsweredAt.IsZero() && f.EndedAt.IsZero() {
-		f.AnsweredAt = at
+		f.AnsweredAt = maxTime(c.pic.AnsweredAt, f.OfferedAt)
 	}
 }
 

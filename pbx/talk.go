@@ -185,6 +185,7 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 		}
 	}
 	l.talkSince = at
+	c.settled = true // whose talk counts depends on the direction
 	c.hangup, c.gaveUp = "", notGivenUp
 	if ch.holding {
 		l.holdSince = at
