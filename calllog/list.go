@@ -117,7 +117,7 @@ func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
 		return q, nil
 	}
 
-	agents := ""
+	var agents string
 	if scope == crm.ScopeAll {
 		agents = "SELECT " + c.arg(f.Agent) + "::uuid AS id"
 	} else {

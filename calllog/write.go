@@ -147,7 +147,6 @@ type row struct {
 // matched is what the look-up of a call's customer found. The zero value: it could not be looked up.
 type matched struct {
 	query      crm.Query
-	number     string
 	rule       crm.Rule
 	customer   *uuid.UUID
 	name       string

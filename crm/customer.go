@@ -2,6 +2,7 @@ package crm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -273,7 +274,7 @@ func joinOrganization(ctx context.Context, tx pgx.Tx, c *Customer) error {
 	var kind CustomerKind
 	err := tx.QueryRow(ctx, `SELECT name, kind FROM customer WHERE id = $1 FOR SHARE`, *c.OrganizationID).Scan(&c.Organization, &kind)
 	switch {
-	case err == pgx.ErrNoRows, err == nil && kind != Organization:
+	case errors.Is(err, pgx.ErrNoRows), err == nil && kind != Organization:
 		return FieldErrors{{"organization_id", "there is no such organization"}}
 	case err != nil:
 		return wrap(err, "read organization %s", *c.OrganizationID)

@@ -2,6 +2,7 @@ package crm
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -154,7 +155,7 @@ func (s *Store) LinkTx(ctx context.Context, tx pgx.Tx, a Actor, number Number, c
 	}
 	var live bool
 	err := tx.QueryRow(ctx, `SELECT archived_at IS NULL FROM customer WHERE id = $1 FOR SHARE`, customer).Scan(&live)
-	if err == pgx.ErrNoRows || (err == nil && !live) {
+	if errors.Is(err, pgx.ErrNoRows) || (err == nil && !live) {
 		return FieldErrors{{"customer_id", "there is no such customer"}}
 	} else if err != nil {
 		return wrap(err, "read customer %s", customer)

@@ -303,7 +303,7 @@ func (c *Cluster) await(ctx context.Context, exited <-chan error) error {
 			return context.Cause(ctx)
 		case end := <-exited:
 			out, _ := os.ReadFile(c.path + ".out")
-			return fmt.Errorf("the private database does not start (%v): %s", end, lastLine(out))
+			return fmt.Errorf("the private database does not start (%w): %s", end, lastLine(out))
 		case <-tick.C:
 		}
 	}

@@ -109,7 +109,7 @@ func (d *DB) connect(ctx context.Context, c Config) error {
 	cc.RuntimeParams["statement_timeout"] = millis(statementTimeout)
 	cc.RuntimeParams["lock_timeout"] = millis(lockTimeout)
 	cc.RuntimeParams["idle_in_transaction_session_timeout"] = millis(idleInTx)
-	cc.Tracer = multitracer.New(deadlines{}, otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName()))
+	cc.Tracer = multitracer.New(deadlines{}, otelpgx.NewTracer())
 
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {

@@ -2,11 +2,10 @@ package pbx
 
 import (
 	"cmp"
+	"ringbook/pbx/ari"
 	"slices"
 	"strings"
 	"time"
-
-	"ringbook/pbx/ari"
 )
 
 // channel is what the tracker knows about one of Asterisk's channels.

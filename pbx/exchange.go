@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"ringbook/pbx/ari"
 	"slices"
 	"sync"
 	"time"
@@ -14,8 +15,6 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-
-	"ringbook/pbx/ari"
 )
 
 const (
