@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, test } from "vitest";
+import type { Call } from "../src/api/types";
 import { desktop, type Look, launch, logIn, open, phone, repository, type Server, startDemo } from "./harness";
 
 const folder = join(repository, "docs/screenshots");
@@ -28,9 +29,10 @@ async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
 }
 
-/** ringing waits for a call of a known customer that has a history, with the page on the desk. */
+/** aCall waits for a live call of a known customer on the desk. */
 async function aCall(page: Page): Promise<void> {
-  await page.locator('[data-phase="ringing"], [data-phase="talking"]').first().waitFor({ timeout: 60_000 });
+  const live = page.locator('section[data-phase="ringing"], section[data-phase="talking"]');
+  await live.filter({ has: page.locator('a[href^="/customers/"]') }).waitFor({ timeout: 90_000 });
 }
 
 for (const language of languages) {
@@ -54,20 +56,21 @@ for (const language of languages) {
       await admin.page.goto("/calls");
       await admin.page.locator("tbody tr").first().waitFor();
       await shoot(admin.page, `calls-${tag}`);
-      await admin.page.goto("/calls?outcome=answered&direction=inbound");
-      await admin.page.locator("tbody tr a").first().click();
+      // A queue call of a known customer shows most.
+      const list = await admin.page.request.get("/api/v1/calls?outcome=answered&direction=inbound&limit=100");
+      const { items } = (await list.json()) as { items: Call[] };
+      const known = items.filter((c) => c.customer !== null && c.talk_ms > 30_000);
+      const shown = known.sort((a, b) => b.legs.length - a.legs.length)[0];
+      if (!shown?.customer) throw new Error("the demo has no answered call of a known customer");
+      await admin.page.goto(`/calls/${shown.id}`);
       await admin.page.locator("#note").waitFor();
       await shoot(admin.page, `call-${tag}`);
-      const who = admin.page.locator('a[href^="/customers/"]').first();
-      if (await who.count()) {
-        await who.click();
-        await admin.page.waitForURL("**/customers/*");
-        await admin.page.locator("tbody tr").first().waitFor();
-        await shoot(admin.page, `customer-${tag}`);
-        await admin.page.goto(`${new URL(admin.page.url()).pathname}/edit`);
-        await admin.page.locator("form").waitFor();
-        await shoot(admin.page, `customer-edit-${tag}`);
-      }
+      await admin.page.goto(`/customers/${shown.customer.id}`);
+      await admin.page.locator("tbody tr").first().waitFor();
+      await shoot(admin.page, `customer-${tag}`);
+      await admin.page.goto(`/customers/${shown.customer.id}/edit`);
+      await admin.page.locator("form").waitFor();
+      await shoot(admin.page, `customer-edit-${tag}`);
       await admin.page.goto("/settings/agents");
       await admin.page.locator("tbody tr").first().waitFor();
       await shoot(admin.page, `settings-agents-${tag}`);

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { CallQuery, CustomerQuery } from "./types";
+import type { Agent, CallQuery, CustomerQuery } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -85,10 +85,20 @@ export const findCustomers = (q: string, kind?: "person" | "organization") =>
     placeholderData: keepPreviousData,
   });
 
+/** Agents are few enough to be read whole, page by page. */
 export const agents = (archived = false) =>
   queryOptions({
     queryKey: ["agents", archived],
-    queryFn: ({ signal }) => got(api.GET("/api/v1/agents", { params: { query: { archived, limit: 200 } }, signal })),
+    queryFn: async ({ signal }) => {
+      const items: Agent[] = [];
+      for (let cursor: string | null = ""; cursor !== null; ) {
+        const query = { archived, limit: 100, ...(cursor ? { cursor } : {}) };
+        const page: { items: Agent[]; next: string | null } = await got(api.GET("/api/v1/agents", { params: { query }, signal }));
+        items.push(...page.items);
+        cursor = page.next;
+      }
+      return { items };
+    },
   });
 
 export const teams = queryOptions({

@@ -103,7 +103,7 @@ export default function Find({ asked }: { asked: number }) {
       go: () => void navigate({ to: "/calls", search: { q: typed } }),
     });
   }
-  const all = [...found, ...calls, ...pages];
+  const all = [...pages, ...found, ...calls];
 
   return (
     <Spotlight.Root
@@ -122,7 +122,7 @@ export default function Find({ asked }: { asked: number }) {
         leftSection={<IconSearch size={18} aria-hidden />}
       />
       <Spotlight.ActionsList>
-        {(["customers", "calls", "pages"] as const).map((group) => {
+        {(["pages", "customers", "calls"] as const).map((group) => {
           const entries = all.filter((e) => e.group === group);
           return (
             entries.length > 0 && (

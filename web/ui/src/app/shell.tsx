@@ -83,12 +83,9 @@ export function Shell() {
           className="search"
           onClick={() => setFinding((n) => n + 1)}
           aria-keyshortcuts={ariaKeys("find")}
-          aria-label={t("find.placeholder")}
         >
           <IconSearch size={16} aria-hidden />
-          <Text size="xs" component="span" visibleFrom="sm">
-            {t("find.placeholder")}
-          </Text>
+          <span className="search-text">{t("find.placeholder")}</span>
           <Box component="span" visibleFrom="sm">
             <Key id="find" />
           </Box>

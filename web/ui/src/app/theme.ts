@@ -15,6 +15,20 @@ const accent: MantineColorsTuple = [
   "#1a3577",
 ];
 
+/** Mantine's dark greys, a little bluer and in step with the page's own. */
+const dark: MantineColorsTuple = [
+  "#dfe3e8",
+  "#c3c9d1",
+  "#a3abb6",
+  "#828b97",
+  "#3a4048",
+  "#2e333a",
+  "#22262c",
+  "#1b1e23",
+  "#16191d",
+  "#131519",
+];
+
 const small = "0.8125rem";
 const normal = "0.9375rem";
 const large = "1.75rem";
@@ -22,7 +36,7 @@ const large = "1.75rem";
 export const theme = createTheme({
   primaryColor: "accent",
   primaryShade: { light: 7, dark: 5 },
-  colors: { accent },
+  colors: { accent, dark },
   fontFamily: '"Vazirmatn Variable", system-ui, sans-serif',
   fontFamilyMonospace: 'ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace',
   fontSizes: { xs: small, sm: normal, md: normal, lg: normal, xl: large },
@@ -63,7 +77,7 @@ export const variables: CSSVariablesResolver = () => {
     "--rb-bad": "#b91c1c",
     "--rb-quiet": "#5c6470",
   };
-  const dark: Record<string, string> = {
+  const night: Record<string, string> = {
     "--mantine-color-body": "#1b1e23",
     "--mantine-color-text": "#dfe3e8",
     "--mantine-color-dimmed": "#a3abb6",
@@ -82,10 +96,10 @@ export const variables: CSSVariablesResolver = () => {
   };
   for (const c of ["accent", "gray", "red", "green", "orange"]) {
     light[`--mantine-color-${c}-light-color`] = c === "accent" ? accent[8] : `var(--mantine-color-${c}-9)`;
-    dark[`--mantine-color-${c}-light-color`] = c === "accent" ? accent[2] : `var(--mantine-color-${c}-2)`;
+    night[`--mantine-color-${c}-light-color`] = c === "accent" ? accent[2] : `var(--mantine-color-${c}-2)`;
   }
   light["--mantine-color-green-light-color"] = "#12592f";
   light["--mantine-color-orange-light-color"] = "#7f3f00";
   light["--mantine-color-gray-light-color"] = "#3f4650";
-  return { variables: {}, light, dark };
+  return { variables: {}, light, dark: night };
 };
