@@ -79,7 +79,9 @@ for (const language of ["fa", "en"] as const) {
       await page.locator('[data-testid="note-state"][data-state="unsaved"]').waitFor();
       await page.waitForFunction(() => Object.keys(localStorage).some((k) => k.startsWith("ringbook.draft.")));
       await page.reload();
-      const sent = page.waitForResponse((r) => r.request().method() === "PATCH" && r.url().includes("/calls/") && r.ok());
+      const sent = page.waitForResponse(
+        (r) => r.request().method() === "PATCH" && r.url().includes("/calls/") && r.ok(),
+      );
       blocked = false;
       await sent;
       await page.unroute("**/api/v1/calls/*");

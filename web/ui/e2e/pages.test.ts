@@ -15,8 +15,24 @@ afterAll(async () => {
 });
 
 const words = {
-  fa: { save: "ذخیره", create: "ساختن", archive: "بایگانی", restore: "بازگرداندن", edit: "ویرایش", addNumber: "افزودن شماره", newAgent: "کارشناس تازه" },
-  en: { save: "Save", create: "Create", archive: "Archive", restore: "Restore", edit: "Edit", addNumber: "Add a number", newAgent: "New agent" },
+  fa: {
+    save: "ذخیره",
+    create: "ساختن",
+    archive: "بایگانی",
+    restore: "بازگرداندن",
+    edit: "ویرایش",
+    addNumber: "افزودن شماره",
+    newAgent: "کارشناس تازه",
+  },
+  en: {
+    save: "Save",
+    create: "Create",
+    archive: "Archive",
+    restore: "Restore",
+    edit: "Edit",
+    addNumber: "Add a number",
+    newAgent: "New agent",
+  },
 };
 
 for (const language of ["fa", "en"] as const) {
@@ -33,7 +49,9 @@ for (const language of ["fa", "en"] as const) {
     test("a filtered call list is a link", async () => {
       await page.goto("/calls?outcome=answered&direction=inbound");
       await page.locator("tbody tr").first().waitFor();
-      const tones = await page.locator("tbody .outcome[data-tone]").evaluateAll((all) => all.map((x) => x.getAttribute("data-tone")));
+      const tones = await page
+        .locator("tbody .outcome[data-tone]")
+        .evaluateAll((all) => all.map((x) => x.getAttribute("data-tone")));
       expect(new Set(tones)).toEqual(new Set(["good"]));
       // Persian digits in the address's search mean the same as ASCII ones.
       await page.goto(`/calls?number=${encodeURIComponent("۰۹۹۹۹۹۹۹۹۹۹")}`);
@@ -48,7 +66,10 @@ for (const language of ["fa", "en"] as const) {
       const segments = await page.locator('[role="spinbutton"]').allTextContents();
       const year = language === "fa" ? "۱۴۰۵" : "2026";
       expect(segments.join(" ")).toContain(year);
-      await page.getByRole("button", { name: language === "fa" ? "انتخاب روز" : "Choose a day" }).first().click();
+      await page
+        .getByRole("button", { name: language === "fa" ? "انتخاب روز" : "Choose a day" })
+        .first()
+        .click();
       const first = await page.locator("table[role=grid] th").first().textContent();
       expect(first).toBe(language === "fa" ? "ش" : "S");
       expect(await axe(page)).toEqual([]);
@@ -92,7 +113,9 @@ for (const language of ["fa", "en"] as const) {
       await page.goto("/customers/new");
       await page.locator("form input[required]").fill("x");
       await page.locator('input[inputmode="tel"]').first().fill("9".repeat(101));
-      const answer = page.waitForResponse((r) => r.url().endsWith("/api/v1/customers") && r.request().method() === "POST");
+      const answer = page.waitForResponse(
+        (r) => r.url().endsWith("/api/v1/customers") && r.request().method() === "POST",
+      );
       await page.getByRole("button", { name: w.create, exact: true }).click();
       expect((await answer).status()).toBe(422);
       await page.locator('input[inputmode="tel"][aria-invalid="true"]').waitFor();
@@ -108,7 +131,7 @@ for (const language of ["fa", "en"] as const) {
       const username = `t${Date.now()}`;
       await dialog.locator("input[required]").nth(0).fill(`Tester ${username}`);
       await dialog.locator("input[required]").nth(1).fill(username);
-      const extension = dialog.locator('input[placeholder]').filter({ visible: true }).first();
+      const extension = dialog.locator("input[placeholder]").filter({ visible: true }).first();
       await extension.fill(`7${String(Date.now()).slice(-4)}`);
       await extension.press("Enter");
       await dialog.locator('input[type="password"]').fill("a good password");
@@ -136,7 +159,15 @@ for (const language of ["fa", "en"] as const) {
           const saved = JSON.parse(localStorage.getItem("ringbook.preferences") ?? "{}");
           localStorage.setItem("ringbook.preferences", JSON.stringify({ ...saved, theme }));
         }, theme);
-        for (const path of ["/calls", "/customers", "/customers/new", "/settings/me", "/settings/teams", "/settings/tokens", "/settings/agents"]) {
+        for (const path of [
+          "/calls",
+          "/customers",
+          "/customers/new",
+          "/settings/me",
+          "/settings/teams",
+          "/settings/tokens",
+          "/settings/agents",
+        ]) {
           await page.goto(path);
           await page.locator("tbody tr, form, .empty").first().waitFor();
           expect(await axe(page), path).toEqual([]);
@@ -149,7 +180,9 @@ for (const language of ["fa", "en"] as const) {
       for (const path of ["/desk", "/calls", "/customers", "/customers/new", "/settings/agents", "/settings/me"]) {
         await page.goto(path);
         await page.locator("main").waitFor();
-        const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        const wider = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
         expect(wider, path).toBe(0);
       }
     });

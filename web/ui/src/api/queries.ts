@@ -93,7 +93,9 @@ export const agents = (archived = false) =>
       const items: Agent[] = [];
       for (let cursor: string | null = ""; cursor !== null; ) {
         const query = { archived, limit: 100, ...(cursor ? { cursor } : {}) };
-        const page: { items: Agent[]; next: string | null } = await got(api.GET("/api/v1/agents", { params: { query }, signal }));
+        const page: { items: Agent[]; next: string | null } = await got(
+          api.GET("/api/v1/agents", { params: { query }, signal }),
+        );
         items.push(...page.items);
         cursor = page.next;
       }

@@ -114,12 +114,20 @@ export default function Find({ asked }: { asked: number }) {
       clearQueryOnClose
       scrollable
       maxHeight={440}
-      aria-label={t("find.placeholder")}
     >
       <Spotlight.Search
         placeholder={t("find.placeholder")}
         aria-label={t("find.placeholder")}
         leftSection={<IconSearch size={18} aria-hidden />}
+        onKeyDown={(e) => {
+          // Enter takes the first one when none is chosen with the arrows.
+          const first = all[0];
+          const chosen = document.querySelector(".mantine-Spotlight-action[data-selected]");
+          if (e.key !== "Enter" || chosen || !first) return;
+          e.preventDefault();
+          finder.close();
+          first.go();
+        }}
       />
       <Spotlight.ActionsList>
         {(["pages", "customers", "calls"] as const).map((group) => {
