@@ -28,7 +28,7 @@ type pushTimings struct {
 	ping    time.Duration // between two pings
 	pong    time.Duration // without any sign of life for this long, the browser is gone
 	lost    time.Duration // a pop not seen after this time is lost
-	recheck time.Duration // between two looks at whether the sessions of all sockets still live
+	recheck time.Duration // between two looks at whether the tokens of all sockets still live; of sessions we are told
 }
 
 var defaultTimings = pushTimings{write: 5 * time.Second, ping: 25 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
@@ -172,6 +172,10 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 		defer conn.Close()
 		sayClose(conn, ending{closeShutdown, "ringbook is shutting down"}, s.timings.write)
 		return
+	}
+	// A session that ended since it was looked at has found no socket to close.
+	if _, err := s.authenticate(r.WithContext(ctx)); errors.Is(err, errNoSession) {
+		c.end(ending{closeSession, "the session has ended"})
 	}
 	go func() { // not here: what net/http keeps for a request would stay for hours
 		defer s.sockets.remove(c)

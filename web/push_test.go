@@ -379,6 +379,31 @@ func TestPush_SocketsEndWithTheirSession(t *testing.T) {
 	}
 }
 
+// However a log-out falls together with connecting, no socket outlives its session.
+func TestPush_LogoutWhileConnecting(t *testing.T) {
+	h := newHouse(t)
+	h.agent("neda", crm.RoleAgent)
+	for range 15 {
+		c := h.login("neda")
+		out := make(chan struct{})
+		go func() {
+			defer close(out)
+			if res, answer := c.send(http.MethodDelete, "/session", nil); res.StatusCode != http.StatusNoContent {
+				t.Errorf("%d %s", res.StatusCode, answer)
+			}
+		}()
+		conn, res, err := c.dial()
+		<-out
+		if err == nil {
+			if code, _ := (&tab{t: t, conn: conn}).closed(); code != closeSession {
+				t.Errorf("closed with %d", code)
+			}
+		} else if res == nil || res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("not connected: %v", err)
+		}
+	}
+}
+
 func TestPush_ShutdownTellsEverybody(t *testing.T) {
 	h := newHouse(t)
 	h.agent("neda", crm.RoleAgent)
