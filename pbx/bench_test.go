@@ -24,17 +24,20 @@ func BenchmarkTracker(b *testing.B) {
 			var floor, whole time.Duration
 			pictures := 0
 			for b.Loop() {
+				// Whoever comes second finds the messages in the processor's caches: they take turns.
 				messages := load.next()
-				start := time.Now()
-				for _, message := range messages {
-					decode(b, message)
+				first := load.round%2 == 0
+				if first {
+					floor += timed(func() { decodeAll(b, messages) })
 				}
-				middle := time.Now()
-				for _, message := range messages {
-					pictures += len(tracker.Apply(ari.Item{At: at, Event: decode(b, message)}))
+				whole += timed(func() {
+					for _, message := range messages {
+						pictures += len(tracker.Apply(ari.Item{At: at, Event: decode(b, message)}))
+					}
+				})
+				if !first {
+					floor += timed(func() { decodeAll(b, messages) })
 				}
-				floor += middle.Sub(start)
-				whole += time.Since(middle)
 			}
 			b.ReportMetric(float64(floor)/float64(whole), "of-decoding")
 			b.ReportMetric(float64(b.N*len(load.messages))/whole.Seconds(), "events/s")
@@ -49,11 +52,21 @@ func BenchmarkTracker(b *testing.B) {
 func BenchmarkDecodeOnly(b *testing.B) {
 	load := newLoad(b)
 	for b.Loop() {
-		for _, message := range load.next() {
-			decode(b, message)
-		}
+		decodeAll(b, load.next())
 	}
 	b.ReportMetric(float64(b.N*len(load.messages))/b.Elapsed().Seconds(), "events/s")
+}
+
+func timed(f func()) time.Duration {
+	start := time.Now()
+	f()
+	return time.Since(start)
+}
+
+func decodeAll(b *testing.B, messages [][]byte) {
+	for _, message := range messages {
+		decode(b, message)
+	}
 }
 
 func decode(b *testing.B, message []byte) *ari.Event {
