@@ -24,6 +24,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"ringbook/db"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,8 +34,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
-
-	"ringbook/db"
 )
 
 // New returns a fresh migrated database. It is closed and dropped at the end of the test.
