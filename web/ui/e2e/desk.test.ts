@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const live = 'section[data-phase="ringing"], section[data-phase="talking"]';
 
-/** readCall waits until some call is on the desk and says which: its id is in the address of its note's requests. */
+/** firstCall waits until a live call is on the desk. */
 async function firstCall(page: Page): Promise<void> {
   await page.locator(live).first().waitFor({ timeout: 60_000 });
 }
@@ -67,15 +67,15 @@ for (const language of ["fa", "en"] as const) {
       await firstCall(page);
       const note = `away ${language} ${Date.now()}`;
       let blocked = true;
-      let id = "";
       await page.route("**/api/v1/calls/*", (route) => {
         if (route.request().method() !== "PATCH" || !blocked) return route.continue();
-        id = new URL(route.request().url()).pathname.split("/").at(-1) ?? "";
         return route.abort("connectionrefused");
       });
+      const refused = page.waitForEvent("requestfailed", (r) => r.method() === "PATCH");
       await page.locator("#note").focus();
       await page.keyboard.press("Control+End");
       await page.keyboard.type(note);
+      const id = new URL((await refused).url()).pathname.split("/").at(-1) ?? "";
       await page.locator('[data-testid="note-state"][data-state="unsaved"]').waitFor();
       await page.waitForFunction(() => Object.keys(localStorage).some((k) => k.startsWith("ringbook.draft.")));
       await page.reload();
@@ -85,8 +85,10 @@ for (const language of ["fa", "en"] as const) {
       blocked = false;
       await sent;
       await page.unroute("**/api/v1/calls/*");
-      const stored = await page.request.get(`/api/v1/calls/${id}`);
-      expect(((await stored.json()) as { note: string }).note).toContain(note);
+      // The log has the call as soon as the recorder has written it.
+      const stored = async () =>
+        ((await (await page.request.get(`/api/v1/calls/${id}`)).json()) as { note?: string }).note ?? "";
+      await expect.poll(stored, { timeout: 20_000 }).toContain(note);
     });
 
     test("a call ends, stays, and goes when it is put away", async () => {

