@@ -63,6 +63,7 @@ for (const language of ["fa", "en"] as const) {
 
     test("a day is picked in the language's calendar, from Saturday on", async () => {
       await page.goto("/calls?from=2026-11-22");
+      await page.locator('[role="spinbutton"]').first().waitFor();
       const segments = await page.locator('[role="spinbutton"]').allTextContents();
       const year = language === "fa" ? "۱۴۰۵" : "2026";
       expect(segments.join(" ")).toContain(year);
