@@ -33,7 +33,7 @@ type Call struct {
 	Dialed string
 	// Trunk is the endpoint of the line to the outside ("PJSIP/trunk"), empty for internal calls.
 	Trunk string
-	// Queue is the last queue the call waited in; empty if none.
+	// Queue is the last queue the call waited in, also after an overflow or a transfer; empty if none.
 	Queue string
 	// CustomerRef is what the dialplan said about the customer (channel variable RINGBOOK_CUSTOMER); empty if nothing.
 	CustomerRef string
@@ -60,6 +60,12 @@ type Call struct {
 	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred.
 	Partial       bool
 	Reconstructed bool
+
+	// MergedInto is the ID of the call that this one turned out to be part of: an agent's question to a colleague who
+	// then took the customer over, the few moments for which an agent who picked up a ringing call was in a call of
+	// her own. It is set in the last picture only, and then everything that belongs to the conversation is in the
+	// other call: this one is neither listed nor counted. uuid.Nil for all other calls.
+	MergedInto uuid.UUID
 
 	// ReceivedAt is our clock when the event behind this picture was read from the socket.
 	ReceivedAt time.Time
@@ -92,16 +98,17 @@ type Leg struct {
 	// Talk is the time in a bridge with another party, Hold the part of it on hold; both of finished stretches.
 	Talk time.Duration
 	Hold time.Duration
-	// Parent is the ID of the leg that led to this one (the transferring or forwarding one); empty if none.
+	// Parent is the ID of the leg that led to this one: of the agent who transferred the call, of the phone that
+	// forwarded it. Empty if none.
 	Parent string
 }
 
-// Transfer is one change of hands.
+// Transfer is one change of hands that came about. Attempts that failed are none.
 type Transfer struct {
 	Kind TransferKind
 	At   time.Time
-	By   string // extension
-	To   string // extension, queue or number
+	By   string // extension of the agent who transferred the call
+	To   string // extension, queue or number to which it went; "parking" for a parked call
 }
 
 // Hangup tells how a call ended. Cause is the Q.850 cause that Asterisk reports, Text its words for it.
@@ -152,11 +159,11 @@ type LegEnd string
 
 const (
 	EndHungUp            LegEnd = "hung_up"
-	EndAnsweredElsewhere LegEnd = "answered_elsewhere"
+	EndAnsweredElsewhere LegEnd = "answered_elsewhere" // on another phone, or picked up
 	EndNoAnswer          LegEnd = "no_answer"
 	EndBusy              LegEnd = "busy"
 	EndDeclined          LegEnd = "declined"
-	EndTransferred       LegEnd = "transferred"
+	EndTransferred       LegEnd = "transferred" // gave the call away: transferred or parked it, or the phone forwarded it
 	EndFailed            LegEnd = "failed"
 	EndCancelled         LegEnd = "cancelled"
 	EndLost              LegEnd = "lost"
