@@ -14,7 +14,9 @@ type Scenario struct {
 	// Expect are the calls that must have been seen, in any order. No two of one scenario have the same Caller and
 	// Dialed, and none is seen that is not expected.
 	Expect []Expected
-	place  func(a *Asterisk)
+	// Pending says that the tracker does not know this yet: the recording waits in pbx/testdata/next.
+	Pending bool
+	place   func(a *Asterisk)
 }
 
 // Expected is a call as the call log must have it. The words are those of package pbx; a zero field is not looked at,
@@ -31,7 +33,14 @@ type Expected struct {
 	By        string // who hung up: "caller" is the customer of an outbound call, and who began an internal one
 	// Legs are all legs of the call, in any order: role, extension or number, how it ended.
 	Legs []ExpectedLeg
+	// Transfers are all changes of hands, in order.
+	Transfers []ExpectedTransfer
+	// Held says that somebody was on hold for a while.
+	Held bool
 }
+
+// ExpectedTransfer is one change of hands: "blind" or "attended", by an extension, to an extension, queue or number.
+type ExpectedTransfer struct{ Kind, By, To string }
 
 // ExpectedLeg is one party's part. Extension is empty for a customer, Number for an agent.
 type ExpectedLeg struct {
@@ -71,6 +80,12 @@ func (e Expected) String() string {
 			answered = "talked, "
 		}
 		legs = append(legs, who+": "+answered+strings.ReplaceAll(l.End, "_", " "))
+	}
+	for _, t := range e.Transfers {
+		words = append(words, "transferred ("+t.Kind+") by "+t.By+" to "+t.To)
+	}
+	if e.Held {
+		words = append(words, "held for a while")
 	}
 	return strings.Join(words, ", ") + " (" + strings.Join(legs, "; ") + ")"
 }
@@ -152,8 +167,14 @@ func outbound(outcome, dialed, by string, legs ...ExpectedLeg) Expected {
 
 func one(e Expected) []Expected { return []Expected{e} }
 
-// Scenarios are all situations that are recorded.
-var Scenarios = slices.Concat(arrivingScenarios, insideScenarios, outsideScenarios, callerScenarios, crowdScenarios)
+var recorded = slices.Concat(arrivingScenarios, insideScenarios, outsideScenarios, callerScenarios, crowdScenarios,
+	transferScenarios)
+
+// Scenarios are all situations that are recorded and that the tracker knows; Pending are those that it does not know yet.
+var (
+	Scenarios = slices.DeleteFunc(slices.Clone(recorded), func(s Scenario) bool { return s.Pending })
+	Pending   = slices.DeleteFunc(slices.Clone(recorded), func(s Scenario) bool { return !s.Pending })
+)
 
 var arrivingScenarios = []Scenario{
 	{

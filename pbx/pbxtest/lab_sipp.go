@@ -26,16 +26,20 @@ type Behaviour struct {
 	Refuse string
 	// EarlyMedia plays something (183 with SDP) instead of ringing, until the answer.
 	EarlyMedia bool
+	// Forward is an extension to which the phone sends its calls (302).
+	Forward string
 	// Silent never says a word, as a phone that lost its power.
 	Silent bool
 }
 
 // Phone is a running sipp that plays an agent's phone or the far end of the line.
 type Phone struct {
-	a    *Asterisk
-	ext  string // empty: the line
-	port int
-	end  func()
+	a        *Asterisk
+	ext      string // empty: the line
+	port     int
+	prog     *program
+	answered int // calls given out by Answered
+	end      func()
 }
 
 // CallSpec is a call to be placed. Exactly one of Agent and From (or FromHeader) says who calls.
@@ -63,6 +67,7 @@ type CallSpec struct {
 type PlacedCall struct {
 	a    *Asterisk
 	spec CallSpec
+	port int
 	prog *program
 }
 
@@ -112,6 +117,8 @@ func (a *Asterisk) answering(ext string, port int, b Behaviour) *Phone {
 	switch {
 	case b.Silent:
 		scenario = "phone-silent"
+	case b.Forward != "":
+		scenario = "phone-forwards"
 	case b.Refuse != "" && b.Ring == 0:
 		scenario = "phone-busy"
 	case b.Refuse != "":
@@ -123,6 +130,7 @@ func (a *Asterisk) answering(ext string, port int, b Behaviour) *Phone {
 	}
 	prog, err := a.sipp(scenario, port, map[string]string{
 		"RING": millis(b.Ring, time.Millisecond), "TALK": millis(b.Talk, never), "STATUS": b.Refuse,
+		"TO": b.Forward,
 	})
 	if err != nil {
 		a.tb.Fatalf("phone %s: %v", ext, err)
@@ -132,7 +140,7 @@ func (a *Asterisk) answering(ext string, port int, b Behaviour) *Phone {
 	if err := waitBound(port, prog.done); err != nil {
 		a.tb.Fatalf("phone %s: %v", ext, err)
 	}
-	p := &Phone{a: a, port: port, end: end}
+	p := &Phone{a: a, port: port, prog: prog, end: end}
 	a.mu.Lock()
 	a.phones = append(a.phones, p)
 	a.mu.Unlock()
@@ -195,7 +203,7 @@ func (a *Asterisk) Call(spec CallSpec) *PlacedCall {
 		a.tb.Fatalf("call %s: %v", spec.To, err)
 	}
 	a.onClose(func() { prog.cancel(); <-prog.done })
-	return &PlacedCall{a: a, spec: spec, prog: prog}
+	return &PlacedCall{a: a, spec: spec, port: port, prog: prog}
 }
 
 // Wait waits until the call is over for its caller, and fails the test if SIP did not go as it should.
@@ -228,9 +236,10 @@ func (a *Asterisk) digits(digits string) string {
 
 // program is a sipp that runs; err may be read once done is closed.
 type program struct {
-	done   chan struct{}
-	err    error
-	cancel context.CancelFunc
+	done     chan struct{}
+	err      error
+	cancel   context.CancelFunc
+	messages string // the file in which sipp writes every message
 }
 
 // sipp starts the scenario deploy/lab/sipp/NAME.xml on a port of its own, with its words between at-signs filled in.
@@ -259,7 +268,7 @@ func (a *Asterisk) sipp(name string, port int, words map[string]string, args ...
 		cancel()
 		return nil, err
 	}
-	p := &program{done: make(chan struct{}), cancel: cancel}
+	p := &program{done: make(chan struct{}), cancel: cancel, messages: base + ".sip"}
 	go func() {
 		defer close(p.done)
 		if err := cmd.Wait(); err != nil && ctx.Err() == nil {
