@@ -266,7 +266,8 @@ func openDatabase(ctx context.Context, s Settings, front *front, log *slog.Logge
 	return database, err
 }
 
-// prepare migrates the database and makes the first user, and lets the outside do with it what it wants to.
+// prepare migrates the database and makes the first user, lets the outside do with it what it wants to, and reads the
+// directory: a call that is under way when the stream begins finds its agents' desks only if they are known by then.
 func prepare(ctx context.Context, s Settings, front *front, o outside, database *db.DB, store *crm.Store) error {
 	return insist(ctx, front, o.log, func() error {
 		if err := database.Migrate(ctx); err != nil {
@@ -284,7 +285,7 @@ func prepare(ctx context.Context, s Settings, front *front, o outside, database 
 		if generated != "" {
 			fmt.Fprintf(o.stdout, "\nThe first user is admin, with the password %s\nIt is shown only this once; change it after logging in.\n\n", generated)
 		}
-		return nil
+		return store.Refresh(ctx)
 	})
 }
 
