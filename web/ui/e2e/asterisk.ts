@@ -39,6 +39,7 @@ class Program {
   readonly port: number;
   readonly ended: Promise<number | null>;
   over = false;
+  #told = 0;
 
   constructor(child: ChildProcess, log: string, port: number) {
     this.#child = child;
@@ -56,7 +57,9 @@ class Program {
   async messages(): Promise<Message[]> {
     const log = (await readFile(this.#log, "utf8").catch(() => "")).replaceAll("\r", "");
     return log.split(/^-{20,} /m).flatMap((part) => {
-      const m = /^(\d{4}-\d\d-\d\d).(\d\d:\d\d:\d\d)(\.\d+)\n\w+ message (sent|received)[^\n]*\n\n([\s\S]*)$/.exec(part);
+      const m = /^(\d{4}-\d\d-\d\d).(\d\d:\d\d:\d\d)(\.\d+)\n\w+ message (sent|received)[^\n]*\n\n([\s\S]*)$/.exec(
+        part,
+      );
       if (!m) return [];
       const at = Date.parse(`${m[1]}T${m[2]}Z`) + Number(m[3]) * 1000;
       return [{ at, sent: m[4] === "sent", text: m[5] ?? "" }];
@@ -78,11 +81,11 @@ class Program {
 
   /**
    * tell makes the scenario go on: it waits for an INFO of its dialogue. The headers are those of the message that began the
-   * dialogue, because sipp builds its answers from the last message that it saw.
+   * dialogue, because sipp builds its answers from the last message that it saw; one number tells each from a repetition.
    */
   async tell(begin: Message): Promise<void> {
     const headers = ["Via", "From", "To", "Call-ID", "CSeq"].map((name) => `${name}: ${header(begin, name)}\r\n`);
-    const text = `INFO sip:lab@127.0.0.1 SIP/2.0\r\n${headers.join("")}Content-Length: 0\r\n\r\n`;
+    const text = `INFO sip:lab@127.0.0.1 SIP/2.0\r\n${headers.join("")}X-Told: ${++this.#told}\r\nContent-Length: 0\r\n\r\n`;
     const socket = createSocket("udp4");
     await new Promise<void>((sent, failed) =>
       socket.send(text, this.port, "127.0.0.1", (err) => (err ? failed(err) : sent())),
@@ -251,7 +254,14 @@ export class Asterisk {
     const child = spawn(
       join(repository, "deploy/lab/asterisk.sh"),
       [
-        ...["run", this.#name, "UNTIL_EOF=1", `ARI_PORT=${this.#ari}`, `SIP_PORT=${this.#sip}`, `TRUNK_PORT=${this.#trunk}`],
+        ...[
+          "run",
+          this.#name,
+          "UNTIL_EOF=1",
+          `ARI_PORT=${this.#ari}`,
+          `SIP_PORT=${this.#sip}`,
+          `TRUNK_PORT=${this.#trunk}`,
+        ],
         ...["RING_SECONDS=120", "MEMBER_SECONDS=120", "QUEUE_SECONDS=180", "WRAPUP_SECONDS=0"],
       ],
       { stdio: ["pipe", "pipe", "pipe"] },
@@ -274,7 +284,14 @@ export class Asterisk {
   async phone(extension: string): Promise<Phone> {
     const program = await this.#answering(await sipPort());
     const keys = { ext: extension, contact_port: String(program.port), expires: "3600" };
-    const register = await this.#sipp("register", await sipPort(), keys, ["-m", "1", "-au", extension, "-ap", password]);
+    const register = await this.#sipp("register", await sipPort(), keys, [
+      "-m",
+      "1",
+      "-au",
+      extension,
+      "-ap",
+      password,
+    ]);
     if ((await register.ended) !== 0) throw new Error(`phone ${extension} could not register`);
     await this.free(extension);
     return new Phone(program);
@@ -334,7 +351,16 @@ export class Asterisk {
       "setpriv", // should this process be killed the hard way, sipp goes with it
       [
         ...["--pdeathsig", "KILL", "sipp", "-nostdin", "-sf", `${base}.xml`, "-i", "127.0.0.1", "-mi", "127.0.0.1"],
-        ...["-p", String(port), "-trace_msg", "-message_file", `${base}.sip`, "-trace_err", "-error_file", `${base}.err`],
+        ...[
+          "-p",
+          String(port),
+          "-trace_msg",
+          "-message_file",
+          `${base}.sip`,
+          "-trace_err",
+          "-error_file",
+          `${base}.err`,
+        ],
         ...Object.entries(keys).flatMap(([key, value]) => ["-key", key, value]),
         ...args,
         `127.0.0.1:${this.#sip}`,
