@@ -66,7 +66,7 @@ test-fuzz:
 .PHONY: test-browser
 test-browser: build
 	@tools/step "Browser: the built program, a real Asterisk and Chromium"
-	cd $(UI) && ../../npm run test:e2e
+	cd $(UI) && npm run test:e2e
 
 .PHONY: check
 check: $(UI)/dist/index.html ## Formatting, lint, types, import rules, generated files that are stale, deployment files
@@ -98,7 +98,7 @@ bench: deps-run ## Measure, as ratios to a floor measured in the same run, and w
 
 .PHONY: screenshots
 screenshots: deps build ## Take the pictures of README.md and docs/ anew
-	cd $(UI) && ../../npm run screenshots
+	cd $(UI) && npm run screenshots
 
 ##@ What is needed
 .PHONY: deps deps-run deps-lab
