@@ -75,7 +75,12 @@ func pause(ctx context.Context, d time.Duration, hurry <-chan struct{}) {
 // round writes one batch of what is in memory and one of what the spool alone has. more says that there is more to
 // do at once. An error says that the database is away.
 func (r *Recorder) round(ctx context.Context) (more bool, err error) {
-	jobs := r.take()
+	var jobs []job
+	if r.cfg.Directory.Loaded() {
+		jobs = r.take()
+	} else {
+		err = errNameless
+	}
 	if len(jobs) > 0 {
 		pictures := make([]picture, len(jobs))
 		for i, j := range jobs {
@@ -165,6 +170,9 @@ func (r *Recorder) readBack(ctx context.Context) (more bool, err error) {
 	if len(r.chunk) == 0 {
 		var bad int
 		r.chunk, bad = r.back.read(batchMost)
+		for i := range r.chunk {
+			r.name(&r.chunk[i])
+		}
 		if bad > 0 {
 			r.met.unreadable.Add(r.met.ctx, int64(bad))
 			r.log.Error("the spool holds frames that tell no call", "frames", bad)

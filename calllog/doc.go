@@ -19,6 +19,9 @@
 // on disk alone: memory stays small however long it takes. When the database is back, the spool is read in order,
 // written, and deleted.
 //
+// A picture says whose its extensions were when it came. One that comes before the directory of agents is there, as when
+// the database is away from the start, says so, and is named when it is written: nothing is written before.
+//
 // # Guarantees
 //
 // Writing is idempotent and does not depend on order: pictures of one call may come twice, late, from several nodes

@@ -44,6 +44,8 @@ type RecorderConfig struct {
 // Directory names the agent behind an extension; it must not block. *crm.Directory is one.
 type Directory interface {
 	ByExtension(pbx, extension string) (crm.AgentRef, bool)
+	// Loaded says that it knows the agents. Until then calls wait, in memory and in the spool, for it to name theirs.
+	Loaded() bool
 }
 
 // Recorder writes calls down. See the package comment for what it guarantees.
@@ -247,20 +249,29 @@ func (r *Recorder) Backlog() Backlog {
 
 // picture makes of a call what is kept: clean, and with the agents of its extensions.
 func (r *Recorder) picture(call pbx.Call) picture {
-	p := picture{Call: clean(call)}
+	p := picture{Call: clean(call), Nameless: true}
+	r.name(&p)
+	return p
+}
+
+// name finds the agents of a picture that was made before the directory was there.
+func (r *Recorder) name(p *picture) {
+	if !p.Nameless || !r.cfg.Directory.Loaded() {
+		return
+	}
+	p.Nameless = false
 	for i := range p.Call.Legs {
 		l := &p.Call.Legs[i]
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}
-		if a, ok := r.cfg.Directory.ByExtension(call.PBX, l.Extension); ok {
+		if a, ok := r.cfg.Directory.ByExtension(p.Call.PBX, l.Extension); ok {
 			if p.Agents == nil {
 				p.Agents = make(map[string]uuid.UUID, len(p.Call.Legs))
 			}
 			p.Agents[l.ID] = a.ID
 		}
 	}
-	return p
 }
 
 // runSpool writes ended calls ahead of the database, and live ones while it is away. It waits for the disk only.
@@ -371,3 +382,6 @@ func (r *Recorder) letGo(e *entry) {
 
 // errAway wraps what the database said when it did not take a batch.
 var errAway = errors.New("the call log's database is away")
+
+// errNameless is that of a database which was not there since the start.
+var errNameless = fmt.Errorf("%w: who the agents are is not known yet", errAway)

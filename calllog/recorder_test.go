@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ var (
 type desks map[string]crm.AgentRef
 
 func (d desks) ByExtension(_, ext string) (crm.AgentRef, bool) { a, ok := d[ext]; return a, ok }
+func (desks) Loaded() bool                                     { return true }
 
 func normalise(_, _, raw string) crm.Number {
 	return crm.ParseNumber(raw, crm.Rules{Region: "IR", Area: "21"})
@@ -438,13 +440,68 @@ func TestRecorder_SurvivesRestartWhileDatabaseIsAway(t *testing.T) {
 }
 
 // Whatever a PBX says about its caller, the call is in the log.
+// laterDesks is a directory that knows nobody until it is loaded.
+type laterDesks struct {
+	desks
+	loaded atomic.Bool
+}
+
+func (d *laterDesks) Loaded() bool { return d.loaded.Load() }
+
+func (d *laterDesks) ByExtension(pbx, ext string) (crm.AgentRef, bool) {
+	if !d.Loaded() {
+		return crm.AgentRef{}, false
+	}
+	return d.desks.ByExtension(pbx, ext)
+}
+
+// Calls that ended before the agents were known wait for them, on disk and through a restart, and are written with them.
+func TestRecorder_CallsBeforeTheDirectory(t *testing.T) {
+	d := dbtest.New(t)
+	c := config(t, d)
+	later := &laterDesks{desks: desks{"1001": neda}}
+	c.Directory = later
+	agents := func(n int) int {
+		return count(t, d, `SELECT count(*) FROM call_leg l JOIN call_agent a USING (call_id, agent_id) WHERE call_id = $1 AND agent_id = $2`, callID(n), neda.ID)
+	}
+
+	r, stop := record(t, c)
+	r.Update(ended(answered(ringing(1, "1001"))))
+	until(t, "the call is left to the spool", func() bool { b := r.Backlog(); return b.Pending == 0 && b.SpoolBytes > 0 })
+	stop()
+	r, _ = record(t, c)
+	r.Update(ended(answered(ringing(2, "1001"))))
+	r.Update(answered(ringing(3, "1001")))
+	until(t, "the recorder waits", func() bool { return r.Backlog().Away })
+	if n := count(t, d, `SELECT count(*) FROM call`); n != 0 {
+		t.Errorf("%d calls were written without their agents", n)
+	}
+	later.loaded.Store(true)
+	settle(t, r)
+	for n := 1; n <= 3; n++ {
+		if agents(n) != 1 {
+			t.Errorf("call %d is not Neda's", n)
+		}
+	}
+}
+
 func TestRecorder_M13_M14_NoCallVanishes(t *testing.T) {
 	d := dbtest.New(t)
 	r, _ := record(t, config(t, d))
 	parties := []pbx.Party{
-		{}, {Withheld: true}, {Number: "anonymous"}, {Number: "unavailable"}, {Number: "+989121234567"}, {Number: "Restricted", Withheld: true},
-		{Number: strings.Repeat("9", 40)}, {Number: "sip:alice@example.com"}, {Number: "\x00\xff\xfe", Name: "a\x00b\xff"},
-		{Number: "+", Name: strings.Repeat("ش", 3<<20)}, {Number: "IR-BANK"}, {Number: "؀۰۹۱۲"}, {Number: "'; DROP TABLE call; --"},
+		{},
+		{Withheld: true},
+		{Number: "anonymous"},
+		{Number: "unavailable"},
+		{Number: "+989121234567"},
+		{Number: "Restricted", Withheld: true},
+		{Number: strings.Repeat("9", 40)},
+		{Number: "sip:alice@example.com"},
+		{Number: "\x00\xff\xfe", Name: "a\x00b\xff"},
+		{Number: "+", Name: strings.Repeat("ش", 3<<20)},
+		{Number: "IR-BANK"},
+		{Number: "؀۰۹۱۲"},
+		{Number: "'; DROP TABLE call; --"},
 	}
 	for i, party := range parties {
 		c := ringing(i, "1001")

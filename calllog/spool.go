@@ -25,6 +25,8 @@ import (
 type picture struct {
 	Call   pbx.Call             `json:"call"`
 	Agents map[string]uuid.UUID `json:"agents,omitempty"` // by leg ID
+	// Nameless: there was no directory, so Agents is to be found before it is written.
+	Nameless bool `json:"nameless,omitempty"`
 }
 
 // A segment file is spoolMagic and then frames: the payload's length and CRC-32C (both big-endian uint32), and the

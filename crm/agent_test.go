@@ -271,9 +271,13 @@ func TestDirectory(t *testing.T) {
 	changes := 0
 	stop := d.OnChange(func() { changes++ })
 	defer stop()
-	if _, ok := d.ByExtension("main", "1001"); ok || len(d.Agents()) != 0 {
+	if _, ok := d.ByExtension("main", "1001"); ok || len(d.Agents()) != 0 || d.Loaded() {
 		t.Fatal("a directory that was never loaded knows someone")
 	}
+	if err := s.Refresh(ctx); err != nil || !d.Loaded() || changes != 1 {
+		t.Fatalf("loaded: %v, %d changes, %v; want the first load to be one, though it is of nobody", d.Loaded(), changes, err)
+	}
+	changes = 0
 	neda := agent(t, s, AgentInput{Username: "neda", Name: "Neda", Extensions: []string{"1001", "2001@branch"}})
 	sara := agent(t, s, AgentInput{Username: "sara", Extensions: []string{"2001@main", "sara-web"}})
 	for _, c := range []struct {

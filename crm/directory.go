@@ -32,6 +32,7 @@ type Directory struct {
 
 // directory is one reading of the database. Nobody changes it.
 type directory struct {
+	loaded bool       // false: nobody has read it yet
 	agents []AgentRef // by name
 	byID   map[uuid.UUID]int
 	byExt  map[onPBX]int // index into agents
@@ -49,6 +50,9 @@ func newDirectory() *Directory {
 
 // Directory is the store's; the same one for ever.
 func (s *Store) Directory() *Directory { return s.directory }
+
+// Loaded says whether there was a first refresh: that nobody has an extension means something only then.
+func (d *Directory) Loaded() bool { return d.now.Load().loaded }
 
 // ByExtension finds the agent of an extension on a PBX.
 func (d *Directory) ByExtension(pbx, ext string) (AgentRef, bool) {
@@ -128,7 +132,7 @@ func (s *Store) refreshAfter(ctx context.Context) {
 }
 
 func (s *Store) readDirectory(ctx context.Context) (*directory, error) {
-	d := &directory{byID: map[uuid.UUID]int{}, byExt: map[onPBX]int{}, phones: map[onPBX]string{}}
+	d := &directory{loaded: true, byID: map[uuid.UUID]int{}, byExt: map[onPBX]int{}, phones: map[onPBX]string{}}
 	rows, err := s.db.Pool().Query(ctx, `
 		SELECT a.id, a.name, a.username, a.role, a.team_id, `+extensionsColumn+`
 		  FROM agent a WHERE a.archived_at IS NULL ORDER BY a.name, a.id`)

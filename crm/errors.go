@@ -3,10 +3,11 @@ package crm
 import (
 	"errors"
 	"fmt"
-	"github.com/jackc/pgx/v5"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Errors that callers decide on. They may come wrapped.

@@ -131,9 +131,20 @@ func TestCustomers_UsesIndexes(t *testing.T) {
 	exec(t, s, `ANALYZE`)
 	some := must(s.Customers(t.Context(), System, CustomerFilter{Limit: 1, Q: "محمدی"}))(t).Items[0]
 	for _, f := range []CustomerFilter{
-		{}, {Q: "محمدی"}, {Q: "علی محمدی"}, {Q: "0912"}, {Q: "12345"}, {Q: "zzzz"}, {Q: "ع"}, {Q: "شرکت"},
-		{Tag: "ویژه"}, {OrganizationID: ptr(newDemo().id(0))}, {Archived: true}, {Kind: Organization},
-		{Cursor: nameCursor{some.Name, some.ID}.String()}, {Q: "محمدی", Cursor: nameCursor{some.Name, some.ID}.String()},
+		{},
+		{Q: "محمدی"},
+		{Q: "علی محمدی"},
+		{Q: "0912"},
+		{Q: "12345"},
+		{Q: "zzzz"},
+		{Q: "ع"},
+		{Q: "شرکت"},
+		{Tag: "ویژه"},
+		{OrganizationID: ptr(newDemo().id(0))},
+		{Archived: true},
+		{Kind: Organization},
+		{Cursor: nameCursor{some.Name, some.ID}.String()},
+		{Q: "محمدی", Cursor: nameCursor{some.Name, some.ID}.String()},
 	} {
 		sql, args, _, err := s.customersQuery(f)
 		if err != nil {

@@ -24,11 +24,12 @@ import (
 )
 
 const (
-	databaseName = "ringbook"
-	roleName     = "ringbook"
-	socketName   = ".s.PGSQL.5432"
-	stopTimeout  = 20 * time.Second
-	startTimeout = 60 * time.Second // replaying the log after a crash takes time
+	clusterFolder = "postgres" // in the data folder
+	databaseName  = "ringbook"
+	roleName      = "ringbook"
+	socketName    = ".s.PGSQL.5432"
+	stopTimeout   = 20 * time.Second
+	startTimeout  = 60 * time.Second // replaying the log after a crash takes time
 	// throughFD names the cluster's folder for a child that got it as its first extra file.
 	throughFD = "/proc/self/fd/3"
 )
@@ -66,7 +67,7 @@ func OpenCluster(ctx context.Context, config ClusterConfig) (_ *Cluster, err err
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, path: filepath.Join(folder, "postgres"), stop: make(chan struct{}), ended: make(chan struct{})}
+	c := &Cluster{config: config, path: filepath.Join(folder, clusterFolder), stop: make(chan struct{}), ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			c.release()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/multitracer"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sys/unix"
 )
@@ -39,59 +41,55 @@ type Config struct {
 	Log      *slog.Logger
 }
 
-// DB is an open database. Safe for concurrent use.
+// DB is a database: one that is open, or that will be. Safe for concurrent use.
 type DB struct {
-	pool    *pgxpool.Pool
-	cluster *Cluster // nil with a URL
-	log     *slog.Logger
+	pool   *pgxpool.Pool
+	config Config
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	cluster *Cluster // guarded by mu; nil with a URL, and before Start
+	counted bool     // guarded by mu; its connections are
 
 	closing sync.Once
 	closed  error
 }
 
-// Open connects to the database that Config names, starting or taking over the private cluster where it must, and
-// checks that it is fit. It does not migrate. It tries a URL once: ErrUnreachable says that trying again may help. A
-// private cluster is waited for, a minute at most. Every error is one sentence for the operator.
+// Open is New and Start.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	log := c.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	d := &DB{log: log}
-	if c.URL == "" {
-		if c.Data == "" {
-			return nil, errors.New("neither a database nor a data folder is set")
-		}
-		if err := ClaimFolder(c.Data); err != nil {
-			return nil, err
-		}
-		cl, err := OpenCluster(ctx, ClusterConfig{Folder: c.Data, Log: log})
-		if err != nil {
-			return nil, err
-		}
-		d.cluster = cl
-	}
-	if err := d.connect(ctx, c); err != nil {
-		if d.cluster != nil {
-			err = errors.Join(err, d.cluster.Close(context.WithoutCancel(ctx)))
-		}
+	d, err := New(c)
+	if err != nil {
 		return nil, err
+	}
+	if err := d.Start(ctx); err != nil {
+		return nil, errors.Join(err, d.Close(context.WithoutCancel(ctx)))
 	}
 	return d, nil
 }
 
-func (d *DB) connect(ctx context.Context, c Config) error {
+// New makes the database that Config names without looking for it: no I/O. Whoever uses it before Start has found it
+// fails as when it is away, and works from then on.
+func New(c Config) (*DB, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
 	url := c.URL
-	if d.cluster != nil {
-		if err := d.cluster.createDatabase(ctx, databaseName); err != nil {
-			return err
+	var dial pgconn.DialFunc
+	if c.URL == "" {
+		if c.Data == "" {
+			return nil, errors.New("neither a database nor a data folder is set")
 		}
-		url = d.cluster.URL(databaseName)
+		folder, err := filepath.Abs(c.Data)
+		if err != nil {
+			return nil, err
+		}
+		cluster := &Cluster{path: filepath.Join(folder, clusterFolder)} // for its address
+		url, dial = cluster.URL(databaseName), cluster.Dial
 	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// pgx hides the password in its message.
-		return fmt.Errorf("the database URL cannot be read: %w", err)
+		return nil, fmt.Errorf("the database URL cannot be read: %w", err)
 	}
 	config.MaxConns = int32(c.MaxConns)
 	if c.MaxConns <= 0 {
@@ -103,28 +101,57 @@ func (d *DB) connect(ctx context.Context, c Config) error {
 	config.PingTimeout = connectTimeout
 	cc := config.ConnConfig
 	tuneConn(cc)
-	if d.cluster != nil {
-		cc.DialFunc = d.cluster.Dial
+	if dial != nil {
+		cc.DialFunc = dial
 	}
 	cc.RuntimeParams["statement_timeout"] = millis(statementTimeout)
 	cc.RuntimeParams["lock_timeout"] = millis(lockTimeout)
 	cc.RuntimeParams["idle_in_transaction_session_timeout"] = millis(idleInTx)
 	cc.Tracer = multitracer.New(deadlines{}, otelpgx.NewTracer())
 
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	pool, err := pgxpool.NewWithConfig(context.Background(), config) // connects when it is used
 	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := check(ctx, pool); err != nil {
-		pool.Close()
+	return &DB{pool: pool, config: c, log: c.Log}, nil
+}
+
+// Start looks for the database, starting or taking over the private cluster where it must, and checks that it is fit.
+// It does not migrate. It tries a URL once: ErrUnreachable says that trying again may help. A private cluster is
+// waited for, a minute at most. Every error is one sentence for the operator.
+func (d *DB) Start(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.config.URL == "" {
+		if err := d.startCluster(ctx); err != nil {
+			return err
+		}
+	}
+	if err := check(ctx, d.pool); err != nil {
 		return err
 	}
-	if err := otelpgx.RecordStats(pool); err != nil {
-		pool.Close()
-		return fmt.Errorf("count the database's connections: %w", err)
+	if !d.counted {
+		if err := otelpgx.RecordStats(d.pool); err != nil {
+			return fmt.Errorf("count the database's connections: %w", err)
+		}
+		d.counted = true
 	}
-	d.pool = pool
 	return nil
+}
+
+// startCluster makes the private cluster and its database be there. Callers hold d.mu.
+func (d *DB) startCluster(ctx context.Context) error {
+	if err := ClaimFolder(d.config.Data); err != nil {
+		return err
+	}
+	if d.cluster == nil {
+		cluster, err := OpenCluster(ctx, ClusterConfig{Folder: d.config.Data, Log: d.log})
+		if err != nil {
+			return err
+		}
+		d.cluster = cluster
+	}
+	return d.cluster.createDatabase(ctx, databaseName)
 }
 
 // tuneConn sets what every connection of ours shares, migrations' included.
@@ -213,6 +240,8 @@ func (d *DB) Close(ctx context.Context) error {
 		case <-done:
 		case <-ctx.Done(): // a connection that is still lent out ends with the cluster, or with the process
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		if d.cluster != nil {
 			d.closed = d.cluster.Close(ctx)
 		}

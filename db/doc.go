@@ -2,13 +2,13 @@
 //
 // # Which PostgreSQL
 //
-// Open takes the first of these:
+// New names it, Start finds it, Open does both. It is the first of these:
 //
 //  1. the server of Config.URL;
 //  2. the private cluster in the data folder, run by the installed PostgreSQL of the same major version;
 //  3. a new private cluster there, made by the newest installed PostgreSQL (15 or newer);
 //
-// and otherwise says which package to install. A server older than 15, a database whose LC_CTYPE is C (trigrams find
+// and otherwise Start says which package to install. A server older than 15, a database whose LC_CTYPE is C (trigrams find
 // nothing in Persian there) and a data folder that is not ringbook's are refused, each in one sentence.
 //
 // # The private cluster

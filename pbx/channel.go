@@ -2,10 +2,11 @@ package pbx
 
 import (
 	"cmp"
-	"ringbook/pbx/ari"
 	"slices"
 	"strings"
 	"time"
+
+	"ringbook/pbx/ari"
 )
 
 // channel is what the tracker knows about one of Asterisk's channels.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"ringbook/pbx/ari"
 	"slices"
 	"sync"
 	"time"
@@ -15,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+
+	"ringbook/pbx/ari"
 )
 
 const (

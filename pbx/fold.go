@@ -1,10 +1,11 @@
 package pbx
 
 import (
-	"ringbook/pbx/ari"
 	"slices"
 	"strings"
 	"time"
+
+	"ringbook/pbx/ari"
 )
 
 // event folds one event. Every event carries snapshots of its channels, so whatever the event is, they are

@@ -44,19 +44,25 @@ func FuzzTracker(f *testing.F) {
 
 // programmed makes an item of four bytes: what happens, to which two channels, in which bridge and state, when.
 func programmed(b []byte, now time.Time) ari.Item {
-	names := []string{"PJSIP/trunk-00000001", "PJSIP/1001-00000002", "PJSIP/1002-00000003", "Local/1001@c-0000000a;1",
-		"Local/1001@c-0000000a;2", "PJSIP/1003-00000004", "Snoop/x-00000005", "PJSIP/trunk-00000006"}
+	names := []string{
+		"PJSIP/trunk-00000001", "PJSIP/1001-00000002", "PJSIP/1002-00000003", "Local/1001@c-0000000a;1",
+		"Local/1001@c-0000000a;2", "PJSIP/1003-00000004", "Snoop/x-00000005", "PJSIP/trunk-00000006",
+	}
 	states := []string{"Down", "Ring", "Ringing", "Up"}
 	apps := []ari.Dialplan{{Exten: "91001234"}, {AppName: "Queue", AppData: "support,t"}, {AppName: "AppDial", AppData: "(Outgoing Line)"}, {AppName: "Dial"}}
 	channel := func(n byte) *ari.Channel {
-		return &ari.Channel{ID: string('a' + rune(n&7)), Name: names[n&7], State: states[b[2]>>4&3], Dialplan: apps[b[2]>>6&3],
-			Caller: ari.CallerID{Number: "09120001001"}, CreationTime: time.Date(2026, 11, 22, 8, 59, 0, int(n)*1e6, time.UTC)}
+		return &ari.Channel{
+			ID: string('a' + rune(n&7)), Name: names[n&7], State: states[b[2]>>4&3], Dialplan: apps[b[2]>>6&3],
+			Caller: ari.CallerID{Number: "09120001001"}, CreationTime: time.Date(2026, 11, 22, 8, 59, 0, int(n)*1e6, time.UTC),
+		}
 	}
 	one, two := channel(b[1]&7), channel(b[1]>>4&7)
 	bridge := &ari.Bridge{ID: string('A' + rune(b[2]&1)), Channels: []string{one.ID, two.ID}[:b[2]>>1&1+1]}
 	statuses := []string{"", "RINGING", "ANSWER", "CANCEL", "BUSY", "NOANSWER", "CHANUNAVAIL", "CONGESTION"}
-	kinds := []string{"ChannelCreated", "Dial", "ChannelStateChange", "ChannelDialplan", "ChannelEnteredBridge", "ChannelLeftBridge",
-		"ChannelHold", "ChannelUnhold", "ChannelHangupRequest", "ChannelDestroyed", "BridgeDestroyed", "ChannelCallerId"}
+	kinds := []string{
+		"ChannelCreated", "Dial", "ChannelStateChange", "ChannelDialplan", "ChannelEnteredBridge", "ChannelLeftBridge",
+		"ChannelHold", "ChannelUnhold", "ChannelHangupRequest", "ChannelDestroyed", "BridgeDestroyed", "ChannelCallerId",
+	}
 	kind := int(b[0]) % (len(kinds) + 3)
 	switch kind - len(kinds) {
 	case 0:

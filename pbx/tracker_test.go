@@ -164,9 +164,11 @@ func TestTracker_L9_DialledFromTheScreenNotPickedUp(t *testing.T) {
 }
 
 func TestTracker_M13_M14_NoCallerIDMakesACallVanish(t *testing.T) {
-	numbers := []string{"", "anonymous", "Anonymous", "unavailable", "Restricted", "unknown", "private", "withheld",
+	numbers := []string{
+		"", "anonymous", "Anonymous", "unavailable", "Restricted", "unknown", "private", "withheld",
 		"+98912", "TehranBank", "sip:sara@example.com", strings.Repeat("9", 40), strings.Repeat("x", 1<<20),
-		"بانک", "a\x00b", "\xff\xfe", " ", "'; DROP TABLE call;--"}
+		"بانک", "a\x00b", "\xff\xfe", " ", "'; DROP TABLE call;--",
+	}
 	for _, number := range numbers {
 		s := newScript()
 		caller := s.channel("1", "PJSIP/trunk-00000001", number, "91001236", "Ring")
@@ -237,8 +239,10 @@ func TestTracker_P13_QueueDialedAndWaitAreKnownWhileItRings(t *testing.T) {
 
 // A supervisor listens, whispers, records: Snoop and its like are in the call's bridges and make no call, no leg, no talk.
 func TestTracker_S2_ServiceChannelsMakeNoCall(t *testing.T) {
-	for _, tech := range []string{"Snoop", "Surrogate", "Message", "UnicastRTP", "WebSocket", "AudioSocket", "CBAnn",
-		"CBRec", "Announcer", "Recorder", "CLIExec", "Calendar"} {
+	for _, tech := range []string{
+		"Snoop", "Surrogate", "Message", "UnicastRTP", "WebSocket", "AudioSocket", "CBAnn",
+		"CBRec", "Announcer", "Recorder", "CLIExec", "Calendar",
+	} {
 		plain := newScript()
 		ringAll(plain, 2, 1)
 		want := plain.follow().last()
@@ -322,8 +326,10 @@ func TestTracker_HoldIsPartOfTalk(t *testing.T) {
 }
 
 func TestTracker_NoEventCanPanic(t *testing.T) {
-	kinds := []string{"", "Dial", "ChannelEnteredBridge", "ChannelLeftBridge", "BridgeDestroyed", "ChannelCreated", "ChannelDestroyed",
-		"ChannelHangupRequest", "ChannelHold", "ChannelUnhold", "ChannelCallerId", "ChannelStateChange", "ChannelDialplan", "BridgeMerged", "X"}
+	kinds := []string{
+		"", "Dial", "ChannelEnteredBridge", "ChannelLeftBridge", "BridgeDestroyed", "ChannelCreated", "ChannelDestroyed",
+		"ChannelHangupRequest", "ChannelHold", "ChannelUnhold", "ChannelCallerId", "ChannelStateChange", "ChannelDialplan", "BridgeMerged", "X",
+	}
 	tracker := pbx.NewTracker(labConfig)
 	for _, kind := range kinds {
 		for _, ch := range []*ari.Channel{nil, {}, {ID: "1"}, {ID: "1", Name: "Local/;"}, {ID: "2", Name: "Local/1@x-1;2", State: "Ring"}} {

@@ -79,7 +79,7 @@ func (s *Server) createAgent(ctx context.Context, in *createAgentInput) (*agentO
 	if name == "" {
 		name = in.Body.Username
 	}
-	return s.moved(s.Store.CreateAgent(ctx, actorOf(ctx), crm.AgentInput{
+	return agent(s.Store.CreateAgent(ctx, actorOf(ctx), crm.AgentInput{
 		Username: in.Body.Username, Password: in.Body.Password, Name: name, Role: in.Body.Role,
 		Extensions: in.Body.Extensions, TeamID: in.Body.TeamID,
 	}))
@@ -91,7 +91,7 @@ type patchAgentInput struct {
 }
 
 func (s *Server) patchAgent(ctx context.Context, in *patchAgentInput) (*agentOutput, error) {
-	return s.moved(s.Store.UpdateAgent(ctx, actorOf(ctx), in.ID, crm.AgentPatch{
+	return agent(s.Store.UpdateAgent(ctx, actorOf(ctx), in.ID, crm.AgentPatch{
 		Version: in.Body.Version, Username: in.Body.Username, Password: in.Body.Password, Name: in.Body.Name,
 		Role: in.Body.Role, Extensions: in.Body.Extensions, TeamID: in.Body.TeamID.OrZero(),
 	}))
@@ -102,19 +102,11 @@ func (s *Server) archiveAgent(ctx context.Context, in *idInput) (*agentOutput, e
 	if err == nil {
 		s.sockets.endAgent(in.ID) // those opened by tokens too
 	}
-	return s.moved(a, err)
+	return agent(a, err)
 }
 
 func (s *Server) restoreAgent(ctx context.Context, in *idInput) (*agentOutput, error) {
-	return s.moved(s.Store.RestoreAgent(ctx, actorOf(ctx), in.ID))
-}
-
-// moved answers with an agent that has changed, whose calls may be on another desk now.
-func (s *Server) moved(a crm.Agent, err error) (*agentOutput, error) {
-	if err == nil {
-		s.Board.RefreshAgents()
-	}
-	return agent(a, err)
+	return agent(s.Store.RestoreAgent(ctx, actorOf(ctx), in.ID))
 }
 
 func agent(a crm.Agent, err error) (*agentOutput, error) {

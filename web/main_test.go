@@ -73,6 +73,7 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	h.board = screenpop.NewBoard(screenpop.BoardConfig{
 		Match: h.store.Match, History: history{calls}, Directory: h.store.Directory(), Normalise: normalise, Log: log,
 	})
+	h.store.Directory().OnChange(h.board.RefreshAgents)
 	h.server = New(Config{
 		Store: h.store, Calls: calls, Recorder: h.recorder, Board: h.board, Database: h.db.Healthy,
 		Exchanges: func() []Part { return []Part{{Name: "main", Live: true}} },

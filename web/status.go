@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 )
@@ -12,8 +13,14 @@ type Part struct {
 	Name   string    // "database", or the exchange's name
 	Live   bool      // of an exchange: its last canary came back in time
 	Since  time.Time // since when it has been so; zero: not known
+	Canary time.Time // of an exchange: when a test event last came through the whole path; zero: never
 	Reason string    // in plain words, when it is not live
 }
+
+// Reason is an error of Config.Database whose text people are shown.
+type Reason string
+
+func (r Reason) Error() string { return string(r) }
 
 // Status tells what is live.
 type Status struct {
@@ -28,6 +35,7 @@ type PartStatus struct {
 	Name   string     `json:"name"`
 	Live   bool       `json:"live"`
 	Since  *time.Time `json:"since" doc:"since when it has been so; null when that is not known"`
+	Canary *float64   `json:"canary_age_s" doc:"of an exchange: how many seconds ago a test event last came through its whole stream; null when none has yet"`
 	Reason string     `json:"reason" doc:"in plain words, when it is not live"`
 }
 
@@ -43,13 +51,26 @@ func (s *Server) lookAround(ctx context.Context) Status {
 	defer cancel()
 	st := Status{Now: millis(time.Now()), Version: s.Version, PBX: []PartStatus{}, Database: PartStatus{Name: "database", Live: true}}
 	if err := s.Database(ctx); err != nil {
-		s.Log.WarnContext(ctx, "the database does not answer", "err", err)
 		st.Database.Live, st.Database.Reason = false, "The database does not answer."
+		if said, ok := errors.AsType[Reason](err); ok {
+			st.Database.Reason = string(said)
+		} else {
+			s.Log.WarnContext(ctx, "the database does not answer", "err", err)
+		}
 	}
 	for _, p := range s.Exchanges() {
-		st.PBX = append(st.PBX, PartStatus{Name: p.Name, Live: p.Live, Since: timeOrNil(p.Since), Reason: p.Reason})
+		st.PBX = append(st.PBX, PartStatus{Name: p.Name, Live: p.Live, Since: timeOrNil(p.Since), Canary: p.canaryAge(st.Now), Reason: p.Reason})
 	}
 	return st
+}
+
+// canaryAge is the age of the last test event in seconds, to a tenth.
+func (p Part) canaryAge(now time.Time) *float64 {
+	if p.Canary.IsZero() {
+		return nil
+	}
+	age := max(0, now.Sub(p.Canary)).Round(100 * time.Millisecond).Seconds()
+	return &age
 }
 
 // readyz is 200 when every part is live, else 503; the body names the parts either way.

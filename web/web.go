@@ -28,7 +28,7 @@ type Config struct {
 	Recorder *calllog.Recorder
 	Board    *screenpop.Board
 
-	Database  func(context.Context) error // nil error: it answers
+	Database  func(context.Context) error // nil error: it answers; a Reason is shown
 	Exchanges func() []Part               // the exchanges' streams, in the configured order
 
 	// Secure says that browsers reach us over https, through a proxy which adds the client's address to

@@ -13,16 +13,16 @@ import (
 	"ringbook/web"
 )
 
-// front is what answers HTTP from the first moment to the last: /metrics, and all the rest with "not yet" until the
-// program's own handler is there. While the program shuts down it answers that it is not ready. Its methods are safe
-// for concurrent use.
+// front is what answers HTTP from the first moment to the last: /healthz, /metrics and /readyz always, all the rest
+// with "not yet" until the database is there, and by the program then. While the program shuts down it answers that it
+// is not ready. Its methods are safe for concurrent use.
 type front struct {
 	mux *http.ServeMux
+	app http.Handler // the program's own; set before anything is served
 
 	mu       sync.Mutex
-	app      http.Handler // nil: still starting
-	starting string       // why, in plain words
-	draining bool         // leaving
+	starting web.Reason // what is waited for; empty: nothing any more
+	draining bool       // leaving
 }
 
 func newFront(metrics http.Handler) *front {
@@ -39,19 +39,25 @@ func newFront(metrics http.Handler) *front {
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
 
-// wait says why there is no program yet.
-func (f *front) wait(reason string) {
+// wait says what the program waits for.
+func (f *front) wait(reason web.Reason) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.starting = reason
 }
 
-// open puts the program behind the front.
-func (f *front) open(app http.Handler) {
+// waiting is what the program waits for, a web.Reason; nil: nothing any more.
+func (f *front) waiting() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.app = app
+	if f.starting == "" {
+		return nil
+	}
+	return f.starting
 }
+
+// open lets requests in.
+func (f *front) open() { f.wait("") }
 
 // drain turns readiness off for good.
 func (f *front) drain() {
@@ -60,32 +66,29 @@ func (f *front) drain() {
 	f.draining = true
 }
 
-// readyz is the program's own once there is one, and it is not about to leave.
+// readyz is the program's own while it is not about to leave.
 func (f *front) readyz(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
-	app, part := f.app, web.PartStatus{Name: "database", Reason: f.starting}
-	if f.draining {
-		app, part = nil, web.PartStatus{Name: "service", Reason: "shutting down"}
-	}
+	draining := f.draining
 	f.mu.Unlock()
-	if app != nil {
-		app.ServeHTTP(w, r)
+	if !draining {
+		f.app.ServeHTTP(w, r)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_ = json.NewEncoder(w).Encode(map[string]any{"ready": false, "parts": []web.PartStatus{part}}) // whoever asked has gone
+	parts := []web.PartStatus{{Name: "service", Reason: "shutting down"}}
+	_ = json.NewEncoder(w).Encode(map[string]any{"ready": false, "parts": parts}) // whoever asked has gone
 }
 
 func (f *front) serve(w http.ResponseWriter, r *http.Request) {
-	f.mu.Lock()
-	app, starting := f.app, f.starting
-	f.mu.Unlock()
-	if app != nil {
-		app.ServeHTTP(w, r)
+	waiting := f.waiting()
+	if waiting == nil {
+		f.app.ServeHTTP(w, r)
 		return
 	}
+	starting := waiting.Error()
 	w.Header().Set("Retry-After", "2")
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
@@ -107,7 +110,7 @@ const canaryAge = 20 * time.Second
 // streamPart is an exchange's stream as readiness sees it: its liveness is the age of the last test event that came
 // through the whole path, not an open socket.
 func streamPart(name string, health ari.Health, now time.Time) web.Part {
-	part := web.Part{Name: name, Live: health.Fresh(now, canaryAge), Since: health.Since}
+	part := web.Part{Name: name, Live: health.Fresh(now, canaryAge), Since: health.Since, Canary: health.LastCanary}
 	switch {
 	case part.Live:
 	case health.Live: // an open connection from which nothing comes

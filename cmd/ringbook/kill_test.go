@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,9 +17,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ringbook/calllog"
+	"ringbook/crm"
 	"ringbook/db"
+	"ringbook/db/dbtest"
 	"ringbook/pbx"
 	"ringbook/pbx/pbxtest"
+	"ringbook/web"
 )
 
 // process is the real program, built and started as an administrator would.
@@ -154,6 +159,97 @@ func TestKill_L10_NoEndedCallIsLost(t *testing.T) {
 			t.Errorf("%s is not in the log", caller(n))
 		}
 	}
+}
+
+// TestKill_L10_CallsBeforeTheDatabase: a call that rings, is answered and ends while there has been no database since
+// the start, and a kill -9: when the database comes, the call is in the log, with its agent.
+func TestKill_L10_CallsBeforeTheDatabase(t *testing.T) {
+	const caller = "09125550100"
+	path := buildProgram(t)
+	database := dbtest.New(t)
+	proxy := newProxy(t, database)
+	neda, err := crm.NewStore(database, crm.Config{}).CreateAgent(t.Context(), crm.System, crm.AgentInput{
+		Username: "neda", Name: "Neda", Role: crm.RoleAgent, Extensions: []string{"1001"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := startFake(t, pbxtest.FakeConfig{Endpoints: demoEndpoints})
+	data := t.TempDir()
+	environment := []string{
+		"RINGBOOK_DATABASE=" + proxy.url(), "RINGBOOK_DATA=" + data, "RINGBOOK_PBX=main=" + fake.URL(),
+		"RINGBOOK_ADMIN_PASSWORD=" + testPassword,
+	}
+	first := startProcess(t, path, environment...)
+	eventually(t, "the exchange is watched", func() bool {
+		_, parts := readyz(t, first.URL)
+		return parts["main"].Live && !parts["database"].Live
+	})
+	play(t, fake, "direct-answered-caller-hangs-up", caller, 1)
+	eventually(t, "the end of the call is on disk", func() bool { return spooled(t, data, caller) })
+	first.kill()
+
+	proxy.start(t)
+	second := startProcess(t, path, environment...)
+	awaitReady(t, second.URL)
+	admin := login(t, second.URL, "admin", testPassword)
+	var rows page
+	eventually(t, "the call is in the log", func() bool {
+		rows = page{}
+		admin.do(http.MethodGet, "/calls", nil, &rows)
+		return len(rows.Items) > 0
+	})
+	row := rows.Items[0]
+	if len(rows.Items) != 1 || row.Caller.Raw != caller || row.Outcome == nil || *row.Outcome != pbx.Answered {
+		t.Errorf("the log has %+v", rows.Items)
+	}
+	whose := func(l calllog.Leg) bool { return l.AgentID != nil && *l.AgentID == neda.ID }
+	if !slices.ContainsFunc(row.Legs, whose) {
+		t.Errorf("no leg is Neda's: %+v", row.Legs)
+	}
+	rows = page{}
+	admin.do(http.MethodGet, "/calls?agent="+neda.ID.String(), nil, &rows)
+	if len(rows.Items) != 1 {
+		t.Errorf("%d calls are Neda's, want 1", len(rows.Items))
+	}
+}
+
+// TestDeskFindsItsCallWhenTheDatabaseComes: what has rung since before there was a database is on the agent's desk, with
+// the customer's name, once the directory says whose extension it is.
+func TestDeskFindsItsCallWhenTheDatabaseComes(t *testing.T) {
+	database := dbtest.New(t)
+	proxy := newProxy(t, database)
+	if _, err := crm.NewStore(database, crm.Config{}).CreateAgent(t.Context(), crm.System, crm.AgentInput{
+		Username: "neda", Password: testPassword, Name: "Neda", Role: crm.RoleAgent, Extensions: []string{"1001"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	fake := startFake(t, pbxtest.FakeConfig{Endpoints: demoEndpoints})
+	p := startProgram(t, testSettings(t, func(c *Config) {
+		c.Database.Database = proxy.url()
+		c.PBX = "main=" + fake.URL()
+	}))
+	eventually(t, "the exchange is watched", func() bool {
+		_, parts := readyz(t, p.URL)
+		return parts["main"].Live
+	})
+	recording, err := traces.ReadFile("traces/direct-answered-caller-hangs-up.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := bytes.Index(recording, []byte(`"type":"BridgeCreated"`))
+	untilThen := bytes.LastIndexByte(recording[:bytes.Index(recording[:answered], []byte(`"state":"Up"`))], '\n')
+	if err := fake.Play(t.Context(), bytes.NewReader(recording[:untilThen]), pbxtest.PlayOptions{
+		Speed: 10, Keep: true, Replace: map[string]string{recordedCaller: "09125550101"},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	proxy.start(t)
+	awaitReady(t, p.URL)
+	desk := login(t, p.URL, "neda", testPassword).push()
+	awaitDesk(t, desk, "the call rings", func(d web.Desk) bool {
+		return len(d.Calls) == 1 && d.Calls[0].State == "ringing" && d.Calls[0].LookedUp && d.Calls[0].Rule == crm.RuleNone
+	})
 }
 
 // spooled says whether the spool holds the end of a call from a number.

@@ -400,9 +400,11 @@ func TestDatabaseThatComesLater(t *testing.T) {
 		c.Database.Database = proxy.url()
 		c.PBX = "main=" + fake.URL()
 	}))
-	eventually(t, "readyz names the database", func() bool {
+	eventually(t, "readyz names the database, and the exchange is watched without it", func() bool {
 		status, parts := readyz(t, p.URL)
-		return status == http.StatusServiceUnavailable && parts["database"].Reason == "the database cannot be reached"
+		main := parts["main"]
+		return status == http.StatusServiceUnavailable && parts["database"].Reason == "the database cannot be reached" &&
+			main.Live && main.Canary != nil && *main.Canary < 20
 	})
 	if answer, err := oneRequest.Get(p.URL + "/api/v1/me"); err != nil || answer.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("the API meanwhile: %v, %v", answer, err)

@@ -76,7 +76,16 @@ func run(ctx context.Context, s Settings, o outside) error {
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
+	database, err := db.New(db.Config{URL: s.Database.Database, Data: s.Data, Log: log})
+	if err != nil {
+		return err
+	}
 	front := newFront(telemetry.metrics)
+	house, err := build(s, o, database, front)
+	if err != nil {
+		return err
+	}
 	server := &http.Server{
 		Handler:           front,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -98,64 +107,24 @@ func run(ctx context.Context, s Settings, o outside) error {
 	if o.listening != nil {
 		o.listening(listener.Addr())
 	}
-
-	var database *db.DB
-	start := func() error {
-		database, err = openDatabase(living, s, front, log)
-		if err != nil {
-			return err
-		}
-		store := crm.NewStore(database, crm.Config{Numbering: s.Numbering, Log: log})
-		if err := prepare(living, s, front, o, database, store); err != nil {
-			return err
-		}
-		calls := calllog.NewStore(database, store)
-		normalise := func(pbx, trunk, raw string) crm.Number {
-			return crm.ParseNumber(raw, s.Numbering.Rules(pbx, trunk))
-		}
-		recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
-			DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
-			Directory: store.Directory(), Match: store.Match, Normalise: normalise, Log: log,
-		})
-		if err != nil {
-			return err
-		}
-		board := screenpop.NewBoard(screenpop.BoardConfig{
-			Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: log,
-		})
-		exchanges, err := newExchanges(s, store.Directory(), o, log)
-		if err != nil {
-			return err
-		}
-		app := web.New(web.Config{
-			Store: store, Calls: calls, Recorder: recorder, Board: board,
-			Database: database.Healthy, Exchanges: func() []web.Part { return streamParts(exchanges) },
-			Secure: s.Secure, Version: programVersion(), Log: log,
-		})
-
-		follow := func(ctx context.Context, call pbx.Call) {
-			board.Update(ctx, call) // show: what each desk should see
-			recorder.Update(call)   // remember: durable, idempotent, in the background
-		}
-		keeping.run("keep the directory", store.Run)
-		keeping.run("record calls", recorder.Run)
-		watching.run("look callers up", board.Run)
-		for _, exchange := range exchanges {
-			watching.run("watch exchange "+exchange.Name(), func(ctx context.Context) error { return exchange.Run(ctx, follow) })
-		}
-		serving.run("look after the desks' sockets", app.Run)
-		if len(exchanges) == 0 {
-			log.Warn("no exchange is configured: nothing will ring. Set RINGBOOK_PBX=main=http://user:password@host:8088/ari")
-		}
-		front.open(app)
-		if o.running != nil {
-			o.running(store)
-		}
-		return nil
+	// Calls are seen and kept from the first moment on, whatever the database does.
+	keeping.run("record calls", house.recorder.Run)
+	watching.run("look callers up", house.board.Run)
+	for _, exchange := range house.exchanges {
+		watching.run("watch exchange "+exchange.Name(), func(ctx context.Context) error { return exchange.Run(ctx, house.follow) })
+	}
+	serving.run("look after the desks' sockets", house.app.Run)
+	if len(house.exchanges) == 0 {
+		log.Warn("no exchange is configured: nothing will ring. Set RINGBOOK_PBX=main=http://user:password@host:8088/ari")
 	}
 	parts.Go(func() error {
-		failed := start()
+		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
+			keeping.run("keep the directory", house.store.Run)
+			front.open()
+			if o.running != nil {
+				o.running(house.store)
+			}
 			<-living.Done()
 		} else if ctx.Err() != nil {
 			failed = nil // told to end before it had begun
@@ -176,15 +145,65 @@ func run(ctx context.Context, s Settings, o outside) error {
 	server.Close() // what did not end in time
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
 	defer cancel()
-	if database != nil {
-		if closed := database.Close(flush); closed != nil && err == nil {
-			err = closed
-		}
+	if closed := database.Close(flush); closed != nil && err == nil {
+		err = closed
 	}
 	if stopped := telemetry.shutdown(flush); stopped != nil {
 		log.Warn("telemetry could not be sent", "err", stopped)
 	}
 	return err
+}
+
+// house is the program's parts, which know one another and do not run yet.
+type house struct {
+	store     *crm.Store
+	board     *screenpop.Board
+	recorder  *calllog.Recorder
+	exchanges []*pbx.Exchange
+	app       *web.Server
+}
+
+// build makes the parts. It opens the spool, and nothing else of the outside.
+func build(s Settings, o outside, database *db.DB, front *front) (*house, error) {
+	store := crm.NewStore(database, crm.Config{Numbering: s.Numbering, Log: o.log})
+	exchanges, err := newExchanges(s, store.Directory(), o, o.log)
+	if err != nil {
+		return nil, err
+	}
+	calls := calllog.NewStore(database, store)
+	normalise := func(pbx, trunk, raw string) crm.Number {
+		return crm.ParseNumber(raw, s.Numbering.Rules(pbx, trunk))
+	}
+	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
+		DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
+		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Log: o.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	board := screenpop.NewBoard(screenpop.BoardConfig{
+		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
+	})
+	store.Directory().OnChange(board.RefreshAgents)
+	app := web.New(web.Config{
+		Store: store, Calls: calls, Recorder: recorder, Board: board,
+		Database: func(ctx context.Context) error {
+			if err := front.waiting(); err != nil {
+				return err
+			}
+			return database.Healthy(ctx)
+		},
+		Exchanges: func() []web.Part { return streamParts(exchanges) },
+		Secure:    s.Secure, Version: programVersion(), Log: o.log,
+	})
+	front.app = app
+	return &house{store, board, recorder, exchanges, app}, nil
+}
+
+// follow is the way of a call's picture.
+func (h *house) follow(ctx context.Context, call pbx.Call) {
+	h.board.Update(ctx, call) // show: what each desk should see
+	h.recorder.Update(call)   // remember: durable, idempotent, in the background
 }
 
 // stage is parts that run together and are ended together.
@@ -256,20 +275,14 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// openDatabase opens the database, again and again while it may come back.
-func openDatabase(ctx context.Context, s Settings, front *front, log *slog.Logger) (*db.DB, error) {
-	var database *db.DB
-	err := insist(ctx, front, log, func() (err error) {
-		database, err = db.Open(ctx, db.Config{URL: s.Database.Database, Data: s.Data, Log: log})
-		return err
-	})
-	return database, err
-}
-
-// prepare migrates the database and makes the first user, lets the outside do with it what it wants to, and reads the
-// directory: a call that is under way when the stream begins finds its agents' desks only if they are known by then.
+// prepare waits for the database, migrates it, makes the first user, lets the outside do with it what it wants to, and
+// has the agents' extensions read, for which the recorder waits.
 func prepare(ctx context.Context, s Settings, front *front, o outside, database *db.DB, store *crm.Store) error {
 	return insist(ctx, front, o.log, func() error {
+		if err := database.Start(ctx); err != nil {
+			return err
+		}
+		front.wait("the database is being prepared")
 		if err := database.Migrate(ctx); err != nil {
 			return err
 		}

@@ -24,7 +24,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"ringbook/db"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +33,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
+
+	"ringbook/db"
 )
 
 // New returns a fresh migrated database. It is closed and dropped at the end of the test.

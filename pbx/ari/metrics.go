@@ -66,9 +66,11 @@ func (m *metrics) shed(n int)  { m.sheds.Add(context.Background(), int64(n), m.b
 func (m *metrics) canary(rtt time.Duration) {
 	m.canaries.Record(context.Background(), rtt.Seconds(), m.base)
 }
+
 func (m *metrics) reconnect(reason string) {
 	m.reconnects.Add(context.Background(), 1, m.with("reason", reason))
 }
+
 func (m *metrics) gap(reason GapReason) {
 	m.gaps.Add(context.Background(), 1, m.with("reason", string(reason)))
 }

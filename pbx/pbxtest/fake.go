@@ -9,10 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"ringbook/pbx/ari"
 	"slices"
 	"sync"
 	"time"
+
+	"ringbook/pbx/ari"
 )
 
 // FakeConfig describes a fake PBX. The zero value is a usable one.

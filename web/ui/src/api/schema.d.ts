@@ -791,6 +791,11 @@ export interface components {
             number: string;
         };
         PartStatus: {
+            /**
+             * Format: double
+             * @description of an exchange: how many seconds ago a test event last came through its whole stream; null when none has yet
+             */
+            canary_age_s: number | null;
             live: boolean;
             name: string;
             /** @description in plain words, when it is not live */
