@@ -48,6 +48,9 @@ func (l *laboratory) ended(n int) story {
 // scenario says: so that recordings which Asterisk would not make today cannot hide a fault.
 func TestExchange_Live(t *testing.T) {
 	for _, s := range pbxtest.Scenarios {
+		if s.Once {
+			continue
+		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			l := startLaboratory(t)

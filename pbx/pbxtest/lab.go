@@ -114,7 +114,7 @@ func (a *Asterisk) start(settings []string) error {
 	return a.run(append([]string{
 		"run", a.name, "UNTIL_EOF=1",
 		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
-		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0",
+		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0", "PARK_SECONDS=2",
 	}, settings...))
 }
 

@@ -35,7 +35,10 @@ func (p *Phone) Answered() *Dialog {
 // Answered waits until the call is answered, if only by a queue or an announcement.
 func (c *PlacedCall) Answered() *Dialog {
 	c.a.tb.Helper()
-	return c.a.dialog(c.prog, c.port, 1, "SIP/2.0 200", true)
+	if c.dialog == nil {
+		c.dialog = c.a.dialog(c.prog, c.port, 1, "SIP/2.0 200", true)
+	}
+	return c.dialog
 }
 
 // Ringing waits until it rings where the call goes, for a transfer before the answer.

@@ -11,12 +11,14 @@ import (
 type Scenario struct {
 	Name  string
 	Story string // what happens, in a manager's words
-	// Expect are the calls that must have been seen, in any order. No two of one scenario have the same Caller and
-	// Dialed, and none is seen that is not expected.
+	// Expect are the calls that must have been seen, in any order; none is seen that is not expected.
 	Expect []Expected
 	// Pending says that the tracker does not know this yet: the recording waits in pbx/testdata/next.
 	Pending bool
-	place   func(a *Asterisk)
+	// Once says that it depends on chance, such as two things at the same moment: the recording is the truth of it, and
+	// live it may go otherwise.
+	Once  bool
+	place func(a *Asterisk)
 }
 
 // Expected is a call as the call log must have it. The words are those of package pbx; a zero field is not looked at,
@@ -119,6 +121,19 @@ const (
 	didVIP     = "91001239"
 	didLocal   = "91001240" // queue with members as FreePBX has them
 	didReza    = "91001241" // to 1004
+
+	didForward    = "91001242" // to Reza's mobile phone
+	didFollowMe   = "91001243" // to 1001, then Neda's mobile phone
+	didVoicemail  = "91001244" // to 1001, then voice mail
+	didOverflow   = "91001245" // queue support, then vip
+	didKeys       = "91001246" // queue keys
+	didTwoPhones  = "91001247" // to both phones of 1005
+	didConference = "91001248"
+	didWrap       = "91001249" // queue wrap
+	didLeast      = "91001250" // queue least
+	didOptimized  = "91001251" // queue optimized
+	didInsist     = "91001252" // queue insist
+	didCrowd      = "91001253" // queue crowd
 )
 
 const ms = time.Millisecond
@@ -168,7 +183,7 @@ func outbound(outcome, dialed, by string, legs ...ExpectedLeg) Expected {
 func one(e Expected) []Expected { return []Expected{e} }
 
 var recorded = slices.Concat(arrivingScenarios, insideScenarios, outsideScenarios, callerScenarios, crowdScenarios,
-	transferScenarios)
+	transferScenarios, featureScenarios, queueScenarios)
 
 // Scenarios are all situations that are recorded and that the tracker knows; Pending are those that it does not know yet.
 var (

@@ -28,6 +28,8 @@ type Behaviour struct {
 	EarlyMedia bool
 	// Forward is an extension to which the phone sends its calls (302).
 	Forward string
+	// Late rings, and answers when the other side has just given up.
+	Late bool
 	// Silent never says a word, as a phone that lost its power.
 	Silent bool
 }
@@ -65,16 +67,18 @@ type CallSpec struct {
 
 // PlacedCall is a call that is under way.
 type PlacedCall struct {
-	a    *Asterisk
-	spec CallSpec
-	port int
-	prog *program
+	a      *Asterisk
+	spec   CallSpec
+	port   int
+	prog   *program
+	dialog *Dialog // once it was asked for
 }
 
 // never is longer than any test: a time that is not reached.
 const never = 10 * time.Minute
 
-// Phone starts and registers the phone of ext. A phone already there under this extension must be closed before.
+// Phone starts and registers the phone of ext. A phone already there under this extension must be closed before; only
+// 1005 may have two.
 func (a *Asterisk) Phone(ext string, b Behaviour) *Phone {
 	a.tb.Helper()
 	port, err := sipPort()
@@ -82,7 +86,6 @@ func (a *Asterisk) Phone(ext string, b Behaviour) *Phone {
 		a.tb.Fatalf("phone %s: %v", ext, err)
 	}
 	p := a.answering(ext, port, b)
-	p.ext = ext
 	if err := a.register(ext, port, 3600); err != nil {
 		a.tb.Fatalf("register phone %s: %v", ext, err)
 	}
@@ -101,12 +104,13 @@ func (p *Phone) Close() {
 	p.a.tb.Helper()
 	p.a.mu.Lock()
 	p.a.phones = slices.DeleteFunc(p.a.phones, func(other *Phone) bool { return other == p })
+	another := slices.ContainsFunc(p.a.phones, func(other *Phone) bool { return other.ext == p.ext })
 	p.a.mu.Unlock()
 	if p.ext != "" {
 		if err := p.a.register(p.ext, p.port, 0); err != nil {
 			p.a.tb.Fatalf("unregister phone %s: %v", p.ext, err)
 		}
-		p.a.Eventually("phone "+p.ext+" is still there", func() bool { return p.a.device(p.ext) == "UNAVAILABLE" })
+		p.a.Eventually("phone "+p.ext+" is still there", func() bool { return another || p.a.device(p.ext) == "UNAVAILABLE" })
 	}
 	p.end()
 }
@@ -117,6 +121,8 @@ func (a *Asterisk) answering(ext string, port int, b Behaviour) *Phone {
 	switch {
 	case b.Silent:
 		scenario = "phone-silent"
+	case b.Late:
+		scenario = "phone-late"
 	case b.Forward != "":
 		scenario = "phone-forwards"
 	case b.Refuse != "" && b.Ring == 0:
@@ -140,7 +146,7 @@ func (a *Asterisk) answering(ext string, port int, b Behaviour) *Phone {
 	if err := waitBound(port, prog.done); err != nil {
 		a.tb.Fatalf("phone %s: %v", ext, err)
 	}
-	p := &Phone{a: a, port: port, prog: prog, end: end}
+	p := &Phone{a: a, ext: ext, port: port, prog: prog, end: end}
 	a.mu.Lock()
 	a.phones = append(a.phones, p)
 	a.mu.Unlock()
