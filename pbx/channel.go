@@ -27,8 +27,9 @@ type channel struct {
 	dialplan  ari.Dialplan
 
 	call *call
-	leg  *leg // the latest of this channel in call; nil for Local channels
-	legs int  // how many it had
+	leg  *leg   // the latest of this channel in call; nil for Local channels
+	legs int    // how many it had
+	via  string // ID of the leg that led to this channel
 
 	bridge    *bridge
 	bridgedAt time.Time // when it last entered or left one
@@ -41,6 +42,7 @@ type channel struct {
 	answered time.Time  // its Dial ANSWER
 	failed   time.Time  // its Dial status that says otherwise
 	status   string     // that status
+	forwards bool       // it asked for another to be called in its place
 	dialed   []*channel // by this one while it belongs to no call yet
 
 	cause int // Q.850, of the request to hang up or of the end

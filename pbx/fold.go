@@ -38,6 +38,10 @@ func (t *Tracker) event(e *ari.Event, received time.Time) {
 		if ch := t.channel(e.Channel, at); ch != nil {
 			t.hangupRequested(ch, e, at)
 		}
+	case "BridgeBlindTransfer":
+		t.blindTransfer(e, at)
+	case "BridgeAttendedTransfer":
+		t.attendedTransfer(e, at)
 	case "ChannelHold":
 		if ch := t.channel(e.Channel, at); ch != nil {
 			t.hold(ch, true, at)
@@ -109,6 +113,16 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 		caller = nil // evicted to make room for the peer
 	}
 	peer.outgoing = true
+	if caller != nil && caller.call != nil && peer.call != nil && caller.call != peer.call && e.DialStatus == "ANSWER" {
+		// One who was not called answers, in the place of one who was: Pickup().
+		t.merge(caller.call, peer.call, at)
+	}
+	if e.Forward != "" || e.Forwarded != nil {
+		t.forward(peer, t.channel(e.Forwarded, at))
+	}
+	if caller != nil && caller.via != "" {
+		t.lead(peer, caller.via)
+	}
 	if e.DialString != "" {
 		peer.number = dialedNumber(e.DialString)
 	}
@@ -134,7 +148,8 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 	switch {
 	case e.Caller == nil:
 		// Somebody outside asked the PBX to dial: the call begins with the one dialled.
-		if peer.call == nil {
+		// A Local channel that is said to ring, and was not dialled, asks somebody for the sake of a call under way.
+		if peer.call == nil && (!peer.local || e.DialStatus == "") {
 			t.begin(peer, at)
 		}
 	case caller == nil:
@@ -173,13 +188,16 @@ func (t *Tracker) begin(ch *channel, at time.Time) {
 // join makes a channel part of a call, with the other half of a Local channel and with what that dialled.
 func (t *Tracker) join(ch *channel, c *call, at time.Time) {
 	ch.call = c
-	c.channels++
+	c.channels = append(c.channels, ch)
 	if c.root == ch {
 		t.setDialed(c, ch)
 	}
 	t.settle(ch, at)
 	t.application(ch)
 	if other := t.otherHalf(ch); other != nil && other.call == nil {
+		if ch.via != "" {
+			t.lead(other, ch.via)
+		}
 		t.join(other, c, at)
 	}
 	waiting := ch.dialed
@@ -229,6 +247,7 @@ func (t *Tracker) application(ch *channel) {
 	if ch.dialplan.AppName == "Queue" {
 		queue, _, _ := strings.Cut(ch.dialplan.AppData, ",")
 		c.waiting, c.pic.Queue = ch, clean(queue)
+		t.transferredTo(c, c.pic.Queue)
 		if f := c.first(); f != nil && f.phone {
 			c.direct(Internal)
 		}
@@ -280,12 +299,15 @@ func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
 	if c.waiting == ch {
 		c.waiting = nil
 	}
+	if c.parked == ch {
+		c.parked = nil
+	}
 	switch l := ch.leg; {
 	case l == nil:
 	case lost && l.EndedAt.IsZero():
 		l.EndedAt, l.End = at, EndLost
 		c.gap = true
-		c.pic.Partial = c.pic.Partial || c.channels > 1
+		c.pic.Partial = c.pic.Partial || len(c.channels) > 1
 		t.touch(c)
 	case l.EndedAt.IsZero():
 		t.endLeg(c, ch, at)
@@ -302,9 +324,9 @@ func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
 	if ch.leg != nil && ch.leg != c.first() {
 		c.peerCause, c.peerText = ch.cause, clean(text)
 	}
-	c.channels--
+	c.release(ch)
 	ch.call = nil
-	if c.channels == 0 {
+	if len(c.channels) == 0 {
 		c.pic.Reconstructed = lost && slices.ContainsFunc(c.legs, func(l *leg) bool { return l.End == EndLost })
 		t.finish(c, at)
 	}
@@ -320,7 +342,7 @@ func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
 		ch.cause = e.Cause
 	}
 	c, l := ch.call, ch.leg
-	if c == nil || l == nil || !l.EndedAt.IsZero() {
+	if c == nil || l == nil || !l.EndedAt.IsZero() || l.gave {
 		return
 	}
 	calling := l == c.first()

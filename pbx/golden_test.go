@@ -128,6 +128,7 @@ type goldenCall struct {
 	Transfers     []pbx.Transfer `json:"transfers,omitempty"`
 	Partial       bool           `json:"partial,omitempty"`
 	Reconstructed bool           `json:"reconstructed,omitempty"`
+	MergedInto    *uuid.UUID     `json:"merged_into,omitempty"`
 	Version       int64          `json:"version"`
 }
 
@@ -141,10 +142,17 @@ func golden(words string, s story) goldenFile {
 			Times: fmt.Sprintf("started %s, answered %s, ended %s; wait %d, talk %d, hold %d ms", clock(c.StartedAt),
 				since(c, c.AnsweredAt), since(c, c.EndedAt), c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds()),
 		}
+		if c.MergedInto != uuid.Nil {
+			gc.MergedInto = &c.MergedInto
+		}
 		for _, l := range c.Legs {
+			id := l.ID
+			if l.Parent != "" {
+				id += " through " + l.Parent
+			}
 			gc.Legs = append(gc.Legs, fmt.Sprintf("%s %s: %s, offered %s, answered %s, ended %s %s; talk %d, hold %d ms; id %s",
 				l.Role, l.Extension+l.Number, l.Channel, since(c, l.OfferedAt), since(c, l.AnsweredAt), since(c, l.EndedAt), l.End,
-				l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.ID))
+				l.Talk.Milliseconds(), l.Hold.Milliseconds(), id))
 		}
 		g.Calls = append(g.Calls, gc)
 	}
@@ -165,6 +173,9 @@ func history(pictures []pbx.Call) []string {
 		if c.Outcome != "" {
 			fmt.Fprintf(&b, " %s by %s", c.Outcome, c.Hangup.By)
 		}
+		if c.MergedInto != uuid.Nil {
+			fmt.Fprintf(&b, " as part of %s", names[c.MergedInto])
+		}
 		fmt.Fprintf(&b, ", %q to %q", c.Caller.Number, c.Dialed)
 		if c.Caller.Withheld {
 			b.WriteString(" withheld")
@@ -174,6 +185,9 @@ func history(pictures []pbx.Call) []string {
 		}
 		if c.Queue != "" {
 			fmt.Fprintf(&b, " in %s", c.Queue)
+		}
+		for _, x := range c.Transfers {
+			fmt.Fprintf(&b, ", %s transfer %s to %s", x.Kind, x.By, x.To)
 		}
 		for _, l := range c.Legs {
 			state := "rings"

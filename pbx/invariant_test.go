@@ -38,6 +38,9 @@ func checkInvariants(t failer, s story, how seen) {
 		}
 		for _, c := range before {
 			checkWhole(t, c)
+			if into := before[c.MergedInto]; c.MergedInto != uuid.Nil && (into.ID != c.MergedInto || into.MergedInto == c.ID) {
+				t.Errorf("call %s is part of %s, which is not there", c.ID, c.MergedInto)
+			}
 		}
 	}
 }
@@ -71,6 +74,9 @@ func checkPicture(t failer, c pbx.Call) {
 	if c.Wait < 0 || c.Talk < 0 || c.Hold < 0 || !c.AnsweredAt.IsZero() && c.AnsweredAt.Before(c.StartedAt) ||
 		ended && (c.EndedAt.Before(c.StartedAt) || c.EndedAt.Before(c.AnsweredAt)) {
 		t.Errorf("impossible times: %+v", c)
+	}
+	if c.MergedInto != uuid.Nil && !ended {
+		t.Errorf("call %s is part of another and still %s", c.ID, c.State)
 	}
 	if len(c.Legs) == 0 {
 		t.Errorf("call %s without a leg", c.ID)

@@ -27,6 +27,8 @@ var causeText = map[int]string{
 // (apps/app_dial.c, apps/app_queue.c).
 func (c *call) unanswered(ch *channel, l *leg) LegEnd {
 	switch {
+	case ch.forwards:
+		return EndTransferred
 	case ch.cause == causeAnsweredElsewhere:
 		return EndAnsweredElsewhere
 	case ch.status == "BUSY" || ch.cause == causeBusy:

@@ -11,14 +11,16 @@ type call struct {
 	pic      Call // the last one drawn; its Legs are never changed in place
 	touched  bool
 	root     *channel
-	legs     []*leg // legs[0] is the one who called
-	channels int    // that belong to it, Local ones too
+	legs     []*leg     // legs[0] is the one who called
+	channels []*channel // that belong to it, Local ones too
 	last     time.Time
 
 	direction Direction
 	settled   bool // direction is known, not guessed
 
 	waiting   *channel // in Queue()
+	parked    *channel
+	via       string // ID of the leg that gave the call away last
 	voicemail bool
 	gap       bool // something was missed since it began
 	ended     bool
@@ -52,6 +54,7 @@ type leg struct {
 	attempt   int // of the channel
 	talkSince time.Time
 	holdSince time.Time
+	gave      bool // the call away: it ends as transferred
 }
 
 // first is the leg of the one who called, nil before there is any.
@@ -103,10 +106,10 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 	if l.Role = RoleCustomer; ch.phone {
 		l.Role, l.Extension = RoleAgent, ch.ext
 	}
-	c.legs = append(c.legs, l)
-	for i := len(c.legs) - 1; i > 1 && l.OfferedAt.Before(c.legs[i-1].OfferedAt); i-- {
-		c.legs[i-1], c.legs[i] = c.legs[i], c.legs[i-1]
+	if l.Parent = ch.via; l.Parent == "" {
+		l.Parent = c.via
 	}
+	c.insert(l)
 	ch.leg = l
 
 	if l == c.first() {
@@ -122,7 +125,7 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 			// What went to the line is the number called; what the agent typed may begin with a 9 for a line.
 			if l.Number = ch.number; l.Number == "" {
 				l.Number = c.pic.Dialed
-			} else if c.direction == Outbound {
+			} else if c.direction == Outbound && !c.answered() {
 				c.pic.Dialed = l.Number
 			}
 			if c.pic.Trunk == "" {
@@ -131,6 +134,14 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 		}
 	}
 	t.touch(c)
+}
+
+// insert puts a leg in its place among the others: in order of time, behind that of the one who called.
+func (c *call) insert(l *leg) {
+	c.legs = append(c.legs, l)
+	for i := len(c.legs) - 1; i > 1 && l.OfferedAt.Before(c.legs[i-1].OfferedAt); i-- {
+		c.legs[i-1], c.legs[i] = c.legs[i], c.legs[i-1]
+	}
 }
 
 // setFirst learns from the one who called what kind of call it is.
@@ -240,9 +251,12 @@ func (t *Tracker) answerCall(c *call, at time.Time) {
 func (t *Tracker) endLeg(c *call, ch *channel, at time.Time) {
 	l := ch.leg
 	l.EndedAt = maxTime(at, l.OfferedAt, l.AnsweredAt).UTC()
-	if !l.AnsweredAt.IsZero() || l == c.first() && !ch.outgoing {
+	switch {
+	case l.gave:
+		l.End = EndTransferred
+	case !l.AnsweredAt.IsZero() || l == c.first() && !ch.outgoing:
 		l.End = EndHungUp
-	} else {
+	default:
 		l.End = c.unanswered(ch, l)
 	}
 	t.touch(c)
@@ -294,7 +308,8 @@ func (c *call) draw(received time.Time) Call {
 		talking = talking || !l.talkSince.IsZero()
 		if i > 0 && l.EndedAt.IsZero() {
 			offered = offered || l.AnsweredAt.IsZero()
-			answered = answered || !l.AnsweredAt.IsZero()
+			// A customer who has talked and talks no longer waits for the one to whom the call was transferred.
+			answered = answered || !l.AnsweredAt.IsZero() && (l.phone || l.Talk == 0)
 		}
 		if l.phone && (i > 0 || c.direction != Internal) {
 			p.Talk += l.Talk
@@ -305,7 +320,7 @@ func (c *call) draw(received time.Time) Call {
 	switch {
 	case c.ended:
 		p.State = StateEnded
-	case !c.holdSince.IsZero():
+	case !c.holdSince.IsZero(), c.parked != nil:
 		p.State = StateHeld
 	case talking || answered:
 		p.State = StateTalking

@@ -115,7 +115,7 @@ func TestTracker_L1_SwappedEventsKeepTheCalls(t *testing.T) {
 
 func outcomes(s story) map[uuid.UUID]pbx.Outcome {
 	m := map[uuid.UUID]pbx.Outcome{}
-	for _, c := range s.last() {
+	for _, c := range listed(s.last()) {
 		m[c.ID] = c.Outcome
 	}
 	return m
@@ -176,6 +176,7 @@ func renamed(items []ari.Item, n int) []ari.Item {
 	for _, item := range events(items) {
 		e := *item.Event
 		e.Channel, e.Caller, e.Peer = ch(e.Channel), ch(e.Caller), ch(e.Peer)
+		e.Forwarded, e.ReplaceChannel = ch(e.Forwarded), ch(e.ReplaceChannel)
 		if e.Bridge != nil {
 			b := *e.Bridge
 			b.ID += suffix
@@ -184,6 +185,11 @@ func renamed(items []ari.Item, n int) []ari.Item {
 				b.Channels[i] += suffix
 			}
 			e.Bridge = &b
+		}
+		if e.Transfer != nil {
+			x := *e.Transfer
+			x.Transferee, x.FirstLeg, x.SecondLeg, x.Target = ch(x.Transferee), ch(x.FirstLeg), ch(x.SecondLeg), ch(x.Target)
+			e.Transfer = &x
 		}
 		out = append(out, ari.Item{At: item.At, Event: &e})
 	}

@@ -64,7 +64,7 @@ func (t *Tracker) rebridge(bridges []ari.Bridge, now time.Time) {
 		if at.IsZero() || at.After(now) {
 			at = now
 		}
-		b := &bridge{id: s.ID, holding: s.Type == "holding"}
+		b := newBridge(s)
 		t.bridges[s.ID] = b
 		t.setMembers(b, s.Channels, at)
 		t.converse(b, at)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"ringbook/pbx"
 	"ringbook/pbx/pbxtest"
 )
@@ -25,6 +27,7 @@ func TestTracker_Scenarios(t *testing.T) {
 // checkScenario compares calls with what a scenario expects. Calls that are placed at once may begin in any order.
 func checkScenario(t *testing.T, s pbxtest.Scenario, calls []pbx.Call) {
 	t.Helper()
+	calls = listed(calls)
 	if len(calls) != len(s.Expect) {
 		t.Errorf("%d calls, want %d", len(calls), len(s.Expect))
 	}
@@ -42,6 +45,11 @@ func checkScenario(t *testing.T, s pbxtest.Scenario, calls []pbx.Call) {
 	if t.Failed() {
 		t.Logf("%s\n%s", s.Story, strings.Join(history(calls), "\n"))
 	}
+}
+
+// listed are the calls that people get to see.
+func listed(calls []pbx.Call) []pbx.Call {
+	return slices.DeleteFunc(slices.Clone(calls), func(c pbx.Call) bool { return c.MergedInto != uuid.Nil })
 }
 
 // faults lists where a call differs from what is expected.
@@ -71,6 +79,16 @@ func faults(c pbx.Call, want pbxtest.Expected) []string {
 	}
 	if c.Partial || c.Reconstructed {
 		list = append(list, fmt.Sprintf("partial %v, reconstructed %v; all of it was seen", c.Partial, c.Reconstructed))
+	}
+	if want.Held && c.Hold == 0 {
+		list = append(list, "nobody was on hold")
+	}
+	transfers := make([]pbxtest.ExpectedTransfer, len(c.Transfers))
+	for i, x := range c.Transfers {
+		transfers[i] = pbxtest.ExpectedTransfer{Kind: string(x.Kind), By: x.By, To: x.To}
+	}
+	if !slices.Equal(transfers, want.Transfers) {
+		list = append(list, fmt.Sprintf("transfers are %+v, want %+v", transfers, want.Transfers))
 	}
 	var got, wanted []string
 	for _, l := range c.Legs {

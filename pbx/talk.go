@@ -12,9 +12,18 @@ import (
 type bridge struct {
 	id      string
 	holding bool // its members hear music, not each other (parking, BridgeWait)
+	parking bool
+	room    bool // a conference or the like: who meets there has called on his own
 	members []*channel
 	at      time.Time // of the latest event
 	mark    uint64    // of the last walk that came here
+}
+
+func newBridge(s *ari.Bridge) *bridge {
+	return &bridge{
+		id: s.ID, holding: s.Type == "holding", parking: s.Class == "parking" || s.Creator == "Parking",
+		room: s.Class != "" && s.Class != "basic",
+	}
 }
 
 // membership handles ChannelEnteredBridge and ChannelLeftBridge.
@@ -28,7 +37,7 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 		return
 	}
 	if b == nil {
-		b = &bridge{id: s.ID, holding: s.Type == "holding"}
+		b = newBridge(s)
 		t.bridges[s.ID] = b
 	}
 	// An event older than the last one lists the members of the past: only its own channel counts.
@@ -92,6 +101,9 @@ func (t *Tracker) enter(ch *channel, b *bridge, at time.Time) {
 	t.leave(ch, at)
 	ch.bridge, ch.bridgedAt = b, at
 	b.members = append(b.members, ch)
+	if b.parking {
+		t.enterParking(ch, at)
+	}
 }
 
 // leave takes a channel out of its bridge, if it is in one, and ends the conversations that it carried.
@@ -105,6 +117,10 @@ func (t *Tracker) leave(ch *channel, at time.Time) {
 		b.members = slices.Delete(b.members, i, i+1)
 	}
 	t.stopTalk(ch, at)
+	if c := ch.call; c != nil && c.parked == ch {
+		c.parked = nil
+		t.touch(c)
+	}
 	t.converse(b, at)
 	if other := t.otherHalf(ch); other != nil && other.bridge != nil {
 		t.converse(other.bridge, at)
@@ -118,11 +134,12 @@ func (t *Tracker) converse(from *bridge, at time.Time) {
 	t.mark++
 	from.mark = t.mark
 	t.parties, t.visit = t.parties[:0], append(t.visit[:0], from)
-	var c *call // of somebody who is there
-	var strangers bool
+	var c, d *call // of somebody who is there, and of somebody else
+	var strangers, room bool
 	for len(t.visit) > 0 {
 		b := t.visit[len(t.visit)-1]
 		t.visit = t.visit[:len(t.visit)-1]
+		room = room || b.room
 		if b.holding {
 			for _, ch := range b.members {
 				t.stopTalk(ch, at)
@@ -130,10 +147,13 @@ func (t *Tracker) converse(from *bridge, at time.Time) {
 			continue
 		}
 		for _, ch := range b.members {
-			if ch.call == nil {
+			switch {
+			case ch.call == nil:
 				strangers = true
-			} else if c == nil || ch == ch.call.root {
+			case c == nil:
 				c = ch.call
+			case c != ch.call:
+				d = ch.call
 			}
 			if !ch.local {
 				t.parties = append(t.parties, ch)
@@ -152,6 +172,10 @@ func (t *Tracker) converse(from *bridge, at time.Time) {
 				return
 			}
 		}
+	}
+	if d != nil && !room {
+		t.merge(c, d, at) // which walks the bridges again
+		return
 	}
 	talking, phones := 0, 0
 	for _, ch := range parties {
@@ -193,8 +217,8 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 	}
 	if l != c.first() {
 		t.answer(c, l, at)
-	} else if c.direction == Inbound && phones > 0 && !c.answered() {
-		// An agent who is part of another call took this one.
+	} else if !c.answered() && (c.direction != Inbound || phones > 0) && ch.bridge != nil && ch.bridge.room {
+		// Those who meet in a conference have all called, and nobody was called.
 		t.answerCall(c, at)
 	}
 	t.touch(c)

@@ -45,10 +45,9 @@ func held(e Expected) Expected { e.Held = true; return e }
 
 var transferScenarios = []Scenario{
 	{
-		Name:    "transfer-blind",
-		Story:   "A customer calls Neda's direct number. Neda transfers the call with her phone's key to Omid, without asking him (REFER). Omid answers; the customer hangs up.",
-		Expect:  one(handedOver("caller", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
-		Pending: true,
+		Name:   "transfer-blind",
+		Story:  "A customer calls Neda's direct number. Neda transfers the call with her phone's key to Omid, without asking him (REFER). Omid answers; the customer hangs up.",
+		Expect: one(handedOver("caller", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			sara, neda := saraAndNeda(a)
@@ -57,10 +56,9 @@ var transferScenarios = []Scenario{
 			sara.HangUp()
 		},
 	}, {
-		Name:    "transfer-blind-digits",
-		Story:   "As transfer-blind, but Neda types ## and Omid's number. Omid hangs up.",
-		Expect:  one(handedOver("agent", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
-		Pending: true,
+		Name:   "transfer-blind-digits",
+		Story:  "As transfer-blind, but Neda types ## and Omid's number. Omid hangs up.",
+		Expect: one(handedOver("agent", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			_, neda := saraAndNeda(a)
@@ -73,7 +71,6 @@ var transferScenarios = []Scenario{
 			"The customer hangs up. The consultation is part of the customer's call and has no record of its own.",
 		Expect: one(held(handedOver("caller", attended("1001", "1002"),
 			transferred("1001"), transferred("1001"), agent("1002")))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			sara, neda := saraAndNeda(a)
@@ -85,10 +82,9 @@ var transferScenarios = []Scenario{
 			sara.HangUp()
 		},
 	}, {
-		Name:    "transfer-attended-digits",
-		Story:   "As transfer-attended, but Neda types *2 and Omid's number, talks to him and hangs up. Omid ends the call.",
-		Expect:  one(handedOver("agent", attended("1001", "1002"), transferred("1001"), agent("1002"))),
-		Pending: true,
+		Name:   "transfer-attended-digits",
+		Story:  "As transfer-attended, but Neda types *2 and Omid's number, talks to him and hangs up. Omid ends the call.",
+		Expect: one(handedOver("agent", attended("1001", "1002"), transferred("1001"), agent("1002"))),
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			_, neda := saraAndNeda(a)
@@ -105,7 +101,6 @@ var transferScenarios = []Scenario{
 			held(inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001"))),
 			internal("answered", "caller", agent("1001"), agent("1002")),
 		},
-		Pending: true,
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			sara, neda := saraAndNeda(a)
@@ -121,8 +116,7 @@ var transferScenarios = []Scenario{
 		Name: "consult-given-up-digits",
 		Story: "As consult-given-up, but Neda types *2 and Omid's number, and Omid hangs up; then Neda talks to the customer again, who hangs up. " +
 			"One call: Omid was part of it, and it was not transferred.",
-		Expect:  one(inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001"), agent("1002"))),
-		Pending: true,
+		Expect: one(inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001"), agent("1002"))),
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			sara, neda := saraAndNeda(a)
@@ -137,7 +131,6 @@ var transferScenarios = []Scenario{
 			"The transfer was attended, though she did not wait for the answer.",
 		Expect: one(held(handedOver("caller", attended("1001", "1002"),
 			transferred("1001"), ExpectedLeg{Role: "agent", Extension: "1001", End: "transferred"}, agent("1002")))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			omid := a.Phone("1002", Behaviour{Answer: true, Ring: 1200 * ms})
 			sara, neda := saraAndNeda(a)
@@ -148,10 +141,9 @@ var transferScenarios = []Scenario{
 			sara.HangUp()
 		},
 	}, {
-		Name:    "transfer-ringing-digits",
-		Story:   "As transfer-ringing, but Neda types *2 and Omid's number, and hangs up while his phone rings. Omid answers; the customer hangs up.",
-		Expect:  one(handedOver("caller", attended("1001", "1002"), transferred("1001"), agent("1002"))),
-		Pending: true,
+		Name:   "transfer-ringing-digits",
+		Story:  "As transfer-ringing, but Neda types *2 and Omid's number, and hangs up while his phone rings. Omid answers; the customer hangs up.",
+		Expect: one(handedOver("caller", attended("1001", "1002"), transferred("1001"), agent("1002"))),
 		place: func(a *Asterisk) {
 			omid := a.Phone("1002", Behaviour{Answer: true, Ring: 1200 * ms})
 			sara, neda := saraAndNeda(a)
@@ -170,7 +162,6 @@ var transferScenarios = []Scenario{
 			e.Queue = "sales"
 			return e
 		}()),
-		Pending: true,
 		place: func(a *Asterisk) {
 			other := phones(a, "1003")[0]
 			sara, neda := saraAndNeda(a)
@@ -186,7 +177,6 @@ var transferScenarios = []Scenario{
 			e.Dialed = didReza
 			return e
 		}()),
-		Pending: true,
 		place: func(a *Asterisk) {
 			a.Phone("1001", rings)
 			list := phones(a, "1004", "1002")
@@ -200,7 +190,6 @@ var transferScenarios = []Scenario{
 		Story: "A customer calls Neda's direct number. Neda transfers the call to a mobile phone outside, which answers. The customer hangs up.",
 		Expect: one(handedOver("caller", blindly("1001", mobile), transferred("1001"),
 			customer(mobile))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			far := a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
 			sara, neda := saraAndNeda(a)
@@ -213,7 +202,6 @@ var transferScenarios = []Scenario{
 		Story: "A customer calls Neda's direct number. Neda transfers the call to Omid, and Omid transfers it back to Neda. The customer hangs up.",
 		Expect: one(handedOver("caller", []ExpectedTransfer{{"blind", "1001", "1002"}, {"blind", "1002", "1001"}},
 			transferred("1001"), transferred("1002"), agent("1001"))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			list := phones(a, "1001", "1002")
 			sara := a.Call(CallSpec{From: numberSara, To: didDirect})
@@ -227,7 +215,6 @@ var transferScenarios = []Scenario{
 		Story: "A customer calls Neda's direct number. Neda transfers the call to Omid, he to Sara, she to Reza. Reza hangs up.",
 		Expect: one(handedOver("agent", []ExpectedTransfer{{"blind", "1001", "1002"}, {"blind", "1002", "1003"}, {"blind", "1003", "1004"}},
 			transferred("1001"), transferred("1002"), transferred("1003"), agent("1004"))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			list := phones(a, "1001", "1002", "1003", "1004")
 			a.Call(CallSpec{From: numberSara, To: didDirect})
@@ -237,20 +224,18 @@ var transferScenarios = []Scenario{
 			talk(a, list[3]).HangUp()
 		},
 	}, {
-		Name:    "transfer-no-answer",
-		Story:   "A customer calls Neda's direct number. Neda transfers the call to Omid, whose phone rings until the PBX gives up and hangs up.",
-		Expect:  one(handedOver("system", blindly("1001", "1002"), transferred("1001"), rang("1002", "no_answer"))),
-		Pending: true,
+		Name:   "transfer-no-answer",
+		Story:  "A customer calls Neda's direct number. Neda transfers the call to Omid, whose phone rings until the PBX gives up and hangs up.",
+		Expect: one(handedOver("system", blindly("1001", "1002"), transferred("1001"), rang("1002", "no_answer"))),
 		place: func(a *Asterisk) {
 			a.Phone("1002", rings)
 			_, neda := saraAndNeda(a)
 			neda.Transfer("1002")
 		},
 	}, {
-		Name:    "transfer-refused",
-		Story:   "A customer calls Neda's direct number. Neda tries to transfer the call to an extension that does not exist; the PBX refuses, and they talk on. The customer hangs up. There was no transfer.",
-		Expect:  one(inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001"))),
-		Pending: true,
+		Name:   "transfer-refused",
+		Story:  "A customer calls Neda's direct number. Neda tries to transfer the call to an extension that does not exist; the PBX refuses, and they talk on. The customer hangs up. There was no transfer.",
+		Expect: one(inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001"))),
 		place: func(a *Asterisk) {
 			sara, neda := saraAndNeda(a)
 			neda.TransferRefused("1999")
@@ -265,7 +250,6 @@ var transferScenarios = []Scenario{
 			e.Dialed, e.Queue = didSupport, "support"
 			return e
 		}()),
-		Pending: true,
 		place: func(a *Asterisk) {
 			list := phones(a, "1001", "1003")
 			sara := a.Call(CallSpec{From: numberSara, To: didSupport})

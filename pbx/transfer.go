@@ -1,0 +1,302 @@
+package pbx
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"ringbook/pbx/ari"
+)
+
+// parking is where a call went that was parked, as Transfer.To says it.
+const parking = "parking"
+
+// handOver notes that a party gave the call away. Who comes next comes through this leg, and that the party hangs
+// up now does not end the call. Told twice, it changes nothing.
+func (t *Tracker) handOver(c *call, l *leg, kind TransferKind, to string, at time.Time) {
+	at = c.tick(at)
+	by := cmp.Or(l.Extension, l.Number)
+	if n := len(c.pic.Transfers); n > 0 && l.gave && c.pic.Transfers[n-1].By == by && c.via == l.ID {
+		return
+	}
+	l.gave = true
+	if !l.EndedAt.IsZero() {
+		l.End = EndTransferred
+	}
+	c.via, c.hangup, c.gaveUp = l.ID, "", notGivenUp
+	// The pictures given out share the old slice.
+	c.pic.Transfers = append(slices.Clip(c.pic.Transfers), Transfer{Kind: kind, At: at, By: by, To: clean(to)})
+	t.touch(c)
+}
+
+// transferredTo says better where the last transfer went, as long as nobody was called on account of it.
+func (t *Tracker) transferredTo(c *call, to string) {
+	n := len(c.pic.Transfers)
+	if n == 0 || c.pic.Transfers[n-1].Kind != Blind || c.pic.Transfers[n-1].To == to {
+		return
+	}
+	if slices.ContainsFunc(c.legs, func(l *leg) bool { return l.Parent == c.via }) {
+		return
+	}
+	c.pic.Transfers = slices.Clone(c.pic.Transfers)
+	c.pic.Transfers[n-1].To = to
+	t.touch(c)
+}
+
+// blindTransfer handles BridgeBlindTransfer: the party behind the channel sends the other one to an extension.
+func (t *Tracker) blindTransfer(e *ari.Event, at time.Time) {
+	ch := t.channel(e.Channel, at)
+	if e.Transfer == nil {
+		return
+	}
+	t.channel(e.Transfer.Transferee, at)
+	t.channel(e.ReplaceChannel, at)
+	if e.Transfer.Result != "Success" || ch == nil || ch.call == nil || ch.leg == nil {
+		return
+	}
+	t.handOver(ch.call, ch.leg, Blind, e.Transfer.Exten, at)
+}
+
+// attendedTransfer handles BridgeAttendedTransfer: the party behind the two legs, which may be one channel, joins
+// whom it talked to with whom it asked.
+func (t *Tracker) attendedTransfer(e *ari.Event, at time.Time) {
+	if e.Transfer == nil {
+		return
+	}
+	x := e.Transfer
+	first, second := t.channel(x.FirstLeg, at), t.channel(x.SecondLeg, at)
+	transferee, target := t.channel(x.Transferee, at), t.channel(x.Target, at)
+	if x.Result != "Success" {
+		return
+	}
+	var one *call
+	for _, ch := range [...]*channel{first, second, transferee, target} {
+		switch {
+		case ch == nil || ch.call == nil:
+		case one == nil:
+			one = ch.call
+		default:
+			one = t.merge(one, ch.call, at)
+		}
+	}
+	by := first
+	if by == nil || by.leg == nil {
+		by = second
+	}
+	if one == nil || by == nil || by.leg == nil || by.call != one {
+		return
+	}
+	if second != nil && second.leg != nil && second.leg != by.leg && second.call == one {
+		second.leg.gave = true
+		if !second.leg.EndedAt.IsZero() {
+			second.leg.End = EndTransferred
+		}
+	}
+	to, name := t.partyBehind(target), ""
+	if to == nil || to == one.first() {
+		to = one.latest(by.leg)
+	}
+	switch {
+	case to != nil:
+		name = cmp.Or(to.Extension, to.Number)
+		if to.Parent == "" {
+			to.Parent = by.leg.ID
+		}
+	case second != nil:
+		name = second.dialplan.Exten
+	}
+	t.handOver(one, by.leg, Attended, name, at)
+}
+
+// latest is the last leg that goes on and is neither the one who called nor this agent.
+func (c *call) latest(but *leg) *leg {
+	for i := len(c.legs) - 1; i > 0; i-- {
+		if l := c.legs[i]; l.EndedAt.IsZero() && !l.gave && l != but {
+			return l
+		}
+	}
+	return nil
+}
+
+// partyBehind is the leg of a channel, or of whoever is heard through it.
+func (t *Tracker) partyBehind(ch *channel) *leg {
+	for range 8 {
+		if ch == nil || !ch.local {
+			break
+		}
+		other := t.otherHalf(ch)
+		if other == nil || other.bridge == nil {
+			return nil
+		}
+		ch = nil
+		for _, m := range other.bridge.members {
+			if m != other {
+				ch = m
+			}
+		}
+	}
+	if ch == nil {
+		return nil
+	}
+	return ch.leg
+}
+
+// forward notes that the phone behind a channel asked for another to be called in its place.
+func (t *Tracker) forward(from, to *channel) {
+	from.forwards = true
+	via := from.via
+	if from.leg != nil {
+		via = from.leg.ID
+	}
+	if to != nil && via != "" {
+		t.lead(to, via)
+	}
+}
+
+// lead notes through which leg the call came to a channel.
+func (t *Tracker) lead(ch *channel, via string) {
+	if ch.via != "" || ch.leg != nil && ch.leg.ID == via {
+		return
+	}
+	ch.via = via
+	if l := ch.leg; l != nil && l != ch.call.first() && l.Parent == "" {
+		l.Parent = via
+		t.touch(ch.call)
+	}
+	if other := t.otherHalf(ch); other != nil {
+		t.lead(other, via)
+	}
+}
+
+// enterParking notes that a channel hears music until somebody fetches it. Whoever talked to it last put it there.
+func (t *Tracker) enterParking(ch *channel, at time.Time) {
+	c := ch.call
+	if c == nil || c.parked == ch {
+		return
+	}
+	c.parked = ch
+	t.touch(c)
+	var by *leg
+	for _, l := range c.legs {
+		if l != ch.leg && l.phone && l.Talk > 0 && (l.EndedAt.IsZero() || l.gave) && (by == nil || l.OfferedAt.After(by.OfferedAt)) {
+			by = l
+		}
+	}
+	switch {
+	case by == nil:
+	case by.gave:
+		t.transferredTo(c, parking)
+	default:
+		t.handOver(c, by, Blind, parking, at)
+	}
+}
+
+// merge makes two calls one, when they turn out to be one conversation: a colleague who was asked takes the customer
+// over, an agent fetches a call that rings elsewhere or is parked. It returns the one that stays: the customer's, or
+// the older. The other ends, and says so in its last picture.
+func (t *Tracker) merge(a, b *call, at time.Time) *call {
+	if a == b || a.ended || b.ended {
+		return a
+	}
+	into, from := a, b
+	if prior(b, a) {
+		into, from = b, a
+	}
+	at = maxTime(into.tick(at), from.tick(at))
+	at = into.tick(at)
+	for _, ch := range from.channels {
+		t.stopTalk(ch, at)
+	}
+	via := into.via
+	for _, l := range from.legs {
+		if mine := into.lineOf(l); mine != nil {
+			via = mine.ID // the agent had asked somebody on a second line
+		}
+	}
+	moved := make(map[*leg]*leg, len(from.legs))
+	for _, l := range from.legs {
+		if n := l.movedTo(into, via, at); len(into.legs) < maxLegs {
+			moved[l] = n
+			into.insert(n)
+		}
+	}
+	from.pic.MergedInto = into.pic.ID
+	channels := from.channels
+	from.channels = nil
+	for _, l := range from.legs {
+		if l.EndedAt.IsZero() {
+			l.EndedAt, l.End = maxTime(at, l.OfferedAt, l.AnsweredAt).UTC(), EndTransferred
+		}
+	}
+	t.finish(from, at)
+	for _, ch := range channels {
+		ch.call = into
+		into.channels = append(into.channels, ch)
+		if ch.leg = moved[ch.leg]; ch.leg != nil && ch.leg.EndedAt.IsZero() && !ch.leg.AnsweredAt.IsZero() {
+			t.answerCall(into, at)
+		}
+	}
+	into.pic.Partial = into.pic.Partial || from.pic.Partial
+	into.gap = into.gap || from.gap
+	into.pic.CustomerRef = cmp.Or(into.pic.CustomerRef, from.pic.CustomerRef)
+	into.pic.Trunk = cmp.Or(into.pic.Trunk, from.pic.Trunk)
+	into.pic.Queue = cmp.Or(into.pic.Queue, from.pic.Queue)
+	if from.waiting != nil && !into.answered() {
+		into.waiting = from.waiting
+	}
+	into.parked = cmp.Or(into.parked, from.parked)
+	t.touch(into)
+	for _, ch := range channels {
+		if ch.bridge != nil {
+			t.converse(ch.bridge, at)
+		}
+	}
+	return into
+}
+
+// movedTo is a leg as the call has it with which its own becomes one.
+func (l *leg) movedTo(c *call, via string, at time.Time) *leg {
+	n := *l
+	n.OfferedAt = maxTime(l.OfferedAt, c.pic.StartedAt)
+	if !l.AnsweredAt.IsZero() {
+		n.AnsweredAt = maxTime(l.AnsweredAt, n.OfferedAt)
+	}
+	if !l.EndedAt.IsZero() {
+		n.EndedAt = maxTime(l.EndedAt, n.OfferedAt, n.AnsweredAt)
+		at = n.EndedAt
+	}
+	n.Talk = min(l.Talk, at.Sub(n.OfferedAt))
+	n.Hold = min(l.Hold, n.Talk)
+	if n.Parent == "" {
+		n.Parent = via
+	}
+	return &n
+}
+
+// prior tells whether call a stays when it becomes one with b.
+func prior(a, b *call) bool {
+	if outside := a.direction != Internal; outside != (b.direction != Internal) {
+		return outside
+	}
+	return cmp.Or(a.pic.StartedAt.Compare(b.pic.StartedAt), slices.Compare(a.pic.ID[:], b.pic.ID[:])) < 0
+}
+
+// lineOf is the leg in this call of the agent whose leg in another call this is, if that agent still has part in it.
+func (c *call) lineOf(other *leg) *leg {
+	if !other.phone {
+		return nil
+	}
+	for i := len(c.legs) - 1; i >= 0; i-- {
+		if l := c.legs[i]; l.phone && l.Extension == other.Extension && !l.AnsweredAt.IsZero() && l.EndedAt.IsZero() {
+			return l
+		}
+	}
+	return nil
+}
+
+// release takes a channel out of the call's list.
+func (c *call) release(ch *channel) {
+	if i := slices.Index(c.channels, ch); i >= 0 {
+		c.channels = slices.Delete(c.channels, i, i+1)
+	}
+}
