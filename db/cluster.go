@@ -132,7 +132,7 @@ func (c *Cluster) begin(ctx context.Context) (pid int, exited <-chan error, err 
 
 // find sets bin, making the cluster if there is none.
 func (c *Cluster) find(ctx context.Context, folder string) error {
-	installed := installedServers()
+	installed := installedServers(ctx)
 	version, err := os.ReadFile(filepath.Join(c.path, "PG_VERSION"))
 	switch {
 	case err == nil:
@@ -158,7 +158,7 @@ func (c *Cluster) find(ctx context.Context, folder string) error {
 }
 
 // installedServers are the folders with postgres and initdb, by major version.
-func installedServers() map[int]string {
+func installedServers(ctx context.Context) map[int]string {
 	var folders []string
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql*/bin", "/usr/local/bin", "/usr/bin"} {
 		found, _ := filepath.Glob(pattern)
@@ -172,7 +172,7 @@ func installedServers() map[int]string {
 		if _, err := os.Stat(filepath.Join(bin, "initdb")); err != nil {
 			continue
 		}
-		out, err := exec.Command(filepath.Join(bin, "postgres"), "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)"
+		out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)"
 		if err != nil {
 			continue
 		}
@@ -262,7 +262,7 @@ func (c *Cluster) start() (exited <-chan error, pid int, err error) {
 		return nil, 0, fmt.Errorf("start the private database: %w", err)
 	}
 	defer early.Close()
-	cmd := exec.Command(filepath.Join(c.bin, "postgres"), args...)
+	cmd := exec.CommandContext(context.Background(), filepath.Join(c.bin, "postgres"), args...) // keep ends it
 	cmd.Dir = "/"
 	cmd.Env = serverEnv()
 	cmd.ExtraFiles = []*os.File{c.dir}

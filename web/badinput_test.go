@@ -93,7 +93,7 @@ func TestBadInput_OtherTypesOfBody(t *testing.T) {
 	h.agent("neda", crm.RoleAgent)
 	c := h.login("neda")
 	for kind, status := range map[string]int{"text/plain": 415, "application/x-www-form-urlencoded": 415, "application/json; charset=utf-8": 201} {
-		req, err := http.NewRequest("POST", h.url+base+"/customers", strings.NewReader(`{"name":"x"}`))
+		req, err := http.NewRequest(http.MethodPost, h.url+base+"/customers", strings.NewReader(`{"name":"x"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestProblem_UnknownErrorsAreNotShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	res, answer := c.send(http.MethodGet, "/me", nil)
-	if res.StatusCode != 500 || !strings.Contains(string(answer), internalError) || strings.Contains(string(answer), "agent_preferences") {
+	if res.StatusCode != http.StatusInternalServerError || !strings.Contains(string(answer), internalError) || strings.Contains(string(answer), "agent_preferences") {
 		t.Errorf("%d %s", res.StatusCode, answer)
 	}
 	if !strings.Contains(h.log.String(), "agent_preferences") {
@@ -144,11 +144,11 @@ func TestProblem_DatabaseAwayIsSaid(t *testing.T) {
 	c := h.login("neda")
 	h.db.Pool().Close()
 	res, answer := c.send(http.MethodGet, "/customers", nil)
-	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || !strings.Contains(string(answer), "The database does not answer.") {
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(string(answer), "The database does not answer.") {
 		t.Errorf("%d %q %s", res.StatusCode, res.Header.Get("Retry-After"), answer)
 	}
 	c.want(503, http.MethodGet, "//readyz", nil, nil)
-	if _, res, err := c.dial(); res == nil || res.StatusCode != 503 {
+	if _, res, err := c.dial(); res == nil || res.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("push: %v %v", res, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestOpenAPI_IsServed(t *testing.T) {
 		OpenAPI string
 		Paths   map[string]any
 	}
-	if err := json.Unmarshal([]byte(body), &doc); err != nil || res.StatusCode != 200 || doc.OpenAPI != "3.1.0" || doc.Paths[base+"/push"] == nil {
+	if err := json.Unmarshal([]byte(body), &doc); err != nil || res.StatusCode != http.StatusOK || doc.OpenAPI != "3.1.0" || doc.Paths[base+"/push"] == nil {
 		t.Errorf("%d %v %s", res.StatusCode, err, doc.OpenAPI)
 	}
 }

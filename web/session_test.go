@@ -75,7 +75,7 @@ func TestSession_WrongPasswordsAreThrottled(t *testing.T) {
 	h.agent("neda", crm.RoleAgent)
 	c := h.client()
 	var unknown, wrong string
-	if res, answer := c.send(http.MethodPost, "/session", Credentials{Username: "nobody", Password: "x"}); res.StatusCode == 401 {
+	if res, answer := c.send(http.MethodPost, "/session", Credentials{Username: "nobody", Password: "x"}); res.StatusCode == http.StatusUnauthorized {
 		unknown = string(answer)
 	}
 	for range 100 {
@@ -132,7 +132,7 @@ func TestSession_ChangedPasswordEndsTheOthers(t *testing.T) {
 	tab := there.open()
 	tab.next()
 	res, answer := here.send(http.MethodPost, "/me/password", PasswordChange{Current: "not it at all", New: "another password"})
-	if res.StatusCode != 422 || !strings.Contains(string(answer), `"body.current"`) {
+	if res.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(answer), `"body.current"`) {
 		t.Errorf("%d %s", res.StatusCode, answer)
 	}
 	here.want(204, http.MethodPost, "/me/password", PasswordChange{Current: password, New: "another password"}, nil)

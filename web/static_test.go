@@ -106,7 +106,7 @@ func TestPages_AreCompressed(t *testing.T) {
 
 func TestPages_NotBuiltSaysHow(t *testing.T) {
 	res, body := get(t, New(Config{Pages: fstest.MapFS{".gitkeep": {}}}), "GET", "/", "Accept", "text/html")
-	if res.StatusCode != 200 || !strings.Contains(body, "make build") {
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, "make build") {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }

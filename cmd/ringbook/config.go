@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -88,7 +89,7 @@ func (c Config) Settings() (Settings, error) {
 	var faults Faults
 	if host, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" || !validHost(host) {
 		faults.add("RINGBOOK_LISTEN", "%q is not an address; write host:port, as 127.0.0.1:8080", c.Listen)
-	} else if _, err := net.LookupPort("tcp", port); err != nil {
+	} else if _, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port); err != nil {
 		faults.add("RINGBOOK_LISTEN", "%q is not a port; write a number from 0 to 65535", port)
 	}
 	c.Database.check(&faults)

@@ -183,15 +183,15 @@ func TestAsteriskManyCalls(t *testing.T) {
 			t.Error("times of receipt run backwards")
 		}
 		last = i.At
-		switch id := ""; i.Event.Type {
+		switch i.Event.Type {
 		case "ChannelCreated":
-			id = i.Event.Channel.ID
+			id := i.Event.Channel.ID
 			if up[id] {
 				t.Errorf("%s began twice", id)
 			}
 			up[id] = true
 		case "ChannelDestroyed":
-			id = i.Event.Channel.ID
+			id := i.Event.Channel.ID
 			if !up[id] {
 				t.Errorf("%s ended before it began", id)
 			}

@@ -164,20 +164,25 @@ func TestErrorsOfOddAnswers(t *testing.T) {
 		words  string
 	}{
 		"HTML": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(502)
+			w.WriteHeader(http.StatusBadGateway)
 			io.WriteString(w, "<html>bad gateway</html>")
 		}, 502, "502 Bad Gateway"},
-		"list": {func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404); io.WriteString(w, `[1,2]`) }, 404, "404"},
+		"list": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, `[1,2]`)
+		}, 404, "404"},
 		"error field": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 			io.WriteString(w, `{"error":"Allocation failed"}`)
 		}, 500, "Allocation failed"},
 		"long message": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			fmt.Fprintf(w, `{"message":%q}`, strings.Repeat("x", 5000))
 		}, 400, "xxx..."},
 		"not JSON": {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "<html>hello</html>") }, 200, "read the answer"},
-		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.invalid/", 302) }, 302, "302"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusFound)
+		}, 302, "302"},
 		"truncated": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, "{")

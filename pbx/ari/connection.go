@@ -69,6 +69,9 @@ func (c *Client) open(ctx context.Context) (*connection, error) {
 	dialCtx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout)
 	defer cancel()
 	socket, resp, err := c.dialer.DialContext(dialCtx, address, header)
+	if resp != nil {
+		defer resp.Body.Close()
+	}
 	if err != nil {
 		fail := &Error{Op: handshake, Err: bare(err)}
 		if resp != nil {

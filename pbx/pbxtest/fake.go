@@ -103,7 +103,7 @@ func NewFake(config FakeConfig) *Fake {
 
 // Start listens on a TCP address such as "127.0.0.1:0". Call it once at the most.
 func (f *Fake) Start(address string) error {
-	l, err := net.Listen("tcp", address)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return fmt.Errorf("fake PBX: %w", err)
 	}
