@@ -40,12 +40,10 @@ export async function startServer(args: string[], env: Record<string, string>, r
     const timer = setTimeout(() => reject(new Error(`ringbook did not start:\n${output}`)), 90_000);
     const read = (b: Buffer) => {
       output += b.toString();
-      const m = /https?:\/\/(?:127\.0\.0\.1|localhost|\[::1\]):\d+(?=\s)/.exec(
-        args[0] === "demo" ? (/is ringing:.*/.exec(output)?.[0] ?? "") : output,
-      );
-      if (m) {
+      const url = addressOf(args[0] ?? "", output);
+      if (url) {
         clearTimeout(timer);
-        resolve(m[0]);
+        resolve(url);
       }
     };
     child.stdout?.on("data", read);
@@ -66,6 +64,13 @@ export async function startServer(args: string[], env: Record<string, string>, r
       for (const folder of remove) await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** addressOf finds where the program says that it listens: the demo to people, the service in its log. */
+function addressOf(command: string, output: string): string | null {
+  if (command === "demo") return /is ringing:\s+(http:\/\/[\w.[\]:]+:\d+)(?=\s)/.exec(output)?.[1] ?? null;
+  const address = /\bmsg=listening\b.*?\baddress=([\w.[\]:]+:\d+)(?=\s)/.exec(output)?.[1];
+  return address ? `http://${address}` : null;
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -1,12 +1,10 @@
 import "@fontsource-variable/vazirmatn/wght.css";
-import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
+import "./app/first.css";
 import "./app/app.css";
 import { DirectionProvider, MantineProvider, useDirection } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { StrictMode, useEffect } from "react";
+import { lazy, StrictMode, Suspense, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries";
 import { preferences, usePreferences } from "./app/preferences";
@@ -15,6 +13,8 @@ import { theme, variables } from "./app/theme";
 import { installCopy } from "./parts/copy";
 import { speak } from "./text/i18n";
 import { useSpoken } from "./text/use-spoken";
+
+const Toaster = lazy(() => import("./parts/toaster"));
 
 function App() {
   const { theme: colours } = usePreferences();
@@ -30,8 +30,10 @@ function App() {
         {...(colours === "auto" ? {} : { forceColorScheme: colours })}
       >
         <QueryClientProvider client={queryClient}>
-          <Notifications position={language === "fa" ? "bottom-left" : "bottom-right"} limit={4} />
           <RouterProvider router={router} />
+          <Suspense>
+            <Toaster />
+          </Suspense>
         </QueryClientProvider>
       </MantineProvider>
     </DirectionProvider>

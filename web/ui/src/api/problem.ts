@@ -1,5 +1,6 @@
 // The server's errors (application/problem+json), as the pages use them.
 import type { TFunction } from "i18next";
+import { sayFault, sayField } from "./fault";
 
 interface Detail {
   message?: string;
@@ -47,6 +48,13 @@ export function problemOf(response: Response, body: unknown): Problem {
   return new Problem(response.status, known, Number.isFinite(retry) && retry > 0 ? retry : null);
 }
 
+/** sayFaults names each faulty field and what is wrong with it. */
+function sayFaults(p: Problem, t: TFunction): string {
+  return Object.entries(p.fields)
+    .map(([field, fault]) => `${sayField(field, t)}: ${sayFault(fault, t)}`)
+    .join(" ");
+}
+
 /** say puts a failed request into the reader's words. */
 export function say(error: unknown, t: TFunction): string {
   if (!(error instanceof Problem)) return t("error.unknown");
@@ -62,7 +70,7 @@ export function say(error: unknown, t: TFunction): string {
     case 409:
       return t("error.conflict");
     case 422:
-      return t("error.invalid");
+      return sayFaults(error, t) || t("error.invalid");
     case 429:
       return t("error.throttled");
     default:

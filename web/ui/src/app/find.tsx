@@ -1,5 +1,5 @@
 // Ctrl+K: a customer, a number, a call or a page, from anywhere.
-import "@mantine/spotlight/styles.css";
+import "./rest.css";
 import { useDebouncedValue } from "@mantine/hooks";
 import { createSpotlight, Spotlight } from "@mantine/spotlight";
 import {

@@ -1,3 +1,4 @@
+import "./rest.css";
 import { Kbd, Modal, Stack, Table, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Key } from "../parts/text";

@@ -1,9 +1,9 @@
 // The honest state of the link: a dot with words in the header, and a banner that says since when and what still works.
-import { ActionIcon, Alert, Button, Group, Popover, Stack, Text } from "@mantine/core";
+import { ActionIcon, Alert, Button, Group, Stack, Text } from "@mantine/core";
 import { IconDatabaseOff, IconPlugConnectedX, IconWifiOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import type { TFunction } from "i18next";
-import { type ReactNode, useEffect, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { status } from "../api/queries";
 import type { Status } from "../api/types";
@@ -13,6 +13,8 @@ import type { Format } from "../text/format";
 import { useFormat } from "../text/use-format";
 import { now, useNow } from "./clock";
 import { current } from "./session";
+
+const LiveDetails = lazy(() => import("./live-details"));
 
 /** Shorter losses of the socket are not worth a banner. */
 const patience = 2000;
@@ -82,32 +84,22 @@ export function LiveDot() {
   const word = good ? t("link.live") : link.state === "connecting" ? t("link.connecting") : t("link.away");
   const wordOrTrouble = link.state === "live" && !good ? t("link.away") : word;
   const since = [link.since, ...(status?.pbx ?? []).map((p) => (p.since ? Date.parse(p.since) : 0))];
+  const dot = (
+    <ActionIcon variant="subtle" color="gray" w="auto" px={8} className="live" aria-label={wordOrTrouble}>
+      <span className="dot" data-state={good ? "good" : link.state === "connecting" ? "wait" : "bad"} aria-hidden />
+      <Text size="xs" component="span" visibleFrom="xs">
+        {wordOrTrouble}
+      </Text>
+    </ActionIcon>
+  );
+  const details =
+    troubles.length > 0
+      ? troubles.map((x) => x.text)
+      : [t("link.liveDetail", { time: f.moment(new Date(Math.max(...since)), new Date(now())) })];
   return (
-    <Popover width={320} position="bottom-end" withArrow shadow="sm">
-      <Popover.Target>
-        <ActionIcon variant="subtle" color="gray" w="auto" px={8} className="live" aria-label={wordOrTrouble}>
-          <span className="dot" data-state={good ? "good" : link.state === "connecting" ? "wait" : "bad"} aria-hidden />
-          <Text size="xs" component="span" visibleFrom="xs">
-            {wordOrTrouble}
-          </Text>
-        </ActionIcon>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <Stack gap="xs">
-          {troubles.length === 0 ? (
-            <Text size="xs">
-              {t("link.liveDetail", { time: f.moment(new Date(Math.max(...since)), new Date(now())) })}
-            </Text>
-          ) : (
-            troubles.map((x) => (
-              <Text size="xs" key={x.key}>
-                {x.text}
-              </Text>
-            ))
-          )}
-        </Stack>
-      </Popover.Dropdown>
-    </Popover>
+    <Suspense fallback={dot}>
+      <LiveDetails details={details}>{dot}</LiveDetails>
+    </Suspense>
   );
 }
 

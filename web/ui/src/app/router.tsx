@@ -4,10 +4,16 @@ import { Problem } from "../api/problem";
 import { me, queryClient } from "../api/queries";
 import { readCallSearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
-import { DeskPage } from "../desk/desk-page";
 import { Failed, Loading } from "../parts/states";
 import { NoPage, Root } from "./root";
-import { Shell } from "./shell";
+
+const shell = () => import("./shell");
+const deskPage = () => import("../desk/desk-page");
+// Most come for the desk: it is on its way before anything else is known.
+if (["/", "/desk"].includes(location.pathname)) {
+  void shell();
+  void deskPage();
+}
 
 const root = createRootRoute({ component: Root, notFoundComponent: NoPage });
 
@@ -24,7 +30,7 @@ const login = createRoute({
 const inside = createRoute({
   getParentRoute: () => root,
   id: "inside",
-  component: Shell,
+  component: lazyRouteComponent(shell, "Shell"),
   pendingComponent: Loading,
   errorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
   beforeLoad: async ({ location }) => {
@@ -44,7 +50,11 @@ const home = createRoute({
     throw redirect({ to: "/desk" });
   },
 });
-const desk = createRoute({ getParentRoute: () => inside, path: "/desk", component: DeskPage });
+const desk = createRoute({
+  getParentRoute: () => inside,
+  path: "/desk",
+  component: lazyRouteComponent(deskPage, "DeskPage"),
+});
 const calls = createRoute({
   getParentRoute: () => inside,
   path: "/calls",

@@ -1,35 +1,32 @@
 // The frame around every page: where to go, who I am, whether all is live, and what rings while another page is open.
-import { ActionIcon, Alert, AppShell, Box, Button, Group, Menu, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { Alert, AppShell, Box, Button, Group, Text, UnstyledButton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import {
   IconAddressBook,
   IconHeadset,
-  IconKeyboard,
-  IconLanguage,
-  IconLogout,
   IconPhoneCall,
   IconPhoneIncoming,
   IconSearch,
   IconSettings,
-  IconUserCircle,
 } from "@tabler/icons-react";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api } from "../api/client";
-import { me as meQuery, queryClient, status } from "../api/queries";
+import { me as meQuery, status } from "../api/queries";
 import { incoming } from "../desk/pop";
 import { isLive, useDesk } from "../desk/store";
+import { Hint } from "../parts/hint";
 import { Key } from "../parts/text";
 import { useFormat } from "../text/use-format";
+import { AccountButton } from "./account-button";
 import { Attention, saidOf } from "./attention";
-import { choose } from "./choose";
 import { ariaKeys } from "./keymap";
 import { LiveDot, TroubleBanner } from "./live";
-import { begin, current, end } from "./session";
+import { begin, current } from "./session";
 import { useKeys } from "./use-keys";
 
+const AccountMenu = lazy(() => import("./account-menu"));
 const Find = lazy(() => import("./find"));
 const KeysHelp = lazy(() => import("./keys-help"));
 
@@ -93,7 +90,9 @@ export function Shell() {
         <Group gap={4} wrap="nowrap">
           <DeskStateLabel />
           <LiveDot />
-          <AccountMenu name={me.agent.name} onHelp={() => setHelp(true)} />
+          <Suspense fallback={<AccountButton name={me.agent.name} />}>
+            <AccountMenu name={me.agent.name} onHelp={() => setHelp(true)} />
+          </Suspense>
         </Group>
       </AppShell.Header>
       {narrow ? (
@@ -141,12 +140,12 @@ export function Shell() {
 function NavItem({ page: { to, word, icon: Icon, keys: id } }: { page: (typeof pages)[number] }) {
   const { t } = useTranslation();
   return (
-    <Tooltip label={<Key id={id} />} position="right">
+    <Hint label={<Key id={id} />} position="right">
       <Link to={to} className="nav-item" activeProps={{ "data-active": true }} aria-keyshortcuts={ariaKeys(id)}>
         <Icon size={20} stroke={1.6} aria-hidden />
         <span>{t(word)}</span>
       </Link>
-    </Tooltip>
+    </Hint>
   );
 }
 
@@ -158,45 +157,6 @@ function DeskStateLabel() {
     <Text size="xs" className="desk-state" data-state={desk.state} component="span">
       {t(`state.${desk.state}`)}
     </Text>
-  );
-}
-
-function AccountMenu({ name, onHelp }: { name: string; onHelp: () => void }) {
-  const { t } = useTranslation();
-  const navigate = useNavigate();
-  const logout = async () => {
-    await api.DELETE("/api/v1/session");
-    end();
-    queryClient.clear();
-    void navigate({ to: "/login" });
-  };
-  return (
-    <Menu position="bottom-end" width={220} withinPortal>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size={36} aria-label={`${t("app.account")}: ${name}`}>
-          <IconUserCircle size={22} stroke={1.6} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{name}</Menu.Label>
-        <Menu.Item leftSection={<IconSettings size={16} />} component={Link} to="/settings/me">
-          {t("settings.preferences")}
-        </Menu.Item>
-        <Menu.Item
-          leftSection={<IconLanguage size={16} />}
-          onClick={() => choose({ language: t("app.otherLanguage") === "English" ? "en" : "fa" })}
-        >
-          {t("app.otherLanguage")}
-        </Menu.Item>
-        <Menu.Item leftSection={<IconKeyboard size={16} />} rightSection={<Key id="help" />} onClick={onHelp}>
-          {t("keys.title")}
-        </Menu.Item>
-        <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void logout()}>
-          {t("app.logout")}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
   );
 }
 

@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Table } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";

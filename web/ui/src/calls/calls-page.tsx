@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Button, Collapse, Group, Select, Skeleton, TextInput } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { IconFilter, IconPhoneCall, IconSearchOff, IconX } from "@tabler/icons-react";

@@ -1,9 +1,11 @@
 // A call's legs drawn on a time line, and the same as a table for who does not see it.
-import { Table, Tooltip } from "@mantine/core";
+import "../app/rest.css";
+import { Table } from "@mantine/core";
 import { IconPhoneOff } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Call, Leg } from "../api/types";
 import { useNow } from "../app/clock";
+import { Hint } from "../parts/hint";
 import { Duration, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { other } from "./call-table";
@@ -40,14 +42,14 @@ export function Legs({ call }: { call: Call }) {
             <div className={styles.party}>
               <Party leg={lane.leg} call={call} />
             </div>
-            {/* Time runs left to right in both languages, as the clock digits beside it do. */}
-            <div className={styles.track} dir="ltr">
+            {/* Time runs as the language reads: from the right in Persian. */}
+            <div className={styles.track}>
               {lane.spans.map((s) => (
-                <Tooltip key={s.kind} label={`${t(`calls.${s.kind}`)} ${f.duration(s.ms)}`}>
+                <Hint key={s.kind} label={`${t(`calls.${s.kind}`)} ${f.duration(s.ms)}`}>
                   <span
                     className={styles.span}
                     data-kind={s.kind}
-                    style={{ left: `${s.from * 100}%`, width: `max(3px, ${s.width * 100}%)` }}
+                    style={{ insetInlineStart: `${s.from * 100}%`, width: `max(3px, ${s.width * 100}%)` }}
                   >
                     {s.width > 0.12 && (
                       <span className={styles.spanText}>
@@ -55,7 +57,7 @@ export function Legs({ call }: { call: Call }) {
                       </span>
                     )}
                   </span>
-                </Tooltip>
+                </Hint>
               ))}
             </div>
             <div className={styles.how}>
@@ -66,10 +68,10 @@ export function Legs({ call }: { call: Call }) {
         ))}
         <div className={styles.lane} aria-hidden>
           <div className={styles.party} />
-          <div className={styles.ticks} dir="ltr">
+          <div className={styles.ticks}>
             {line.ticks.map((x) => (
-              <span key={x.ms} style={{ left: `${x.at * 100}%` }}>
-                {f.duration(x.ms)}
+              <span key={x.ms} style={{ insetInlineStart: `${x.at * 100}%` }}>
+                <bdi dir="ltr">{f.duration(x.ms)}</bdi>
               </span>
             ))}
           </div>

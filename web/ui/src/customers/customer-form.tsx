@@ -1,5 +1,6 @@
 // Creates or changes a customer. The server's complaints appear at their fields; a change made meanwhile by somebody
 // else is shown instead of being written over.
+import "../app/rest.css";
 import {
   ActionIcon,
   Alert,
@@ -18,6 +19,7 @@ import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
+import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { customer as customerQuery, queryClient } from "../api/queries";
 import type { Customer } from "../api/types";
@@ -101,14 +103,14 @@ export function CustomerForm({ customer, start, onSaved, onCancel }: Props) {
       if (!(e instanceof Problem)) return;
       // Empty rows were not sent: the server counts without them.
       const sent = v.numbers.map((n, i) => ({ i, empty: n.number.trim() === "" })).filter((n) => !n.empty);
-      for (const [field, problem] of Object.entries(e.fields)) {
-        const m = /^numbers\.(\d+)/.exec(field);
+      for (const [field, fault] of Object.entries(e.fields)) {
+        const m = /^numbers\.(\d+)(?:\.(label))?/.exec(field);
         const path = m
-          ? `numbers.${sent[Number(m[1])]?.i ?? 0}.number`
+          ? `numbers.${sent[Number(m[1])]?.i ?? 0}.${m[2] ?? "number"}`
           : field === "organization_id"
             ? "organization"
-            : field;
-        form.setFieldError(path, t("customers.fieldProblem", { problem }));
+            : field.replace(/^tags\..*/, "tags");
+        form.setFieldError(path, sayFault(fault, t));
       }
     },
   });

@@ -1,5 +1,4 @@
 import { Alert, Anchor, Badge, Button, Group, Stack, Text, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconArchive, IconBuilding, IconPencil, IconRestore, IconUser } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
@@ -13,7 +12,7 @@ import {
 } from "../api/queries";
 import type { Customer } from "../api/types";
 import { CallTable } from "../calls/call-table";
-import { complain, notice } from "../parts/notice";
+import { complain, notice, show } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Failed, Loading } from "../parts/states";
 import { Moment, Num } from "../parts/text";
@@ -46,8 +45,7 @@ function useArchive(c: Customer) {
     mutationFn: () => got(api.DELETE("/api/v1/customers/{id}", { params: { path: { id: c.id } } })),
     onSuccess: () => {
       changed();
-      const note = notifications.show({
-        withBorder: true,
+      const hide = show({
         autoClose: 10_000,
         message: (
           <Group justify="space-between" wrap="nowrap">
@@ -56,7 +54,7 @@ function useArchive(c: Customer) {
               size="compact-sm"
               variant="default"
               onClick={() => {
-                notifications.hide(note);
+                void hide.then((h) => h());
                 restore.mutate();
               }}
             >

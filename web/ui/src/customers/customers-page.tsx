@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Badge, Button, Group, Select, Switch, Table } from "@mantine/core";
 import { IconAddressBook, IconBuilding, IconPlus, IconSearchOff, IconUser } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";

@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Text, Tooltip } from "@mantine/core";
+import { Badge, Button, Group, Text } from "@mantine/core";
 import {
   IconBuilding,
   IconCheck,
@@ -16,6 +16,7 @@ import { useTranslation } from "react-i18next";
 import type { Desk, Pop } from "../api/types";
 import { useNow } from "../app/clock";
 import { ariaKeys, type KeyID, label } from "../app/keymap";
+import { Hint } from "../parts/hint";
 import { OutcomeText } from "../parts/outcome";
 import { Duration, Key, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
@@ -132,7 +133,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
 
       <Group gap="xs" className={styles.actions}>
         {pop.customer ? (
-          <Tooltip label={<Hint id="open" text={t("keys.open")} />}>
+          <Hint label={<KeyHint id="open" text={t("keys.open")} />}>
             <Button
               component={Link}
               to={`/customers/${pop.customer.id}`}
@@ -143,7 +144,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
             >
               {t("desk.open")}
             </Button>
-          </Tooltip>
+          </Hint>
         ) : (
           <Action
             id="create"
@@ -175,7 +176,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
   );
 }
 
-function Hint({ id, text }: { id: KeyID; text: string }) {
+function KeyHint({ id, text }: { id: KeyID; text: string }) {
   return (
     <span>
       {text} ({label(id)})
@@ -199,7 +200,7 @@ function Action({
   const { t } = useTranslation();
   const word = t(`keys.${id as "create"}`);
   return (
-    <Tooltip label={<Hint id={id} text={word} />}>
+    <Hint label={<KeyHint id={id} text={word} />}>
       <Button
         variant={primary ? "filled" : "default"}
         leftSection={icon}
@@ -209,7 +210,7 @@ function Action({
       >
         {text}
       </Button>
-    </Tooltip>
+    </Hint>
   );
 }
 

@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Modal } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { CustomerForm } from "../customers/customer-form";

@@ -24,6 +24,24 @@ test("a note is saved once, a pause after the last key", async () => {
   expect(localStorage.length).toBe(0);
 });
 
+test("a note that waits for the typing to pause is not called unsent; one that could not be sent is, while typing on", async () => {
+  let answer: "saved" | "unsaved" = "saved";
+  const d = make(async () => answer);
+  d.write(id, "a", "");
+  expect(d.get(id)?.state).toBe("typing");
+  await vi.advanceTimersByTimeAsync(600);
+  d.write(id, "ab", "a");
+  expect(d.get(id)?.state).toBe("typing");
+  answer = "unsaved";
+  await vi.advanceTimersByTimeAsync(600);
+  expect(d.get(id)?.state).toBe("unsaved");
+  d.write(id, "abc", "a");
+  expect(d.get(id)?.state).toBe("unsaved");
+  answer = "saved";
+  await vi.advanceTimersByTimeAsync(600);
+  expect(d.get(id)?.state).toBe("saved");
+});
+
 test("P1 a draft survives a reload and is sent then", async () => {
   const first = make(() => new Promise(() => undefined));
   first.write(id, "typed before the reload", "");

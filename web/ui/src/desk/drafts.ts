@@ -1,8 +1,11 @@
 // Notes as they are typed. A draft is in this browser's storage before anything else happens to it, and leaves it only
 // when the server has it; so it survives a reload, a dropped socket, the next ring and a server that is away.
 
-/** saved: the server has it. saving: on its way. unsaved: kept here, will be tried again. refused: the server will not have it. */
-export type DraftState = "saved" | "saving" | "unsaved" | "refused";
+/**
+ * saved: the server has it. typing: it is sent as soon as the typing pauses. saving: on its way. unsaved: kept here, as the
+ * server was out of reach; it will be tried again. refused: the server will not have it.
+ */
+export type DraftState = "saved" | "typing" | "saving" | "unsaved" | "refused";
 
 export interface Draft {
   text: string;
@@ -75,7 +78,11 @@ export class Drafts {
   /** write takes what the field holds now; base is the server's note at this moment. */
   write(callID: string, text: string, base: string): void {
     const before = this.#drafts.get(callID);
-    this.#put(callID, { text, base: before && before.state !== "saved" ? before.base : base, state: "unsaved" });
+    this.#put(callID, {
+      text,
+      base: before && before.state !== "saved" ? before.base : base,
+      state: before?.state === "unsaved" ? "unsaved" : "typing",
+    });
     this.#attempts.delete(callID);
     this.#later(callID, this.#o.pause);
   }
@@ -83,7 +90,7 @@ export class Drafts {
   /** flush saves now what waits: on leaving the field, and when the server is back. */
   flush(callID?: string): void {
     for (const [id, d] of this.#drafts) {
-      if ((callID === undefined || id === callID) && d.state === "unsaved") {
+      if ((callID === undefined || id === callID) && (d.state === "unsaved" || d.state === "typing")) {
         this.#attempts.delete(id);
         this.#later(id, 0);
       }
@@ -105,7 +112,7 @@ export class Drafts {
       return;
     }
     if (note === d.base || note === d.text || d.state === "saving") return;
-    this.#put(callID, { text: merge(d.base, d.text, note), base: note, state: "unsaved" });
+    this.#put(callID, { text: merge(d.base, d.text, note), base: note, state: "typing" });
     this.#later(callID, this.#o.pause);
   }
 
@@ -129,7 +136,8 @@ export class Drafts {
     if (!now) return;
     if (now.text !== sent) {
       // Typed on meanwhile: what was sent is the new base.
-      this.#put(callID, { text: now.text, base: state === "saved" ? sent : now.base, state: "unsaved" });
+      const saved = state === "saved";
+      this.#put(callID, { text: now.text, base: saved ? sent : now.base, state: saved ? "typing" : "unsaved" });
       this.#later(callID, this.#o.pause);
       return;
     }

@@ -8,9 +8,10 @@ import { Key } from "../parts/text";
 import styles from "./desk.module.css";
 import type { DraftState } from "./drafts";
 
-const icons = { saved: IconCheck, saving: IconLoader2, unsaved: IconClockPause, refused: IconX };
+const icons = { saved: IconCheck, typing: IconLoader2, saving: IconLoader2, unsaved: IconClockPause, refused: IconX };
 const words = {
   saved: "desk.noteSaved",
+  typing: "desk.noteSaving",
   saving: "desk.noteSaving",
   unsaved: "desk.noteUnsaved",
   refused: "desk.noteRefused",

@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Alert, Button, PasswordInput, SegmentedControl, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useMutation } from "@tanstack/react-query";

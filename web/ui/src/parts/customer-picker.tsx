@@ -1,4 +1,5 @@
 // Picks a customer by name, company or number; the server searches.
+import "../app/rest.css";
 import { Group, Select, type SelectProps, Text } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconBuilding, IconUser } from "@tabler/icons-react";

@@ -1,8 +1,10 @@
+import "../app/rest.css";
 import { Alert, Button, Group, Modal, PasswordInput, Select, Stack, TagsInput, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useMutation } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
+import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { queryClient } from "../api/queries";
 import type { Agent, Role, Team } from "../api/types";
@@ -66,8 +68,8 @@ export function AgentForm({ agent, self, teams, onClose }: Props) {
     },
     onError: (e) => {
       if (!(e instanceof Problem)) return;
-      for (const [field, problem] of Object.entries(e.fields)) {
-        form.setFieldError(field.split(".")[0] ?? field, t("customers.fieldProblem", { problem }));
+      for (const [field, fault] of Object.entries(e.fields)) {
+        form.setFieldError(field.split(".")[0] ?? field, sayFault(fault, t));
       }
     },
   });

@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Badge, Button, Group, Switch, Table } from "@mantine/core";
 import { IconPlus, IconUsers } from "@tabler/icons-react";
 import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";

@@ -1,9 +1,11 @@
+import "../app/rest.css";
 import { Button, PasswordInput, SegmentedControl, Stack, Switch, Text, Title } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { useMutation } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
+import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { askToNotify } from "../app/attention";
 import { choose } from "../app/choose";
@@ -107,7 +109,7 @@ function Password() {
     },
     onError: (e) => {
       if (!(e instanceof Problem)) return;
-      if (e.fields.new) form.setFieldError("new", t("customers.fieldProblem", { problem: e.fields.new }));
+      if (e.fields.new) form.setFieldError("new", sayFault(e.fields.new, t));
       else if (e.fields.current || e.status === 403) form.setFieldError("current", t("settings.passwordWrong"));
       else form.setFieldError("current", say(e, t));
     },

@@ -1,9 +1,11 @@
+import "../app/rest.css";
 import { Button, Group, Modal, MultiSelect, Stack, Table, TextInput } from "@mantine/core";
 import { IconPlus, IconUsersGroup } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
+import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { agents as agentsQuery, queryClient, teams as teamsQuery } from "../api/queries";
 import type { Agent, Team } from "../api/types";
@@ -131,12 +133,7 @@ function TeamForm({ team, agents, onClose }: { team: Team | null; agents: Agent[
             dir="auto"
             value={name}
             onChange={(ev) => setName(ev.currentTarget.value)}
-            error={
-              e &&
-              (e instanceof Problem && e.fields.name
-                ? t("customers.fieldProblem", { problem: e.fields.name })
-                : say(e, t))
-            }
+            error={e && (e instanceof Problem && e.fields.name ? sayFault(e.fields.name, t) : say(e, t))}
           />
           <MultiSelect
             label={t("teams.supervisors")}

@@ -1,3 +1,4 @@
+import "../app/rest.css";
 import { Alert, Button, Code, Group, Modal, Stack, Table, Text, TextInput } from "@mantine/core";
 import { IconKey, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";

@@ -1,0 +1,97 @@
+// What the server finds wrong with a field, by kind. It says so in English, for programs and their makers; the pages
+// say it in the reader's language. A complaint of no known kind gets a sentence that is true of all.
+import type { TFunction } from "i18next";
+import { preferences } from "../app/preferences";
+import type { en } from "../locale/en";
+import { inPersian } from "../text/digits";
+
+export type FaultKind = keyof (typeof en)["fault"];
+
+export interface Fault {
+  kind: FaultKind;
+  /** What fills the sentence's holes: a bound, or a name. */
+  n?: string;
+}
+
+/** Each with at most one group, which is the fault's n. The first that fits holds. */
+const kinds: [RegExp, FaultKind][] = [
+  [/^is required$|^is empty|^expected length >= 1$|^expected required property/, "required"],
+  [/^expected length >= (\d+)$|^is shorter than (\d+) /, "tooShort"],
+  [/^expected length <= (\d+)$|^is longer than (\d+) |^must have at most (\d+) char/, "tooLong"],
+  [/^expected array length <= (\d+)$|^are more than (\d+)|^there are (\d+) /, "tooMany"],
+  [/^expected array length >= (\d+)$/, "tooFew"],
+  [/^expected value to be one of|^must be ("|\w+, .* or )|^is none of the choices$/, "choice"],
+  [/^must be (?:from )?1 to 64 letters/, "username"],
+  [/^expected number >=? (-?[\d.]+)$/, "tooSmall"],
+  [/^expected number <=? (-?[\d.]+)$|^must be from 1 to (\d+)$/, "tooGreat"],
+  [/^expected (?:number|integer)/, "noNumeral"],
+  [/^expected (?:string to be RFC (?:3339|1123)|duration)/, "noTime"],
+  [/^is not a number$/, "noNumber"],
+  [/^is not an extension$|^names no PBX/, "noExtension"],
+  [/^another \w+ has it$/, "taken"],
+  [/^belongs to (.+)$/, "takenBy"],
+  [/^is there twice$|^expected array items to be unique$/, "twice"],
+  [/^there is no such|^is no customer$/, "gone"],
+  [/^is withheld/, "withheld"],
+  [/control character|UTF-8|holds characters that are none/, "characters"],
+  [/in the past$/, "past"],
+  [/^is before from$/, "order"],
+  [/^is not your password$/, "password"],
+  [/^only persons belong/, "onlyPersons"],
+  [/^persons belong to this/, "hasPeople"],
+  [/^this is the last admin$/, "lastAdmin"],
+  [/^is not a supervisor/, "noSupervisor"],
+  [/cursor|not one of ours/, "cursor"],
+];
+
+/** faultOf finds the kind of a complaint. */
+export function faultOf(message: string): Fault {
+  for (const [form, kind] of kinds) {
+    const m = form.exec(message);
+    if (!m) continue;
+    const n = m.slice(1).find((x) => x !== undefined);
+    return { kind, ...(n !== undefined && /\d|takenBy/.test(`${n}${kind}`) ? { n } : {}) };
+  }
+  return { kind: "other" };
+}
+
+/** sayFault puts a complaint about a field into the reader's words. */
+export function sayFault(message: string, t: TFunction): string {
+  const { kind, n = "" } = faultOf(message);
+  const { language, digits } = preferences();
+  const persian = digits === "persian" || (digits === "language" && language === "fa");
+  return t(`fault.${kind}`, { n: persian && kind !== "takenBy" ? inPersian(n) : n });
+}
+
+/** sayField is how a form calls a field of the API; "this field" where it has no name of its own. */
+export function sayField(field: string, t: TFunction): string {
+  const names = field.split(".").filter((x) => !/^\d+$/.test(x));
+  const name = names.findLast((x) => x in known);
+  return t(name ? known[name as keyof typeof known] : "fault.field");
+}
+
+const known = {
+  name: "customers.name",
+  kind: "customers.kind",
+  organization_id: "customers.organizationPick",
+  numbers: "customers.numbers",
+  number: "calls.number",
+  label: "customers.label",
+  tags: "customers.tags",
+  note: "customers.note",
+  username: "login.username",
+  password: "login.password",
+  role: "agents.role",
+  extensions: "agents.extensions",
+  team_id: "agents.team",
+  supervisors: "teams.supervisors",
+  from: "calls.from",
+  to: "calls.to",
+  direction: "calls.direction",
+  outcome: "calls.outcome",
+  queue: "calls.queue",
+  agent: "calls.agent",
+  customer: "calls.customer",
+  customer_id: "calls.customer",
+  q: "app.search",
+} as const;
