@@ -1,6 +1,8 @@
 // The lists and settings in a real browser against the real program.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { en } from "../src/locale/en";
+import { fa } from "../src/locale/fa";
 import { axe, launch, logIn, open, phone, type Server, startDemo } from "./harness";
 
 let server: Server;
@@ -23,6 +25,7 @@ const words = {
     edit: "ویرایش",
     addNumber: "افزودن شماره",
     newAgent: "کارشناس تازه",
+    locale: fa,
   },
   en: {
     save: "Save",
@@ -32,6 +35,7 @@ const words = {
     edit: "Edit",
     addNumber: "Add a number",
     newAgent: "New agent",
+    locale: en,
   },
 };
 
@@ -85,6 +89,87 @@ for (const language of ["fa", "en"] as const) {
       expect(await axe(page)).toEqual([]);
     });
 
+    test("time runs as the language reads: from the right in Persian, from the left in English", async () => {
+      await page.goto("/calls?outcome=answered&direction=inbound");
+      await page.locator("tbody tr a").first().click();
+      await page.locator("[data-kind=talk]").first().waitFor();
+      const line = await page.evaluate(() => {
+        const box = (e: Element) => e.getBoundingClientRect();
+        const ring = document.querySelector("[data-kind=ring]") as Element;
+        const talk = ring.parentElement?.querySelector("[data-kind=talk]") as Element;
+        const track = box(ring.parentElement as Element);
+        const ticks = [...document.querySelectorAll('[role="img"] [aria-hidden] span')].map((t) => box(t));
+        return {
+          track: [track.left, track.right],
+          ring: [box(ring).left, box(ring).right],
+          talk: [box(talk).left, box(talk).right],
+          ticks: ticks.map((t) => (t.left + t.right) / 2),
+        };
+      });
+      // Mirrored, so that one set of assertions says it for both.
+      const x = (v: number) => (language === "fa" ? (line.track[1] ?? 0) - v : v - (line.track[0] ?? 0));
+      const [ringFrom, ringTo] = line.ring.map(x).sort((a, b) => a - b) as [number, number];
+      const [talkFrom, talkTo] = line.talk.map(x).sort((a, b) => a - b) as [number, number];
+      const width = (line.track[1] ?? 0) - (line.track[0] ?? 0);
+      expect(ringFrom).toBeGreaterThanOrEqual(-1);
+      expect(ringTo).toBeGreaterThan(ringFrom);
+      expect(Math.abs(talkFrom - ringTo)).toBeLessThan(4);
+      expect(talkTo).toBeGreaterThan(talkFrom);
+      expect(talkTo).toBeLessThanOrEqual(width + 1);
+      const ticks = line.ticks.map(x);
+      expect(ticks.length).toBeGreaterThan(2);
+      expect(ticks[0]).toBeLessThan(60);
+      expect(ticks.toSorted((a, b) => a - b)).toEqual(ticks);
+    });
+
+    test("what two people change at once is not lost: the second is told, and decides", async () => {
+      const made = await page.request.post("/api/v1/customers", { data: { name: `Two editors ${Date.now()}` } });
+      const { id, version } = (await made.json()) as { id: string; version: number };
+      const path = `/api/v1/customers/${id}`;
+      const stored = async () => (await (await page.request.get(path)).json()) as { note: string; name: string };
+      await page.goto(`/customers/${id}/edit`);
+      const note = page.locator("form textarea").last();
+      await note.fill("mine");
+      const other = await page.request.patch(path, { data: { note: "theirs", version } });
+      expect(other.status()).toBe(200);
+      await page.getByRole("button", { name: w.save }).click();
+      await page.getByText(w.locale.customers.conflictTitle).waitFor();
+      expect(await note.inputValue()).toBe("mine");
+      expect((await stored()).note).toBe("theirs");
+      expect(await axe(page)).toEqual([]);
+      await page.getByRole("button", { name: w.locale.customers.conflictTheirs }).click();
+      await expect.poll(() => note.inputValue()).toBe("theirs");
+      await note.fill("theirs and mine");
+      const third = await page.request.patch(path, { data: { note: "a third" } });
+      expect(third.status()).toBe(200);
+      await page.getByRole("button", { name: w.save }).click();
+      await page.getByRole("button", { name: w.locale.customers.conflictMine }).click();
+      await page.waitForURL(/\/customers\/[0-9a-f-]{36}$/);
+      expect((await stored()).note).toBe("theirs and mine");
+    });
+
+    test("a new version of the server is said, and loaded when nobody works here", async () => {
+      await page.goto("/settings/me");
+      await page.locator("form").first().waitFor();
+      await page.route("**/api/v1/status", async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: { ...(await response.json()), version: "the next one" } });
+      });
+      await page.evaluate(() => document.body.setAttribute("data-not-reloaded", "yes"));
+      await page.getByText(w.locale.app.newVersion).waitFor({ timeout: 20_000 });
+      expect(await page.getAttribute("body", "data-not-reloaded")).toBe("yes");
+      expect(await axe(page)).toEqual([]);
+      await page.unroute("**/api/v1/status");
+      // Nobody looks any more: now it may load the new one.
+      await page.evaluate(() => {
+        Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "hidden" });
+        document.dispatchEvent(new Event("visibilitychange"));
+      });
+      await page.waitForFunction(() => !document.body.hasAttribute("data-not-reloaded"), null, { timeout: 20_000 });
+      await page.locator("form").first().waitFor();
+      expect(await page.getByText(w.locale.app.newVersion).count()).toBe(0);
+    });
+
     test("M7 a customer is created with two numbers, found by either, changed, archived and restored", async () => {
       const name = `${language === "fa" ? "سارا آزمایشی" : "Sara Testing"} ${Date.now()}`;
       const mobile = `0912${String(Date.now()).slice(-7)}`;
@@ -120,6 +205,10 @@ for (const language of ["fa", "en"] as const) {
       await page.getByRole("button", { name: w.create, exact: true }).click();
       expect((await answer).status()).toBe(422);
       await page.locator('input[inputmode="tel"][aria-invalid="true"]').waitFor();
+      const hundred = language === "fa" ? "۱۰۰" : "100";
+      const said = w.locale.fault.tooLong.replace("{{n}}", hundred);
+      await page.locator("fieldset").getByText(said, { exact: true }).waitFor();
+      expect(await page.locator("main").textContent()).not.toContain("expected");
       expect(await axe(page)).toEqual([]);
     });
 
@@ -173,6 +262,30 @@ for (const language of ["fa", "en"] as const) {
           await page.locator("tbody tr, form, .empty").first().waitFor();
           expect(await axe(page), path).toEqual([]);
         }
+      });
+
+      test(`a call, a customer, their forms and dialogs and the log-in are axe clean, ${theme}`, async () => {
+        const list = await page.request.get("/api/v1/calls?outcome=answered&limit=50");
+        const { items } = (await list.json()) as { items: { id: string; customer: { id: string } | null }[] };
+        const call = items.find((c) => c.customer);
+        if (!call?.customer) throw new Error("the demo has no answered call of a customer");
+        await page.goto(`/calls/${call.id}`);
+        await page.locator("#note").waitFor();
+        expect(await axe(page), "call").toEqual([]);
+        await page.getByRole("button", { name: w.locale.calls.changeCustomer }).click();
+        await page.getByRole("dialog").waitFor();
+        expect(await axe(page), "attach").toEqual([]);
+        await page.goto(`/customers/${call.customer.id}`);
+        await page.locator("tbody tr").first().waitFor();
+        expect(await axe(page), "customer").toEqual([]);
+        await page.goto(`/customers/${call.customer.id}/edit`);
+        await page.locator("form").waitFor();
+        expect(await axe(page), "edit").toEqual([]);
+        const outside = await open(browser, server, { language, theme });
+        await outside.page.goto("/login");
+        await outside.page.locator("form").waitFor();
+        expect(await axe(outside.page), "log in").toEqual([]);
+        await outside.context.close();
       });
     }
 
