@@ -108,7 +108,7 @@ type Transfer struct {
 	Kind TransferKind
 	At   time.Time
 	By   string // extension of the agent who transferred the call
-	To   string // extension, queue or number to which it went; "parking" for a parked call
+	To   string // extension, queue or number to which it went; of a parked call, who fetched it, until then "parking"
 }
 
 // Hangup tells how a call ended. Cause is the Q.850 cause that Asterisk reports, Text its words for it.

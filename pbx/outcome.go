@@ -39,7 +39,7 @@ func (c *call) unanswered(ch *channel, l *leg) LegEnd {
 		return EndFailed
 	case c.answeredSince(l):
 		return EndAnsweredElsewhere
-	case c.gaveUp != notGivenUp:
+	case c.gaveUp != notGivenUp, ch.status == "CANCEL":
 		return EndCancelled
 	}
 	switch ch.cause {

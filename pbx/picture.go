@@ -231,6 +231,9 @@ func (t *Tracker) answer(c *call, l *leg, at time.Time) {
 	c.tick(at)
 	l.AnsweredAt = at
 	t.touch(c)
+	if l.phone {
+		t.fetched(c, l)
+	}
 	if l != c.first() {
 		t.answerCall(c, at)
 	}

@@ -41,12 +41,12 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 		t.bridges[s.ID] = b
 	}
 	// An event older than the last one lists the members of the past: only its own channel counts.
-	if !at.Before(b.at) {
+	if !late(at, b.at) {
 		b.at = at
 		t.setMembers(b, s.Channels, at)
 	}
 	switch {
-	case ch == nil || at.Before(ch.bridgedAt):
+	case ch == nil || late(at, ch.bridgedAt):
 	case entered:
 		t.enter(ch, b, at)
 	case ch.bridge == b:
@@ -55,6 +55,10 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 	t.converse(b, at)
 	t.prune(b)
 }
+
+// late tells whether an event of this time is older than what is known already. Events that belong together come within
+// milliseconds, in whatever order; one that is much older was not late, the PBX's clock was set back.
+func late(at, known time.Time) bool { return at.Before(known) && known.Sub(at) < time.Second }
 
 func (t *Tracker) prune(b *bridge) {
 	if len(b.members) == 0 && t.bridges[b.id] == b {
@@ -78,7 +82,7 @@ func (t *Tracker) setMembers(b *bridge, ids []string, at time.Time) {
 		}
 	}
 	for _, id := range ids {
-		if ch := t.channels[id]; ch != nil && ch.bridge != b && !at.Before(ch.bridgedAt) {
+		if ch := t.channels[id]; ch != nil && ch.bridge != b && !late(at, ch.bridgedAt) {
 			t.enter(ch, b, at)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"ringbook/pbx/ari"
 )
 
-// parking is where a call went that was parked, as Transfer.To says it.
+// parking is where a call went that was parked, as Transfer.To says it until somebody fetches it. The number under
+// which it is parked is in no event.
 const parking = "parking"
 
 // handOver notes that a party gave the call away. Who comes next comes through this leg, and that the party hangs
@@ -168,6 +169,15 @@ func (t *Tracker) lead(ch *channel, via string) {
 	}
 }
 
+// fetched notes who took a call that had been parked: it went there in the end.
+func (t *Tracker) fetched(c *call, l *leg) {
+	if n := len(c.pic.Transfers); n > 0 && c.pic.Transfers[n-1].To == parking && l.Parent == c.via {
+		c.pic.Transfers = slices.Clone(c.pic.Transfers)
+		c.pic.Transfers[n-1].To = l.Extension
+		t.touch(c)
+	}
+}
+
 // enterParking notes that a channel hears music until somebody fetches it. Whoever talked to it last put it there.
 func (t *Tracker) enterParking(ch *channel, at time.Time) {
 	c := ch.call
@@ -218,6 +228,12 @@ func (t *Tracker) merge(a, b *call, at time.Time) *call {
 		if n := l.movedTo(into, via, at); len(into.legs) < maxLegs {
 			moved[l] = n
 			into.insert(n)
+		}
+	}
+	for _, l := range into.legs {
+		// Who picks up a call that a queue rings takes the place of the channel that rang, which simply ends then.
+		if l.End == EndNoAnswer && l.ch.cause == causeNormal && at.Sub(l.EndedAt) < time.Second {
+			l.End = EndAnsweredElsewhere
 		}
 	}
 	from.pic.MergedInto = into.pic.ID

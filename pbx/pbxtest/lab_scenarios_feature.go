@@ -10,10 +10,9 @@ func from(number string, e Expected) Expected { return withCaller(e, number, "",
 
 var featureScenarios = []Scenario{
 	{
-		Name:    "hold-both-ends",
-		Story:   "A customer calls Neda's direct number. Neda puts the customer on hold and comes back; then the customer does the same with her. The customer hangs up.",
-		Expect:  one(held(answeredByNeda())),
-		Pending: true,
+		Name:   "hold-both-ends",
+		Story:  "A customer calls Neda's direct number. Neda puts the customer on hold and comes back; then the customer does the same with her. The customer hangs up.",
+		Expect: one(held(answeredByNeda())),
 		place: func(a *Asterisk) {
 			call, neda := saraAndNeda(a)
 			neda.Hold()
@@ -28,10 +27,9 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
-		Name:    "hold-hung-up",
-		Story:   "A customer calls Neda's direct number. Neda puts the customer on hold; the customer hangs up while waiting.",
-		Expect:  one(held(answeredByNeda())),
-		Pending: true,
+		Name:   "hold-hung-up",
+		Story:  "A customer calls Neda's direct number. Neda puts the customer on hold; the customer hangs up while waiting.",
+		Expect: one(held(answeredByNeda())),
 		place: func(a *Asterisk) {
 			call, neda := saraAndNeda(a)
 			neda.Hold()
@@ -43,7 +41,6 @@ var featureScenarios = []Scenario{
 		Story: "A customer calls Neda's direct number. Her phone does not ring: it says that its calls go to Omid (SIP 302). Omid answers; the customer hangs up. A forward is not a transfer.",
 		Expect: one(inbound("answered", didDirect, "", "caller",
 			customer(numberSara), rang("1001", "transferred"), agent("1002"))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			a.Phone("1001", Behaviour{Forward: "1002"})
 			omid := phones(a, "1002")[0]
@@ -52,10 +49,9 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
-		Name:    "forward-by-dialplan",
-		Story:   "A customer calls a number of ours that goes to Reza's mobile phone, over the line. It is answered there; the customer hangs up. No agent's phone had part in it.",
-		Expect:  one(inbound("answered", didForward, "", "caller", customer(numberSara), customer(mobileReza))),
-		Pending: true,
+		Name:   "forward-by-dialplan",
+		Story:  "A customer calls a number of ours that goes to Reza's mobile phone, over the line. It is answered there; the customer hangs up. No agent's phone had part in it.",
+		Expect: one(inbound("answered", didForward, "", "caller", customer(numberSara), customer(mobileReza))),
 		place: func(a *Asterisk) {
 			far := a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
 			call := a.Call(CallSpec{From: numberSara, To: didForward})
@@ -67,7 +63,6 @@ var featureScenarios = []Scenario{
 		Story: "A customer calls Neda. Her phone rings in vain, then her mobile phone rings, over the line, and is answered. The customer hangs up.",
 		Expect: one(inbound("answered", didFollowMe, "", "caller",
 			customer(numberSara), rang("1001", "no_answer"), customer(mobileNeda))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			a.Phone("1001", rings)
 			far := a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
@@ -80,27 +75,23 @@ var featureScenarios = []Scenario{
 		Story: "A customer calls Neda's direct number. Her phone rings; Omid takes the call with *8. The customer hangs up. One call, and none from Omid to *8.",
 		Expect: one(inbound("answered", didDirect, "", "caller",
 			customer(numberSara), rang("1001", "answered_elsewhere"), agent("1002"))),
-		Pending: true,
-		place:   func(a *Asterisk) { pickUp(a, didDirect, "*8") },
+		place: func(a *Asterisk) { pickUp(a, didDirect, "*8") },
 	}, {
 		Name:  "pickup-directed",
 		Story: "As pickup-group, but Omid asks for the call at Neda's phone (**1001).",
 		Expect: one(inbound("answered", didDirect, "", "caller",
 			customer(numberSara), rang("1001", "answered_elsewhere"), agent("1002"))),
-		Pending: true,
-		place:   func(a *Asterisk) { pickUp(a, didDirect, "**1001") },
+		place: func(a *Asterisk) { pickUp(a, didDirect, "**1001") },
 	}, {
 		Name:  "pickup-from-queue",
 		Story: "A customer waits in the queue keys. Neda's phone rings; Omid, whose own phone is not connected for the queue, takes the call with *8. The customer hangs up.",
 		Expect: one(inbound("answered", didKeys, "keys", "caller",
 			customer(numberSara), rang("1001", "answered_elsewhere"), agent("1002"))),
-		Pending: true,
-		place:   func(a *Asterisk) { pickUp(a, didKeys, "*8") },
+		place: func(a *Asterisk) { pickUp(a, didKeys, "*8") },
 	}, {
-		Name:    "park-retrieved",
-		Story:   "A customer calls Neda's direct number. Neda parks the call (she transfers it to 700), and Omid takes it by calling 701. The customer hangs up. Neda handed the call to Omid.",
-		Expect:  one(handedOver("caller", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
-		Pending: true,
+		Name:   "park-retrieved",
+		Story:  "A customer calls Neda's direct number. Neda parks the call (she transfers it to 700), and Omid takes it by calling 701. The customer hangs up. Neda handed the call to Omid.",
+		Expect: one(handedOver("caller", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
 		place: func(a *Asterisk) {
 			call, neda := saraAndNeda(a)
 			neda.Transfer("700")
@@ -110,10 +101,9 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
-		Name:    "park-timeout",
-		Story:   "A customer calls Neda's direct number. Neda parks the call; nobody takes it, and after a while it rings at Neda's again, who answers. The customer hangs up.",
-		Expect:  one(handedOver("caller", blindly("1001", "1001"), transferred("1001"), agent("1001"))),
-		Pending: true,
+		Name:   "park-timeout",
+		Story:  "A customer calls Neda's direct number. Neda parks the call; nobody takes it, and after a while it rings at Neda's again, who answers. The customer hangs up.",
+		Expect: one(handedOver("caller", blindly("1001", "1001"), transferred("1001"), agent("1001"))),
 		place: func(a *Asterisk) {
 			phone := phones(a, "1001")[0]
 			call := a.Call(CallSpec{From: numberSara, To: didDirect})
@@ -122,10 +112,9 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
-		Name:    "park-given-up",
-		Story:   "A customer calls Neda's direct number. Neda parks the call, and the customer hangs up before anybody takes it. The call was answered: Neda talked to the customer.",
-		Expect:  one(handedOver("caller", blindly("1001", "701"), transferred("1001"))),
-		Pending: true,
+		Name:   "park-given-up",
+		Story:  "A customer calls Neda's direct number. Neda parks the call, and the customer hangs up before anybody takes it. The call was answered: Neda talked to the customer.",
+		Expect: one(handedOver("caller", blindly("1001", "parking"), transferred("1001"))),
 		place: func(a *Asterisk) {
 			call, neda := saraAndNeda(a)
 			neda.Transfer("700")
@@ -141,7 +130,6 @@ var featureScenarios = []Scenario{
 			{Direction: "internal", Outcome: "answered", Caller: "1001", Dialed: "603", By: "caller", Legs: []ExpectedLeg{agent("1001")}},
 			{Direction: "internal", Outcome: "answered", Caller: "1002", Dialed: "603", By: "caller", Legs: []ExpectedLeg{agent("1002")}},
 		},
-		Pending: true,
 		place: func(a *Asterisk) {
 			sara := a.Call(CallSpec{From: numberSara, To: didConference})
 			sara.Answered()
@@ -159,10 +147,9 @@ var featureScenarios = []Scenario{
 			sara.HangUp()
 		},
 	}, {
-		Name:    "voicemail",
-		Story:   "A customer calls Neda's number. Her phone rings in vain, the customer gets her voice mail, leaves a message and hangs up.",
-		Expect:  one(inbound("voicemail", didVoicemail, "", "caller", waiting(numberSara), rang("1001", "no_answer"))),
-		Pending: true,
+		Name:   "voicemail",
+		Story:  "A customer calls Neda's number. Her phone rings in vain, the customer gets her voice mail, leaves a message and hangs up.",
+		Expect: one(inbound("voicemail", didVoicemail, "", "caller", waiting(numberSara), rang("1001", "no_answer"))),
 		place: func(a *Asterisk) {
 			a.Phone("1001", rings)
 			call := a.Call(CallSpec{From: numberSara, To: didVoicemail})
@@ -175,7 +162,6 @@ var featureScenarios = []Scenario{
 		Story: "A customer calls Mina, who has two phones under one extension. Both ring; she answers one. The customer hangs up.",
 		Expect: one(inbound("answered", didTwoPhones, "", "caller",
 			customer(numberSara), rang("1005", "answered_elsewhere"), agent("1005"))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			a.Phone("1005", rings)
 			mina := phones(a, "1005")[0]
@@ -190,7 +176,6 @@ var featureScenarios = []Scenario{
 			held(answeredByNeda()),
 			from(numberLine, answeredByNeda()),
 		},
-		Pending: true,
 		place: func(a *Asterisk) {
 			phone := phones(a, "1001")[0]
 			first := a.Call(CallSpec{From: numberSara, To: didDirect})
