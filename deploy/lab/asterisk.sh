@@ -20,6 +20,7 @@ keys (default):
   BIND (127.0.0.1)  ARI_PORT (8088)  SIP_PORT (5060)  TRUNK_HOST (127.0.0.1)  TRUNK_PORT (5080)
   RTP_START (21000)  RTP_END (22999)
   ARI_PASSWORD (ringbook-lab)  VIEWER_PASSWORD (viewer-lab)  PHONE_PASSWORD (phone-lab)
+  FLAVOUR (plain)      or freepbx: the same numbers by a dialplan in the shape of FreePBX's and Issabel's
   RING_SECONDS (20)  MEMBER_SECONDS (10)  QUEUE_SECONDS (60)  WRAPUP_SECONDS (5)  PARK_SECONDS (45)
 
 environment:
@@ -110,7 +111,7 @@ declare -A value=(
 	[RTP_START]=21000 [RTP_END]=22999
 	[ARI_PASSWORD]=ringbook-lab [VIEWER_PASSWORD]=viewer-lab [PHONE_PASSWORD]=phone-lab
 	[RING_SECONDS]=20 [MEMBER_SECONDS]=10 [QUEUE_SECONDS]=60 [WRAPUP_SECONDS]=5 [PARK_SECONDS]=45
-	[UNTIL_EOF]=""
+	[FLAVOUR]=plain [UNTIL_EOF]=""
 )
 
 check_name() {
@@ -142,13 +143,19 @@ check_passwords() {
 # render FOLDER INSIDE writes the configuration to FOLDER/etc and makes the folders that Asterisk expects, for an
 # Asterisk that sees FOLDER as INSIDE.
 render() {
-	local to=$1 inside=$2 modules=${3:-} edit=() key file
+	local to=$1 inside=$2 modules=${3:-} edit=() over=() key file
 	check_passwords
+	# A flavour's files take the place of those with the same names.
+	case ${value[FLAVOUR]} in
+	plain) value[PHONE_CONTEXT]=internal ;;
+	freepbx) value[PHONE_CONTEXT]=from-internal over=("$conf"/freepbx/*.conf) ;;
+	*) die "FLAVOUR is plain or freepbx, not \"${value[FLAVOUR]}\"" ;;
+	esac
 	value[DIR]=$inside
 	value[MODULES]=${modules:-/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}
 	for key in "${!value[@]}"; do edit+=(-e "s|@$key@|${value[$key]}|g"); done
 	mkdir -p "$to"/{etc/keys,db,run,log} "$to"/spool/{recording,monitor,tmp,system,outgoing,voicemail}
-	for file in "$conf"/*.conf; do sed "${edit[@]}" "$file" >"$to/etc/${file##*/}"; done
+	for file in "$conf"/*.conf "${over[@]}"; do sed "${edit[@]}" "$file" >"$to/etc/${file##*/}"; done
 	if grep -n '@[A-Z_]*@' "$to"/etc/*.conf; then die "a setting of deploy/asterisk has no value"; fi
 }
 
