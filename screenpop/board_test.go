@@ -578,6 +578,21 @@ func TestBoard_M13_WithheldCallerPops(t *testing.T) {
 	})
 }
 
+// M13: a number that is told but not to be shown brings no history either.
+func TestBoard_M13_WithheldCallerHasNoHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &backOffice{past: []PastCall{{ID: uuid.UUID{7}}}}
+		b := open(t, o)
+		c := ring("1001")
+		c.Caller = pbx.Party{Number: "09124445566", Withheld: true}
+		b.Update(t.Context(), c)
+		synctest.Wait()
+		if p := only(t, b.Desk(neda.ID)); !p.LookedUp || p.Rule != crm.RuleWithheld || len(p.History) != 0 {
+			t.Errorf("rule %s, history %v", p.Rule, p.History)
+		}
+	})
+}
+
 // M16: what the dialplan learns about the customer during the call is looked up then.
 func TestBoard_M16_CustomerNamedByTheDialplan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -158,8 +158,12 @@ func (b *Board) remember(ctx context.Context, j *job, match crm.Match) error {
 	if match.Customer != nil {
 		customers = []uuid.UUID{match.Customer.ID}
 	}
+	key := match.Number.Key()
+	if match.Rule == crm.RuleWithheld {
+		key = "" // the line may tell a number that is not to be shown: neither are the calls from it
+	}
 	history, err := []PastCall{}, error(nil)
-	if key := match.Number.Key(); key != "" || customers != nil {
+	if key != "" || customers != nil {
 		// A few more than are shown: calls that are on the board now are left out.
 		history, err = b.cfg.History.LastCalls(ctx, customers, key, historyLength+3)
 	}
