@@ -6,8 +6,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { until } from "./asterisk";
 import { repository, type Server } from "./harness";
+import { until } from "./sipp";
 
 export const adminPassword = "ringbook-admin";
 

@@ -1,0 +1,194 @@
+// What sipp plays: phones and callers who do only what the test tells them to, and remember when they did it.
+import type { ChildProcess } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { readFile } from "node:fs/promises";
+
+/** until asks again and again until the answer is neither undefined, null nor false; it says what was missing. */
+export async function until<T>(what: string, ask: () => T | Promise<T>, patience = 20_000): Promise<NonNullable<T>> {
+  const end = Date.now() + patience;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== null && answer !== false) return answer;
+    if (Date.now() > end) throw new Error(`waited ${patience / 1000} s: ${what}`);
+    await new Promise((again) => setTimeout(again, 10));
+  }
+}
+
+/** Message is one line of SIP that a sipp has sent or received, and when (milliseconds since 1970, with fractions). */
+interface Message {
+  at: number;
+  sent: boolean;
+  /** The whole text; lines end with LF. */
+  text: string;
+}
+
+const header = (m: Message, name: string) => new RegExp(`^${name}: *(.*)$`, "mi").exec(m.text)?.[1] ?? "";
+
+/** Program is a running sipp. */
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #log: string;
+  readonly port: number;
+  readonly ended: Promise<number | null>;
+  over = false;
+  #told = 0;
+
+  constructor(child: ChildProcess, log: string, port: number) {
+    this.#child = child;
+    this.#log = log;
+    this.port = port;
+    this.ended = new Promise((resolve) => {
+      child.once("exit", (code) => {
+        this.over = true;
+        resolve(code);
+      });
+    });
+  }
+
+  /** messages are all so far, the oldest first. */
+  async messages(): Promise<Message[]> {
+    const log = (await readFile(this.#log, "utf8").catch(() => "")).replaceAll("\r", "");
+    return log.split(/^-{20,} /m).flatMap((part) => {
+      const m = /^(\d{4}-\d\d-\d\d).(\d\d:\d\d:\d\d)(\.\d+)\n\w+ message (sent|received)[^\n]*\n\n([\s\S]*)$/.exec(
+        part,
+      );
+      if (!m) return [];
+      const at = Date.parse(`${m[1]}T${m[2]}Z`) + Number(m[3]) * 1000;
+      return [{ at, sent: m[4] === "sent", text: m[5] ?? "" }];
+    });
+  }
+
+  /** find waits for a message of one dialogue; all dialogues when callID is empty. */
+  find(sent: boolean, start: string, callID = "", cseq = ""): Promise<Message> {
+    return until(`"${start}" to be ${sent ? "sent" : "received"} at port ${this.port}`, async () =>
+      (await this.messages()).find(
+        (m) =>
+          m.sent === sent &&
+          m.text.startsWith(start) &&
+          (callID === "" || header(m, "Call-ID") === callID) &&
+          header(m, "CSeq").endsWith(cseq),
+      ),
+    );
+  }
+
+  /**
+   * tell makes the scenario go on: it waits for an INFO of its dialogue. The headers are those of the message that began the
+   * dialogue, because sipp builds its answers from the last message that it saw; one number tells each from a repetition.
+   */
+  async tell(begin: Message): Promise<void> {
+    const headers = ["Via", "From", "To", "Call-ID", "CSeq"].map((name) => `${name}: ${header(begin, name)}\r\n`);
+    const text = `INFO sip:lab@127.0.0.1 SIP/2.0\r\n${headers.join("")}X-Told: ${++this.#told}\r\nContent-Length: 0\r\n\r\n`;
+    const socket = createSocket("udp4");
+    await new Promise<void>((sent, failed) =>
+      socket.send(text, this.port, "127.0.0.1", (err) => (err ? failed(err) : sent())),
+    );
+    socket.close();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.over) this.#child.kill("SIGKILL");
+    await this.ended;
+  }
+}
+
+/** Phone is an agent's phone, or the far end of the line. */
+export class Phone {
+  readonly #program: Program;
+  #taken = 0;
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  /** ring waits for the next call to this phone. */
+  async ring(): Promise<Ring> {
+    const invite = await until(`port ${this.#program.port} to ring`, async () => {
+      const calls = new Map<string, Message>();
+      for (const m of await this.#program.messages()) {
+        const id = header(m, "Call-ID");
+        if (!m.sent && m.text.startsWith("INVITE ") && !calls.has(id)) calls.set(id, m);
+      }
+      return [...calls.values()][this.#taken];
+    });
+    this.#taken++;
+    return new Ring(this.#program, invite);
+  }
+}
+
+/** Ring is one call at a phone. Its times are those of the phone's own log. */
+export class Ring {
+  readonly #program: Program;
+  readonly #invite: Message;
+  readonly #id: string;
+  /** When the phone was asked to ring. */
+  readonly at: number;
+
+  constructor(program: Program, invite: Message) {
+    this.#program = program;
+    this.#invite = invite;
+    this.#id = header(invite, "Call-ID");
+    this.at = invite.at;
+  }
+
+  /** answer lifts the receiver and returns when. */
+  async answer(): Promise<number> {
+    await this.#program.tell(this.#invite);
+    return (await this.#program.find(true, "SIP/2.0 200", this.#id, "INVITE")).at;
+  }
+
+  /** hangUp ends the talk, once it has begun, and returns when. */
+  async hangUp(): Promise<number> {
+    await this.#program.find(false, "ACK ", this.#id);
+    await this.#program.tell(this.#invite);
+    return (await this.#program.find(true, "BYE ", this.#id)).at;
+  }
+
+  /** cancelled returns when the phone was told that the call is no longer for it. */
+  async cancelled(): Promise<number> {
+    return (await this.#program.find(false, "CANCEL ", this.#id)).at;
+  }
+
+  /** ended returns when the phone was told that the other side has hung up. */
+  async ended(): Promise<number> {
+    return (await this.#program.find(false, "BYE ", this.#id)).at;
+  }
+}
+
+/** Caller is somebody who calls: from outside, or an agent who dials. */
+export class Caller {
+  readonly #program: Program;
+  readonly #agent: boolean;
+
+  constructor(program: Program, agent: boolean) {
+    this.#program = program;
+    this.#agent = agent;
+  }
+
+  /** dialled returns when the call reached the PBX: an agent's is the one with the password. */
+  async dialled(): Promise<number> {
+    return (await this.#begin()).at;
+  }
+
+  #begin(): Promise<Message> {
+    return this.#program.find(true, "INVITE ", "", this.#agent ? "2 INVITE" : "1 INVITE");
+  }
+
+  /** answered waits until the PBX has answered: a queue does so by itself. */
+  async answered(): Promise<number> {
+    return (await this.#program.find(false, "SIP/2.0 200", "", "INVITE")).at;
+  }
+
+  /** hangUp ends the call, once it is answered, and returns when. */
+  async hangUp(): Promise<number> {
+    await this.#program.find(true, "ACK ", "", this.#agent ? "2 ACK" : "1 ACK");
+    await this.#program.tell(await this.#begin());
+    const bye = await this.#program.find(true, "BYE ");
+    await this.#program.ended;
+    return bye.at;
+  }
+
+  /** ended waits until the other side has hung up. */
+  async ended(): Promise<void> {
+    await this.#program.ended;
+  }
+}
