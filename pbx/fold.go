@@ -269,6 +269,10 @@ func (t *Tracker) destroyed(e *ari.Event, at time.Time) {
 		return
 	}
 	ch := t.channels[e.Channel.ID]
+	if ch == nil && at.Sub(e.Channel.CreationTime) < time.Second {
+		// A call may be so short that its end comes before its beginning.
+		ch = t.channel(e.Channel, at)
+	}
 	if ch == nil {
 		if !service(e.Channel.Name) {
 			t.tombs.add(e.Channel.ID, at, t.now)
@@ -326,10 +330,20 @@ func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
 	}
 	c.release(ch)
 	ch.call = nil
-	if len(c.channels) == 0 {
+	if c.left() {
+		for _, rest := range c.channels {
+			t.remove(rest, at)
+		}
 		c.pic.Reconstructed = lost && slices.ContainsFunc(c.legs, func(l *leg) bool { return l.End == EndLost })
 		t.finish(c, at)
 	}
+}
+
+// left tells whether nobody is part of the call any more: those whose channels are still there have given it away.
+func (c *call) left() bool {
+	return !slices.ContainsFunc(c.channels, func(ch *channel) bool {
+		return ch.leg == nil || !ch.leg.gave || ch.leg.EndedAt.IsZero()
+	})
 }
 
 // hangupRequested handles ChannelHangupRequest: a party hung up, or the PBX was asked to hang it up. The first

@@ -27,7 +27,7 @@ var causeText = map[int]string{
 // (apps/app_dial.c, apps/app_queue.c).
 func (c *call) unanswered(ch *channel, l *leg) LegEnd {
 	switch {
-	case ch.forwards:
+	case ch.forwards, l.gave:
 		return EndTransferred
 	case ch.cause == causeAnsweredElsewhere:
 		return EndAnsweredElsewhere

@@ -38,7 +38,7 @@ func snapshotAfter(items []ari.Item) ari.Snapshot {
 			delete(channels, e.Channel.ID)
 		case e.Type == "BridgeDestroyed":
 			delete(bridges, e.Bridge.ID)
-		case e.Bridge != nil:
+		case e.Bridge != nil && e.Transfer == nil: // which tells the bridge of before
 			bridges[e.Bridge.ID] = *e.Bridge
 		}
 	}

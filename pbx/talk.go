@@ -241,6 +241,9 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 		l.holdSince = time.Time{}
 		c.updateHold(at)
 	}
+	if l.gave {
+		t.endLeg(c, ch, at)
+	}
 	t.touch(c)
 }
 

@@ -20,14 +20,23 @@ func (t *Tracker) handOver(c *call, l *leg, kind TransferKind, to string, at tim
 	if n := len(c.pic.Transfers); n > 0 && l.gave && c.pic.Transfers[n-1].By == by && c.via == l.ID {
 		return
 	}
-	l.gave = true
-	if !l.EndedAt.IsZero() {
-		l.End = EndTransferred
-	}
+	t.give(c, l, at)
 	c.via, c.hangup, c.gaveUp = l.ID, "", notGivenUp
 	// The pictures given out share the old slice.
 	c.pic.Transfers = append(slices.Clip(c.pic.Transfers), Transfer{Kind: kind, At: at, By: by, To: clean(to)})
 	t.touch(c)
+}
+
+// give notes that a party has no more part in the call once the conversation it is in is over, although its channel may
+// go on to hear where the call was parked.
+func (t *Tracker) give(c *call, l *leg, at time.Time) {
+	l.gave = true
+	switch {
+	case !l.EndedAt.IsZero():
+		l.End = EndTransferred
+	case l.talkSince.IsZero():
+		t.endLeg(c, l.ch, c.tick(at))
+	}
 }
 
 // transferredTo says better where the last transfer went, as long as nobody was called on account of it.
@@ -80,6 +89,9 @@ func (t *Tracker) attendedTransfer(e *ari.Event, at time.Time) {
 			one = t.merge(one, ch.call, at)
 		}
 	}
+	if x.DestinationType == "threeway" {
+		return // all three talk together
+	}
 	by := first
 	if by == nil || by.leg == nil {
 		by = second
@@ -88,10 +100,7 @@ func (t *Tracker) attendedTransfer(e *ari.Event, at time.Time) {
 		return
 	}
 	if second != nil && second.leg != nil && second.leg != by.leg && second.call == one {
-		second.leg.gave = true
-		if !second.leg.EndedAt.IsZero() {
-			second.leg.End = EndTransferred
-		}
+		t.give(one, second.leg, at)
 	}
 	to, name := t.partyBehind(target), ""
 	if to == nil || to == one.first() {
