@@ -26,7 +26,7 @@ import (
 	"ringbook/web"
 )
 
-// process is the real program, built and started as an administrator would.
+// process is the program in a process of its own, which can be killed.
 type process struct {
 	URL    string
 	cmd    *exec.Cmd
@@ -34,24 +34,21 @@ type process struct {
 	ended  chan error
 }
 
-// buildProgram builds the real program.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "ringbook")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
-	}
-	return path
-}
-
 var listeningAt = regexp.MustCompile(`msg=listening address=(\S+)`)
+
+// asProgram in the environment makes this test binary the program: the same main, and nothing to build.
+const asProgram = "RINGBOOK_TEST_PROGRAM"
 
 // startProcess starts the program with settings in its environment and waits until it listens. It is killed with the
 // test, if it still runs.
-func startProcess(t *testing.T, path string, environment ...string) *process {
+func startProcess(t *testing.T, environment ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(path, "serve"), stderr: newLines(), ended: make(chan error, 1)}
-	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "RINGBOOK_LISTEN=127.0.0.1:0"}, environment...)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(self, "serve"), stderr: newLines(), ended: make(chan error, 1)}
+	p.cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "RINGBOOK_LISTEN=127.0.0.1:0"}, environment...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stderr, p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -81,8 +78,6 @@ func (p *process) kill() {
 // ended before is in the log, once, with the right direction.
 func TestKill_L10_NoEndedCallIsLost(t *testing.T) {
 	const total, over = 20, 12
-
-	path := buildProgram(t)
 	folder := t.TempDir()
 	cluster := startCluster(t, folder)
 	fake := startFake(t, pbxtest.FakeConfig{Endpoints: demoEndpoints})
@@ -91,7 +86,7 @@ func TestKill_L10_NoEndedCallIsLost(t *testing.T) {
 		"RINGBOOK_DATABASE=" + cluster.URL("ringbook"), "RINGBOOK_DATA=" + data, "RINGBOOK_PBX=main=" + fake.URL(),
 		"RINGBOOK_ADMIN_PASSWORD=" + testPassword,
 	}
-	first := startProcess(t, path, environment...)
+	first := startProcess(t, environment...)
 	awaitReady(t, first.URL)
 	login(t, first.URL, "admin", testPassword).do(http.MethodPost, "/agents", map[string]any{
 		"username": "neda", "name": "Neda", "extensions": []string{"1001"},
@@ -135,7 +130,7 @@ func TestKill_L10_NoEndedCallIsLost(t *testing.T) {
 	live.Wait()
 
 	startCluster(t, folder)
-	second := startProcess(t, path, environment...)
+	second := startProcess(t, environment...)
 	awaitReady(t, second.URL)
 	admin := login(t, second.URL, "admin", testPassword)
 	var rows page
@@ -165,7 +160,6 @@ func TestKill_L10_NoEndedCallIsLost(t *testing.T) {
 // the start, and a kill -9: when the database comes, the call is in the log, with its agent.
 func TestKill_L10_CallsBeforeTheDatabase(t *testing.T) {
 	const caller = "09125550100"
-	path := buildProgram(t)
 	database := dbtest.New(t)
 	proxy := newProxy(t, database)
 	neda, err := crm.NewStore(database, crm.Config{}).CreateAgent(t.Context(), crm.System, crm.AgentInput{
@@ -180,7 +174,7 @@ func TestKill_L10_CallsBeforeTheDatabase(t *testing.T) {
 		"RINGBOOK_DATABASE=" + proxy.url(), "RINGBOOK_DATA=" + data, "RINGBOOK_PBX=main=" + fake.URL(),
 		"RINGBOOK_ADMIN_PASSWORD=" + testPassword,
 	}
-	first := startProcess(t, path, environment...)
+	first := startProcess(t, environment...)
 	eventually(t, "the exchange is watched", func() bool {
 		_, parts := readyz(t, first.URL)
 		return parts["main"].Live && !parts["database"].Live
@@ -190,7 +184,7 @@ func TestKill_L10_CallsBeforeTheDatabase(t *testing.T) {
 	first.kill()
 
 	proxy.start(t)
-	second := startProcess(t, path, environment...)
+	second := startProcess(t, environment...)
 	awaitReady(t, second.URL)
 	admin := login(t, second.URL, "admin", testPassword)
 	var rows page
