@@ -160,6 +160,11 @@ func (b *Board) Update(ctx context.Context, call pbx.Call) {
 	case call.Version <= c.call.Version || c.call.State == pbx.StateEnded:
 		return
 	}
+	if call.MergedInto != uuid.Nil {
+		c.call = call
+		b.fold(c)
+		return
+	}
 	if c.call.Caller.Number != call.Caller.Number || c.call.Trunk != call.Trunk || c.call.Version == 0 {
 		c.caller = b.cfg.Normalise(call.PBX, call.Trunk, call.Caller.Number)
 	}
@@ -179,6 +184,17 @@ func (b *Board) Update(ctx context.Context, call pbx.Call) {
 	}
 	b.place(c)
 	b.tell(c, call.ReceivedAt)
+	b.drop(c)
+}
+
+// fold takes a call off all desks that turned out to be part of another, whose pictures bring it back where it belongs.
+// Callers hold b.mu.
+func (b *Board) fold(c *card) {
+	for _, p := range c.pops { // remove makes a new slice; the one ranged over stays as it is
+		b.remove(p)
+		b.desk(p.agent).nudge(c.call.ReceivedAt)
+		b.tidy(p.agent)
+	}
 	b.drop(c)
 }
 

@@ -563,6 +563,56 @@ func TestBoard_TransferShowsWhoHandedItOver(t *testing.T) {
 	})
 }
 
+// Neda asks Omid about Sara's call and hands it over to him: his desk shows Neda while they talk about it, then Sara,
+// whom Neda sent, with Neda's note; of the question nothing stays on either desk.
+func TestBoard_P12_AttendedTransferShowsTheCustomer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &backOffice{}
+		b := open(t, o)
+		ctx := context.Background()
+		call := answer(ring("1001"), "1001")
+		b.Update(ctx, call)
+		time.Sleep(time.Second)
+
+		question := ring("1001", "1002")
+		question.Direction, question.Queue, question.Dialed, question.Caller = pbx.Internal, "", "1002", pbx.Party{Number: "1001"}
+		question.Legs = question.Legs[1:]
+		b.Update(ctx, question)
+		question = answer(question, "1002")
+		b.Update(ctx, question)
+		time.Sleep(time.Second)
+		if p := only(t, b.Desk(omid.ID)); p.State != PopTalking || p.Customer != nil || p.Call.ID != question.ID {
+			t.Errorf("while he is asked Omid sees %s of %s", p.State, p.Call.Caller.Number)
+		}
+		if d := b.Desk(neda.ID); len(d.Calls) != 2 {
+			t.Errorf("Neda sees %d calls, want the customer's and hers", len(d.Calls))
+		}
+
+		o.set(func(o *backOffice) { o.note.Note = "wants to cancel" })
+		b.Refresh(call.ID)
+		question = later(question)
+		question.State, question.EndedAt, question.Outcome, question.MergedInto = pbx.StateEnded, time.Now(), pbx.Answered, call.ID
+		b.Update(ctx, question)
+		call = later(call)
+		call.Transfers = []pbx.Transfer{{Kind: pbx.Attended, At: time.Now(), By: "1001", To: "1002"}}
+		call.Legs[1].EndedAt, call.Legs[1].End = time.Now(), pbx.EndTransferred
+		moved := question.Legs[1]
+		moved.Parent, moved.EndedAt, moved.End = call.Legs[1].ID, time.Time{}, ""
+		moved.ID = "9"
+		call.Legs = append(call.Legs, moved)
+		b.Update(ctx, call)
+		time.Sleep(time.Second)
+		p := only(t, b.Desk(omid.ID))
+		if p.State != PopTalking || p.Call.ID != call.ID || p.Customer == nil || p.TransferredBy == nil || p.TransferredBy.Name != "Neda" ||
+			p.Note != "wants to cancel" {
+			t.Errorf("Omid sees %s, customer %v, sent by %v, note %q", p.State, p.Customer, p.TransferredBy, p.Note)
+		}
+		if p := only(t, b.Desk(neda.ID)); p.State != PopEnded || p.Call.ID != call.ID {
+			t.Errorf("Neda sees %s of %s", p.State, p.Call.ID)
+		}
+	})
+}
+
 func TestBoard_M13_WithheldCallerPops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, &backOffice{})

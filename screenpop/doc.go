@@ -30,6 +30,9 @@
 // was missed). The call an agent has finished stays on their desk until they dismiss it or finish another one, so
 // that a note can be written; a desk holds at most one finished call.
 //
+// Of a call that turned out to be part of another (an agent asked a colleague, who then took the customer over) nothing
+// stays on a desk: the colleague's shows the customer's call from then on, and who sent it.
+//
 // # Guarantees
 //
 // Update takes a time that depends only on the number of legs, and waits for nobody: not for the database, not for a
