@@ -37,12 +37,24 @@ func (s *Store) Annotate(ctx context.Context, a crm.Actor, id uuid.UUID, p Patch
 		}
 	}
 	var unlinked *crm.Query
+	asked := id
 	err := s.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if err := tx.QueryRow(ctx, currentCall, asked).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+			return crm.ErrNotFound
+		} else if err != nil {
+			return err
+		}
 		if err := s.lock(ctx, tx, a, id, onDesk); err != nil {
 			return err
 		}
 		if p.Note != nil {
-			if err := s.saveNote(ctx, tx, a, id, *p.Note); err != nil {
+			note := *p.Note
+			if id != asked {
+				if note, err = s.appended(ctx, tx, id, note); err != nil {
+					return err
+				}
+			}
+			if err := s.saveNote(ctx, tx, a, id, note); err != nil {
 				return err
 			}
 		}
@@ -71,6 +83,23 @@ func checkNote(note string) error {
 		return crm.FieldErrors{{Field: "note", Problem: "holds characters that are none"}}
 	}
 	return nil
+}
+
+// appended is a note that was written about a call when it became part of another, added to that one's, which its writer
+// has not seen.
+func (s *Store) appended(ctx context.Context, tx pgx.Tx, id uuid.UUID, note string) (string, error) {
+	var before string
+	err := tx.QueryRow(ctx, `SELECT coalesce((SELECT note FROM call_annotation WHERE call_id = $1), '')`, id).Scan(&before)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read note: %w", err)
+	case before == "" || strings.Contains(note, before):
+		return note, nil
+	case strings.Contains(before, note):
+		return before, nil
+	}
+	note = before + "\n" + note
+	return note, checkNote(note)
 }
 
 // lock finds a call that the actor may write about, and holds it until the transaction ends.

@@ -45,6 +45,10 @@
 //	call_annotation  what people wrote: the recorder never touches it, nor call's columns chosen and note_search
 //	call_note        every text that a note ever had
 //
+// A call that turned out to be part of another (pbx.Call.MergedInto) keeps its row and stays out of every list. What was
+// written about it is added to the other's note, the one case in which the recorder writes a note; who asks for it by its
+// id, or goes on writing about it, gets the other.
+//
 // A call's customer is the one that a person chose for it, else the one its number was matched to when it came (or
 // that a person linked to the number later, up to a year after: Store.Annotate).
 //

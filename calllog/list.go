@@ -74,6 +74,7 @@ func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
 	}
 	started, _, _ := strings.Cut(key, ",")
 	var c clauses
+	c.add("c.merged_into IS NULL")
 	if !f.From.IsZero() {
 		c.add(started+" >= ?", f.From)
 	}

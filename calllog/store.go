@@ -57,9 +57,10 @@ func (s *Store) Calls(ctx context.Context, a crm.Actor, f Filter) (Page, error) 
 	return page, err
 }
 
-// Call is one call with its legs; crm.ErrNotFound when there is none that the actor may read.
+// Call is one call with its legs; crm.ErrNotFound when there is none that the actor may read. For a call that became part
+// of another it is that one.
 func (s *Store) Call(ctx context.Context, a crm.Actor, id uuid.UUID) (Record, error) {
-	where, args := "c.id = $1", []any{id}
+	where, args := "c.id = ("+currentCall+")", []any{id}
 	if a.Scope(crm.CallsRead) != crm.ScopeAll {
 		mine, more := a.ScopeSQL(crm.CallsRead, "k.agent_id", 2)
 		args = append(args, more...)
@@ -87,6 +88,11 @@ func (s *Store) Call(ctx context.Context, a crm.Actor, id uuid.UUID) (Record, er
 	}
 	return records[0], nil
 }
+
+// currentCall finds the call that $1 is part of now, which is mostly itself.
+const currentCall = `WITH RECURSIVE part (id) AS (
+	SELECT $1::uuid UNION SELECT m.merged_into FROM call m JOIN part ON m.id = part.id WHERE m.merged_into IS NOT NULL)
+	SELECT m.id FROM call m JOIN part ON m.id = part.id WHERE m.merged_into IS NULL LIMIT 1`
 
 // callColumns are what scanCall reads, of a call c and its annotation n.
 const callColumns = `c.id, c.pbx, c.direction, c.state, c.outcome, c.caller_number, c.caller_raw, c.caller_name, c.caller_withheld,
@@ -254,10 +260,10 @@ func (s *Store) LastCalls(ctx context.Context, customers []uuid.UUID, number str
 }
 
 const (
-	lastByNumber = `SELECT * FROM call WHERE number = $1 AND number <> '' ORDER BY started_at DESC, id DESC LIMIT $2`
+	lastByNumber = `SELECT * FROM call WHERE number = $1 AND number <> '' AND merged_into IS NULL ORDER BY started_at DESC, id DESC LIMIT $2`
 	// Each customer's newest, from the index; then the newest of those.
 	lastByCustomer = `SELECT c.* FROM unnest($1::uuid[]) u(id) CROSS JOIN LATERAL
-		(SELECT * FROM call WHERE customer_id = u.id ORDER BY started_at DESC, id DESC LIMIT $2) c
+		(SELECT * FROM call WHERE customer_id = u.id AND merged_into IS NULL ORDER BY started_at DESC, id DESC LIMIT $2) c
 		ORDER BY c.started_at DESC, c.id DESC LIMIT $2`
 )
 

@@ -369,6 +369,68 @@ func TestStore_ScopesDecideWhatIsReadAndWritten(t *testing.T) {
 	}
 }
 
+// An agent's question to a colleague who then takes the customer over is one row with the customer's call, whatever was
+// written about either; asked for by its own id, it is the customer's.
+func TestStore_L4_MergedCallsAreOne(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	customers := answered(ringing(1, "1001"))
+	question := answered(ringing(2, "1001", "1002"))
+	question.Direction, question.Queue, question.Legs = pbx.Internal, "", question.Legs[1:]
+	r.Update(customers)
+	r.Update(question)
+	settle(t, r)
+	if got := list(t, s, admin, Filter{}); len(got.Items) != 2 {
+		t.Fatalf("%d calls while Neda asks Omid, want 2", len(got.Items))
+	}
+	note := func(a crm.Actor, id uuid.UUID, text string) Record {
+		t.Helper()
+		got, err := s.Annotate(deadline(t), a, id, Patch{Note: &text}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	note(agentNeda, customers.ID, "wants to cancel")
+	note(agentOmid, question.ID, "asked for the contract")
+
+	question = next(question, time.Second)
+	question.State, question.Outcome, question.EndedAt, question.MergedInto = pbx.StateEnded, pbx.Answered, when(question), customers.ID
+	customers = next(customers, 3*time.Second)
+	moved := question.Legs[1]
+	moved.ID = "2.2"
+	customers.Legs = append(customers.Legs, moved)
+	for range 2 { // as after a crash
+		r.Update(customers)
+		r.Update(question)
+		settle(t, r)
+		customers, question = next(customers, time.Second), next(question, time.Second)
+	}
+	for _, a := range []crm.Actor{admin, agentNeda, agentOmid} {
+		if got := list(t, s, a, Filter{}); len(got.Items) != 1 || got.Items[0].ID != customers.ID || len(got.Items[0].Legs) != 3 {
+			t.Errorf("%s sees %d calls", a.Username, len(got.Items))
+		}
+	}
+	got, err := s.Call(deadline(t), agentOmid, question.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "wants to cancel\nasked for the contract"; got.ID != customers.ID || got.Note != want {
+		t.Errorf("the question is call %s with note %q, want %q", got.ID, got.Note, want)
+	}
+	if got := list(t, s, admin, Filter{Q: "contract"}); len(got.Items) != 1 {
+		t.Errorf("what Omid wrote is found %d times", len(got.Items))
+	}
+	// Omid's desk still had the question when he went on writing.
+	if got := note(agentOmid, question.ID, "will call back"); got.Note != "wants to cancel\nasked for the contract\nwill call back" {
+		t.Errorf("note is %q", got.Note)
+	}
+	past, err := s.LastCalls(deadline(t), nil, got.Caller.Number, 5)
+	if err != nil || len(past) != 1 {
+		t.Errorf("the number's last calls: %d, %v", len(past), err)
+	}
+}
+
 func TestStore_Filters(t *testing.T) {
 	d, s := callCentre(t)
 	r, _ := record(t, config(t, d))

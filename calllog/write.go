@@ -50,9 +50,9 @@ INSERT INTO call AS c (id, pbx, version, direction, state, outcome,
 	caller_raw, caller_number, caller_name, caller_withheld, dialed_raw, dialed_number, number,
 	trunk, queue, customer_ref, started_at, answered_at, ended_at, wait_ms, talk_ms, hold_ms,
 	hangup_by, hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search,
-	match_rule, matched_id, candidates)
+	match_rule, matched_id, candidates, merged_into)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)
+	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
 ON CONFLICT (id) DO UPDATE SET
 	version = {keep:version},
 	direction = {full:direction},
@@ -90,7 +90,8 @@ ON CONFLICT (id) DO UPDATE SET
 	search = {full:search},
 	match_rule = CASE WHEN {rematch} THEN {full:match_rule} ELSE c.match_rule END,
 	matched_id = CASE WHEN {rematch} THEN {full:matched_id} ELSE c.matched_id END,
-	candidates = CASE WHEN {rematch} THEN {full:candidates} ELSE c.candidates END`
+	candidates = CASE WHEN {rematch} THEN {full:candidates} ELSE c.candidates END,
+	merged_into = coalesce(excluded.merged_into, c.merged_into)`
 
 // A person's link of the number, made after this picture was looked up, stays; so does a look-up that succeeded.
 const rematch = `(excluded.match_rule <> '' AND (c.match_rule <> 'linked' OR excluded.match_rule = 'ivr') OR c.match_rule = '')`
@@ -117,6 +118,20 @@ ON CONFLICT (call_id, id) DO UPDATE SET
 	talk_ms = greatest(c.talk_ms, excluded.talk_ms),
 	hold_ms = greatest(c.hold_ms, excluded.hold_ms),
 	parent = CASE WHEN {keep:parent} <> '' THEN {keep:parent} ELSE greatest(c.parent, excluded.parent) END`
+
+// moveNote adds what was written about a call ($1) to what was written about the one that it became part of ($2), so that
+// it is read there. Done again it changes nothing.
+const moveNote = `
+WITH moved AS (
+	INSERT INTO call_annotation AS a (call_id, note, updated_by, updated_at)
+	SELECT i.id, n.note, n.updated_by, n.updated_at FROM call_annotation n, call i WHERE n.call_id = $1 AND i.id = $2 AND n.note <> ''
+	ON CONFLICT (call_id) DO UPDATE SET note = left(a.note || CASE WHEN a.note = '' THEN '' ELSE E'\n' END || excluded.note, 10000),
+		updated_by = excluded.updated_by, updated_at = excluded.updated_at
+	WHERE strpos(a.note, excluded.note) = 0
+	RETURNING call_id, note, updated_by, updated_at),
+written AS (INSERT INTO call_note (call_id, note, written_by, written_at) SELECT * FROM moved)
+UPDATE call SET note_search = note_search || ' ' || (SELECT note_search FROM call WHERE id = $1)
+WHERE id IN (SELECT call_id FROM moved)`
 
 // expand writes a merge template out.
 func expand(template, wins string) string {
@@ -203,7 +218,10 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		c.Trunk, c.Queue, c.CustomerRef, c.StartedAt, at(c.AnsweredAt), at(c.EndedAt),
 		c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds(),
 		string(c.Hangup.By), c.Hangup.Cause, c.Hangup.Text, string(transfersJSON), c.Partial, c.Reconstructed, !c.Partial,
-		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates)
+		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto))
+	if c.MergedInto != uuid.Nil {
+		batch.Queue(moveNote, c.ID, c.MergedInto)
+	}
 	var agents []uuid.UUID
 	for i := range c.Legs {
 		l := &c.Legs[i]
@@ -221,6 +239,14 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		batch.Queue(upsertAgent, c.ID, agents)
 	}
 	return nil
+}
+
+// idOrNil is id for the database: NULL when it is zero.
+func idOrNil(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
 }
 
 // at is t for the database: NULL when it is zero.

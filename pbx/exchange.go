@@ -136,7 +136,9 @@ func (x *Exchange) apply(ctx context.Context, follow func(context.Context, Call)
 // enters a queue or rings somewhere whether the dialplan knows the customer.
 func (x *Exchange) ask(ctx context.Context, c Call) {
 	if c.State == StateEnded {
-		x.metrics.ended(ctx, c)
+		if c.MergedInto == uuid.Nil {
+			x.metrics.ended(ctx, c)
+		}
 		delete(x.asked, c.ID)
 		return
 	}
