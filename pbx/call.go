@@ -73,9 +73,11 @@ type Call struct {
 
 // Party is one end of a call as the PBX gave it. Number is unparsed: package crm knows what numbers mean.
 type Party struct {
-	Number   string
-	Name     string
-	Withheld bool // the caller or the network asked not to show the number, or there is none ("", "anonymous", ...)
+	Number string
+	Name   string
+	// Withheld says that the caller or the network asked not to show the number, or that there is none. Number is
+	// then empty or what stood in its place ("anonymous"), even where the line told the number as a private one.
+	Withheld bool
 }
 
 // Leg is one party's part in a call: from being offered it (or entering it) until leaving it.

@@ -184,6 +184,9 @@ func (t *Tracker) guess(c *call) {
 func (t *Tracker) setCaller(c *call, ch *channel) {
 	p := &c.pic.Caller
 	before := *p
+	if p.Withheld && !ch.phone {
+		return
+	}
 	if ch.phone {
 		p.Number = ch.ext
 	} else if p.Number == "" {
@@ -200,12 +203,18 @@ func (t *Tracker) setCaller(c *call, ch *channel) {
 	}
 }
 
-// withhold notes that the caller asked not to show the number.
+// withhold notes that the caller asked not to show the number. A line to the outside may tell it all the same,
+// marked private: then it goes no further than here, and neither does the name.
 func (t *Tracker) withhold(c *call) {
-	if f := c.first(); f != nil && !f.phone && !c.pic.Caller.Withheld {
-		c.pic.Caller.Withheld = true
-		t.touch(c)
+	f, p := c.first(), &c.pic.Caller
+	if f == nil || f.phone || p.Withheld {
+		return
 	}
+	p.Withheld = true
+	if !withheldNumber(p.Number) {
+		p.Number, p.Name, f.Number = "", "", ""
+	}
+	t.touch(c)
 }
 
 // setDialed takes what was called from the root channel: the first extension it stood at. A channel that was

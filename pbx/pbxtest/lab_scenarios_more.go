@@ -116,8 +116,8 @@ var callerScenarios = []Scenario{
 		place:  oddCaller(CallSpec{FromHeader: `"Anonymous" <sip:anonymous@anonymous.invalid>`}),
 	}, {
 		Name:   "withheld-by-privacy-header",
-		Story:  "A customer asked the network not to show the number; the line tells it all the same, marked private. Neda answers.",
-		Expect: one(withCaller(answeredByNeda(), numberSara, "", true)),
+		Story:  "A customer asked the network not to show the number; the line tells it all the same, marked private, and it goes no further. Neda answers.",
+		Expect: one(withCaller(answeredByNeda(), "-", "", true)),
 		place: oddCaller(CallSpec{
 			FromHeader: `"Anonymous" <sip:anonymous@anonymous.invalid>`,
 			Headers:    []string{"P-Asserted-Identity: <sip:" + numberSara + "@carrier.example>", "Privacy: id"},
