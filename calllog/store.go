@@ -243,7 +243,7 @@ func (s *Store) LastCalls(ctx context.Context, customers []uuid.UUID, number str
 	if len(customers) > 0 {
 		by, arg = lastByCustomer, customers
 	}
-	rows, err := s.db.Pool().Query(ctx, lastCalls(by), arg, limit)
+	rows, err := s.db.RingPool().Query(ctx, lastCalls(by), arg, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read last calls: %w", err)
 	}
@@ -279,7 +279,7 @@ func lastCalls(by string) string {
 func (s *Store) Annotation(ctx context.Context, call uuid.UUID) (Annotation, error) {
 	var a Annotation
 	var chosen *uuid.UUID
-	err := s.db.Pool().QueryRow(ctx, `
+	err := s.db.RingPool().QueryRow(ctx, `
 		SELECT coalesce(n.note, ''), c.chosen_id FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id WHERE c.id = $1`,
 		call).Scan(&a.Note, &chosen)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -95,7 +95,7 @@ func (s *Store) Match(ctx context.Context, q Query) (Match, error) {
 	if key == nil && ref == nil {
 		return m, nil
 	}
-	rows, err := s.db.Pool().Query(ctx, matchQuery, key, id, ref)
+	rows, err := s.db.RingPool().Query(ctx, matchQuery, key, id, ref)
 	if err != nil {
 		return Match{}, wrap(err, "match a caller")
 	}

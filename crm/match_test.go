@@ -1,10 +1,12 @@
 package crm
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -262,4 +264,18 @@ func exec(t testing.TB, s *Store, sql string, args ...any) {
 	if _, err := s.db.Pool().Exec(t.Context(), sql, args...); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Reports, lists and imports may have taken every other connection: the telephone rings now.
+func TestMatch_WaitsForNoReport(t *testing.T) {
+	s := newStore(t)
+	sara := person(t, s, "Sara", "09121234567")
+	for range s.db.Pool().Config().MaxConns {
+		conn := must(s.db.Pool().Acquire(t.Context()))(t)
+		defer conn.Release()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	m := must(s.Match(ctx, Query{Raw: "09121234567"}))(t)
+	wantMatch(t, m, RuleExact, sara)
 }

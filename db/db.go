@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/multitracer"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,6 +29,9 @@ const (
 	lockTimeout      = 10 * time.Second
 	idleInTx         = 30 * time.Second
 	deadPeer         = 15 * time.Second
+
+	ringConns = 8 // at most, in RingPool
+	ringIdle  = 2 // of them at the least ready and waiting
 )
 
 // Config says which database to open.
@@ -36,7 +40,7 @@ type Config struct {
 	URL string
 	// Data is the folder that holds the private cluster.
 	Data string
-	// MaxConns bounds the pool; 0: four per CPU, and at least 12.
+	// MaxConns bounds Pool; 0: four per CPU, and at least 12. RingPool has up to eight more.
 	MaxConns int
 	Log      *slog.Logger
 }
@@ -44,6 +48,7 @@ type Config struct {
 // DB is a database: one that is open, or that will be. Safe for concurrent use.
 type DB struct {
 	pool   *pgxpool.Pool
+	ring   *pgxpool.Pool
 	config Config
 	log    *slog.Logger
 
@@ -113,7 +118,12 @@ func New(c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &DB{pool: pool, config: c, log: c.Log}, nil
+	ring, err := pgxpool.NewWithConfig(context.Background(), ringConfig(config))
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return &DB{pool: pool, ring: ring, config: c, log: c.Log}, nil
 }
 
 // Start looks for the database, starting or taking over the private cluster where it must, and checks that it is fit.
@@ -131,7 +141,10 @@ func (d *DB) Start(ctx context.Context) error {
 		return err
 	}
 	if !d.counted {
-		if err := otelpgx.RecordStats(d.pool); err != nil {
+		if err := errors.Join(
+			otelpgx.RecordStats(d.pool),
+			otelpgx.RecordStats(d.ring, otelpgx.WithStatsAttributes(semconv.DBClientConnectionPoolName("ring"))),
+		); err != nil {
 			return fmt.Errorf("count the database's connections: %w", err)
 		}
 		d.counted = true
@@ -152,6 +165,17 @@ func (d *DB) startCluster(ctx context.Context) error {
 		d.cluster = cluster
 	}
 	return d.cluster.createDatabase(ctx, databaseName)
+}
+
+// ringConfig makes of the usual pool's settings those of RingPool.
+func ringConfig(usual *pgxpool.Config) *pgxpool.Config {
+	config := usual.Copy()
+	config.MaxConns, config.MinIdleConns = ringConns, ringIdle
+	config.MaxConnIdleTime, config.MaxConnLifetime = time.Hour, 24*time.Hour // a new one is slow at first
+	cc := config.ConnConfig
+	cc.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	cc.Tracer = deadlines{} // no spans: there would be thousands, all alike; there is a histogram of the match
+	return config
 }
 
 // tuneConn sets what every connection of ours shares, migrations' included.
@@ -215,6 +239,11 @@ func (d deadlines) TraceBatchEnd(ctx context.Context, c *pgx.Conn, _ pgx.TraceBa
 // Pool is the connections; the DB's own until Close.
 func (d *DB) Pool() *pgxpool.Pool { return d.pool }
 
+// RingPool is a few connections for what a ringing telephone waits for, and for nothing else: however many reports,
+// lists and imports keep Pool busy, a look-up finds a connection. Its statements must be ones whose best plan is the
+// same for all arguments, for they are planned once per connection. It is the DB's own until Close.
+func (d *DB) RingPool() *pgxpool.Pool { return d.ring }
+
 // InTx runs f in a transaction: committed if f returns nil, else rolled back. f must not keep the Tx.
 func (d *DB) InTx(ctx context.Context, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, d.pool, f)
@@ -235,7 +264,7 @@ func (d *DB) Healthy(ctx context.Context) error {
 func (d *DB) Close(ctx context.Context) error {
 	d.closing.Do(func() {
 		done := make(chan struct{})
-		go func() { d.pool.Close(); close(done) }()
+		go func() { d.pool.Close(); d.ring.Close(); close(done) }()
 		select {
 		case <-done:
 		case <-ctx.Done(): // a connection that is still lent out ends with the cluster, or with the process

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ringbook/db"
 	"ringbook/db/dbtest"
@@ -370,13 +371,34 @@ func TestInTx(t *testing.T) {
 // A server that has stopped answering must not hold a caller without a deadline for ever.
 func TestPool_StatementsHaveADeadline(t *testing.T) {
 	d := dbtest.New(t)
-	tracer := d.Pool().Config().ConnConfig.Tracer
-	ctx := tracer.TraceQueryStart(context.Background(), nil, pgx.TraceQueryStartData{})
-	if until, ok := ctx.Deadline(); !ok || time.Until(until) > 30*time.Second {
-		t.Errorf("deadline %v, %v", until, ok)
+	for name, pool := range map[string]*pgxpool.Pool{"pool": d.Pool(), "ring pool": d.RingPool()} {
+		tracer := pool.Config().ConnConfig.Tracer
+		ctx := tracer.TraceQueryStart(context.Background(), nil, pgx.TraceQueryStartData{})
+		if until, ok := ctx.Deadline(); !ok || time.Until(until) > 30*time.Second {
+			t.Errorf("%s: deadline %v, %v", name, until, ok)
+		}
+		tracer.TraceQueryEnd(ctx, nil, pgx.TraceQueryEndData{})
+		if ctx.Err() == nil {
+			t.Errorf("%s: the deadline's timer is kept after the statement", name)
+		}
 	}
-	tracer.TraceQueryEnd(ctx, nil, pgx.TraceQueryEndData{})
-	if ctx.Err() == nil {
-		t.Error("the deadline's timer is kept after the statement")
+}
+
+// Whoever waits for a ringing telephone does not wait for reports.
+func TestRingPool_AnswersWhilePoolIsBusy(t *testing.T) {
+	d := dbtest.New(t)
+	for range d.Pool().Config().MaxConns {
+		conn, err := d.Pool().Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Release()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var plans, timeout string
+	err := d.RingPool().QueryRow(ctx, `SELECT current_setting('plan_cache_mode'), current_setting('statement_timeout')`).Scan(&plans, &timeout)
+	if err != nil || plans != "force_generic_plan" || timeout != "15s" {
+		t.Errorf("plans %q, timeout %q, %v", plans, timeout, err)
 	}
 }

@@ -26,6 +26,12 @@
 // The cluster outlives a killed ringbook; the next one takes it over. DB.Close stops it, unless another ringbook
 // (a command beside the running service) holds the lock. A cluster that dies is started again.
 //
+// # Two pools
+//
+// Pool is for everything, RingPool for what a ringing telephone waits for (who is calling, the last calls). RingPool
+// has at most eight connections of its own, two of them ready at any time; its statements are planned once per
+// connection, which costs several times as much as running them, and are not traced.
+//
 // # Guarantees
 //
 // Every statement ends: the server cancels it after 15 seconds, the client gives up after 20 if the caller set no

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"ringbook/db"
 )
 
 // stopwatch measures from the moment at which a ring was received until a browser has read the frame with its
@@ -151,7 +154,8 @@ func shownIn(frame []byte) func(func(string) bool) {
 	}
 }
 
-// relay is the floor: it reads frames from one WebSocket and writes each to the next of many.
+// relay is the floor: it reads frames from one WebSocket and writes each to the next of many, having asked its
+// database first if it has one.
 type relay struct {
 	server *httptest.Server
 	source *websocket.Conn // what is written here is relayed
@@ -159,7 +163,7 @@ type relay struct {
 	ended  sync.WaitGroup
 }
 
-func newRelay(b *testing.B, deskCount int) *relay {
+func newRelay(b *testing.B, deskCount int, ask *db.DB) *relay {
 	b.Helper()
 	r := &relay{watch: newStopwatch()}
 	sockets := make(chan *websocket.Conn, deskCount)
@@ -182,6 +186,7 @@ func newRelay(b *testing.B, deskCount int) *relay {
 	}
 	r.ended.Go(func() {
 		defer from.Close()
+		var asking sync.WaitGroup
 		for n := 0; ; n++ {
 			_, frame, err := from.ReadMessage()
 			if err != nil {
@@ -191,10 +196,24 @@ func newRelay(b *testing.B, deskCount int) *relay {
 			for number := range shownIn(frame) {
 				r.watch.start(number, at)
 			}
-			if err := desks[n%len(desks)].WriteMessage(websocket.TextMessage, frame); err != nil {
-				b.Error(err)
+			desk := desks[n%len(desks)]
+			write := func() {
+				if err := desk.WriteMessage(websocket.TextMessage, frame); err != nil {
+					b.Error(err)
+				}
 			}
+			if ask == nil {
+				write()
+				continue
+			}
+			asking.Go(func() { // as the product does: nobody waits for another's answer
+				if _, err := ask.RingPool().Exec(context.Background(), `SELECT 1`); err != nil {
+					b.Error(err)
+				}
+				write()
+			})
 		}
+		asking.Wait()
 		for _, desk := range desks {
 			desk.Close()
 		}

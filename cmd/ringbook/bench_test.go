@@ -148,7 +148,7 @@ func benchTracker(b *testing.B) string {
 	}
 	run := func(track bool) time.Duration {
 		start, rounds := time.Now(), 0
-		for ; rounds == 0 || time.Since(start) < 2*time.Second; rounds++ {
+		for ; rounds == 0 || time.Since(start) < time.Second; rounds++ {
 			for _, recording := range recordings {
 				tracker := pbx.NewTracker(pbx.Config{Name: "bench"})
 				tracker.Apply(ari.Item{At: start, Live: &ari.Live{App: "bench"}})
@@ -167,7 +167,7 @@ func benchTracker(b *testing.B) string {
 	}
 	// In turn, so that a slow moment of the machine hits both; the best of each counts.
 	decode, both := time.Hour, time.Hour
-	for range 3 {
+	for range 6 {
 		decode, both = min(decode, run(false)), min(both, run(true))
 	}
 	share := float64(decode) / float64(both)
