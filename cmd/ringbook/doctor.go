@@ -79,7 +79,11 @@ func (e *examination) warn(format string, args ...any) {
 
 func (e *examination) bad(format string, args ...any) {
 	e.wrong++
-	fmt.Fprintf(e.out, "  ✗ "+format+"\n", args...)
+	text := fmt.Sprintf(format, args...)
+	if question, ok := strings.CutSuffix(text, "?."); ok { // a reason may end as a question
+		text = question + "?"
+	}
+	fmt.Fprintln(e.out, "  ✗ "+text)
 }
 
 // note is worth knowing, and neither good nor bad.

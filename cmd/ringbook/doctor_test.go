@@ -81,7 +81,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		},
 		"nothing there": {
 			url:  func(string) string { return "http://u:p@127.0.0.1:1/ari" },
-			code: 1, says: []string{"✗ Nothing listens at the PBX's address"},
+			code: 1, says: []string{"✗ Nothing listens at the PBX's address", "http.conf enabled?\n"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -54,7 +54,7 @@ func (t tokenList) Run(c *console) error {
 		fmt.Fprintln(w, "ID\tNAME\tMADE\tLAST USED\tVALID UNTIL")
 		for _, token := range tokens {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", token.ID, token.Name, token.CreatedAt.Local().Format(time.DateTime),
-				when(token.LastUsed, "never"), when(token.ExpiresAt, "revoked"))
+				when(token.LastUsed, "never"), when(token.ExpiresAt, "it is revoked"))
 		}
 		return w.Flush()
 	})
