@@ -125,7 +125,7 @@ const (
 	didForward    = "91001242" // to Reza's mobile phone
 	didFollowMe   = "91001243" // to 1001, then Neda's mobile phone
 	didVoicemail  = "91001244" // to 1001, then voice mail
-	didOverflow   = "91001245" // queue support, then vip
+	didOverflow   = "91001245" // queue support, then sales
 	didKeys       = "91001246" // queue keys
 	didTwoPhones  = "91001247" // to both phones of 1005
 	didConference = "91001248"

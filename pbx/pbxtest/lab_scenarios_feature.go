@@ -49,6 +49,21 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
+		Name: "forward-by-phone-in-queue",
+		Story: "A customer waits in the queue support. Neda's phone does not ring: it says that its calls go to Reza (SIP 302). Reza answers; the customer hangs up. " +
+			"Omid's phone rang meanwhile.",
+		Expect: one(inbound("answered", didSupport, "support", "caller",
+			customer(numberSara), rang("1001", "transferred"), rang("1002", "answered_elsewhere"), agent("1004"))),
+		Pending: true,
+		place: func(a *Asterisk) {
+			a.Phone("1001", Behaviour{Forward: "1004"})
+			a.Phone("1002", rings)
+			reza := phones(a, "1004")[0]
+			call := a.Call(CallSpec{From: numberSara, To: didSupport})
+			talk(a, reza)
+			call.HangUp()
+		},
+	}, {
 		Name:   "forward-by-dialplan",
 		Story:  "A customer calls a number of ours that goes to Reza's mobile phone, over the line. It is answered there; the customer hangs up. No agent's phone had part in it.",
 		Expect: one(inbound("answered", didForward, "", "caller", customer(numberSara), customer(mobileReza))),

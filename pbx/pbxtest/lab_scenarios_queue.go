@@ -5,8 +5,8 @@ import "fmt"
 var queueScenarios = []Scenario{
 	{
 		Name:  "queue-overflow",
-		Story: "A customer waits in the queue support, where Neda's and Omid's phones ring in vain. The PBX moves the customer to the queue vip, where Sara answers. The customer hangs up.",
-		Expect: one(inbound("answered", didOverflow, "vip", "caller", customer(numberSara),
+		Story: "A customer waits in the queue support, where Neda's and Omid's phones ring in vain. The PBX moves the customer to the queue sales, where Sara answers. The customer hangs up.",
+		Expect: one(inbound("answered", didOverflow, "sales", "caller", customer(numberSara),
 			rang("1001", "no_answer"), rang("1002", "no_answer"), agent("1003"))),
 		place: func(a *Asterisk) {
 			a.Phone("1001", rings)

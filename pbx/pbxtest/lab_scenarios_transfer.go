@@ -257,5 +257,80 @@ var transferScenarios = []Scenario{
 			talk(a, list[1])
 			sara.HangUp()
 		},
+	}, {
+		Name: "transfer-attended-from-queue",
+		Story: "A customer waits in the queue support. Neda answers, puts the customer on hold, calls Sara, talks to her and joins the two. The customer hangs up. " +
+			"Neda's part ends with the transfer, whatever channels it went through.",
+		Expect: one(func() Expected {
+			e := held(handedOver("caller", attended("1001", "1003"), transferred("1001"), transferred("1001"), agent("1003")))
+			e.Dialed, e.Queue = didSupport, "support"
+			return e
+		}()),
+		Pending: true,
+		place: func(a *Asterisk) {
+			list := phones(a, "1001", "1003")
+			sara := a.Call(CallSpec{From: numberSara, To: didSupport})
+			neda := talk(a, list[0])
+			neda.Hold()
+			consult := a.Call(CallSpec{Agent: "1001", To: "1003"})
+			talk(a, list[1])
+			neda.TransferTo(consult.Answered())
+			a.For(800 * ms)
+			sara.HangUp()
+		},
+	}, {
+		Name: "transfer-attended-outside",
+		Story: "A customer calls Neda's direct number. Neda puts the customer on hold, calls a mobile phone outside, talks, and joins the two. " +
+			"The customer hangs up. One call, and no outbound one beside it.",
+		Expect: one(held(handedOver("caller", attended("1001", mobile),
+			transferred("1001"), transferred("1001"), customer(mobile)))),
+		Pending: true,
+		place: func(a *Asterisk) {
+			far := a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
+			sara, neda := saraAndNeda(a)
+			neda.Hold()
+			consult := a.Call(CallSpec{Agent: "1001", To: mobile})
+			talk(a, far)
+			neda.TransferTo(consult.Answered())
+			a.For(500 * ms)
+			sara.HangUp()
+		},
+	}, {
+		Name: "transfer-attended-to-queue",
+		Story: "A customer calls Neda's direct number. Neda puts the customer on hold and calls the queue sales, where Sara answers; they talk, and Neda joins the two. " +
+			"The customer hangs up.",
+		Expect: one(func() Expected {
+			e := held(handedOver("caller", attended("1001", "1003"), transferred("1001"), transferred("1001"), agent("1003")))
+			e.Queue = "sales"
+			return e
+		}()),
+		Pending: true,
+		place: func(a *Asterisk) {
+			other := phones(a, "1003")[0]
+			sara, neda := saraAndNeda(a)
+			neda.Hold()
+			consult := a.Call(CallSpec{Agent: "1001", To: "2002"})
+			talk(a, other)
+			neda.TransferTo(consult.Answered())
+			a.For(500 * ms)
+			sara.HangUp()
+		},
+	}, {
+		Name:  "transfer-outbound",
+		Story: "Neda calls a customer over the line, who answers. Neda transfers the call to Omid. Omid answers and hangs up. The call stays outbound.",
+		Expect: one(func() Expected {
+			e := outbound("answered", mobile, "agent", transferred("1001"), customer(mobile), agent("1002"))
+			e.Transfers = blindly("1001", "1002")
+			return e
+		}()),
+		Pending: true,
+		place: func(a *Asterisk) {
+			omid := phones(a, "1002")[0]
+			a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
+			neda := a.Call(CallSpec{Agent: "1001", To: mobile}).Answered()
+			a.For(500 * ms)
+			neda.Transfer("1002")
+			talk(a, omid).HangUp()
+		},
 	},
 }
