@@ -42,6 +42,8 @@ type channel struct {
 	answered time.Time  // its Dial ANSWER
 	failed   time.Time  // its Dial status that says otherwise
 	status   string     // that status
+	dialer   *channel   // that dialled it
+	half     *channel   // the other one of a Local channel, also when it is gone
 	forwards bool       // it asked for another to be called in its place
 	dialed   []*channel // by this one while it belongs to no call yet
 
@@ -167,7 +169,7 @@ func (ch *channel) isRoot() bool {
 	if ch.local || ch.outgoing || ch.name == "" {
 		return false
 	}
-	return ch.state == "Ring" || ch.state == "Up" && ch.dialplan.AppName != ""
+	return ch.state == "Ring" || ch.state == "Up" && ch.dialplan.AppName != "" || ch.state == "Busy" && ch.refused()
 }
 
 func (t *Tracker) rename(ch *channel, name string) {
@@ -177,6 +179,9 @@ func (t *Tracker) rename(ch *channel, name string) {
 	ch.name = name
 	if ch.local = strings.HasPrefix(name, "Local/"); ch.local {
 		t.locals[name] = ch
+		if other := t.otherHalf(ch); other != nil {
+			ch.half, other.half = other, ch
+		}
 		ch.endpoint, ch.phone, ch.ext = "", false, ""
 		return
 	}

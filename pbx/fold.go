@@ -120,6 +120,9 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 	if e.Forward != "" || e.Forwarded != nil {
 		t.forward(peer, t.channel(e.Forwarded, at))
 	}
+	if caller != nil && peer.dialer == nil {
+		peer.dialer = caller
+	}
 	if caller != nil && caller.via != "" {
 		t.lead(peer, caller.via)
 	}
@@ -339,6 +342,12 @@ func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
 	}
 }
 
+// refused tells whether the dialplan tells the caller that it goes no further; then Asterisk's own answer to the caller
+// looks like a request from outside.
+func (ch *channel) refused() bool {
+	return ch.dialplan.AppName == "Busy" || ch.dialplan.AppName == "Congestion"
+}
+
 // left tells whether nobody is part of the call any more: those whose channels are still there have given it away.
 func (c *call) left() bool {
 	return !slices.ContainsFunc(c.channels, func(ch *channel) bool {
@@ -356,7 +365,7 @@ func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
 		ch.cause = e.Cause
 	}
 	c, l := ch.call, ch.leg
-	if c == nil || l == nil || !l.EndedAt.IsZero() || l.gave {
+	if c == nil || l == nil || !l.EndedAt.IsZero() || l.gave || ch.refused() {
 		return
 	}
 	calling := l == c.first()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,15 +26,15 @@ var update = flag.Bool("update", false, "write the golden files of the recording
 // TestTracker_Golden folds every recording of the laboratory and compares all that the tracker said, picture by
 // picture, with what was reviewed by a human. testdata/README.md tells what happened in each.
 func TestTracker_Golden(t *testing.T) {
-	for _, s := range pbxtest.Scenarios {
-		t.Run(s.Name, func(t *testing.T) {
-			items := recording(t, s.Name)
+	for name, s := range recorded() {
+		t.Run(name, func(t *testing.T) {
+			items := recording(t, name)
 			got, err := json.MarshalIndent(golden(s.Story, fold(items)), "", "\t")
 			if err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, '\n')
-			file := filepath.Join("testdata", s.Name+".golden.json")
+			file := filepath.Join("testdata", name+".golden.json")
 			if *update {
 				if err := os.WriteFile(file, got, 0o644); err != nil {
 					t.Fatal(err)
@@ -47,6 +48,17 @@ func TestTracker_Golden(t *testing.T) {
 				t.Errorf("the pictures changed (-golden +now):\n%s", diff)
 			}
 		})
+	}
+}
+
+// recorded are the scenarios by the names of their recordings: each with both dialplans, the second in the shape of FreePBX.
+func recorded() iter.Seq2[string, pbxtest.Scenario] {
+	return func(yield func(string, pbxtest.Scenario) bool) {
+		for _, s := range pbxtest.Scenarios {
+			if !yield(s.Name, s) || !yield(s.Name+".freepbx", s) {
+				return
+			}
+		}
 	}
 }
 

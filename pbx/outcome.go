@@ -1,5 +1,7 @@
 package pbx
 
+import "cmp"
+
 // Causes of ITU-T Q.850 that ChannelDestroyed and ChannelHangupRequest report (include/asterisk/causes.h).
 const (
 	causeNormal            = 16
@@ -26,6 +28,11 @@ var causeText = map[int]string{
 // has status NOANSWER, and one that another took has CANCEL, as has one that the caller gave up
 // (apps/app_dial.c, apps/app_queue.c).
 func (c *call) unanswered(ch *channel, l *leg) LegEnd {
+	status := ch.status
+	for by, n := ch.dialer, 0; status == "CANCEL" && by != nil && by.half != nil && n < 8; by, n = by.half.dialer, n+1 {
+		// What was dialled through a Local channel is cancelled because that is at its end, for whatever reason.
+		status = cmp.Or(by.half.status, status)
+	}
 	switch {
 	case ch.forwards, l.gave:
 		return EndTransferred
@@ -39,7 +46,7 @@ func (c *call) unanswered(ch *channel, l *leg) LegEnd {
 		return EndFailed
 	case c.answeredSince(l):
 		return EndAnsweredElsewhere
-	case c.gaveUp != notGivenUp, ch.status == "CANCEL":
+	case c.gaveUp != notGivenUp, status == "CANCEL":
 		return EndCancelled
 	}
 	switch ch.cause {

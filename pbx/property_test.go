@@ -11,14 +11,13 @@ import (
 
 	"ringbook/pbx"
 	"ringbook/pbx/ari"
-	"ringbook/pbx/pbxtest"
 )
 
 // recordings are the events of all streams of the laboratory.
 func recordings(t testing.TB) map[string][]ari.Item {
 	all := map[string][]ari.Item{}
-	for _, s := range pbxtest.Scenarios {
-		all[s.Name] = events(recording(t, s.Name))
+	for name := range recorded() {
+		all[name] = events(recording(t, name))
 	}
 	return all
 }

@@ -15,9 +15,9 @@ import (
 // TestTracker_Scenarios holds the fold of every recording against what its scenario says in words that know nothing
 // of the tracker; so a wrong golden file cannot hide a fault.
 func TestTracker_Scenarios(t *testing.T) {
-	for _, s := range pbxtest.Scenarios {
-		t.Run(s.Name, func(t *testing.T) {
-			got := fold(recording(t, s.Name))
+	for name, s := range recorded() {
+		t.Run(name, func(t *testing.T) {
+			got := fold(recording(t, name))
 			checkScenario(t, s, got.last())
 			checkInvariants(t, got, whole)
 		})
