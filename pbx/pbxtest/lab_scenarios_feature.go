@@ -54,7 +54,6 @@ var featureScenarios = []Scenario{
 			"Omid's phone rang meanwhile.",
 		Expect: one(inbound("answered", didSupport, "support", "caller",
 			customer(numberSara), rang("1001", "transferred"), rang("1002", "answered_elsewhere"), agent("1004"))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			a.Phone("1001", Behaviour{Forward: "1004"})
 			a.Phone("1002", rings)

@@ -101,11 +101,10 @@ var outsideScenarios = []Scenario{
 		Expect: one(outbound("missed", mobile, "system", rang("1001", "hung_up"), called(mobile, "no_answer"))),
 		place:  agentCalls(CallSpec{To: mobile}, Behaviour{Refuse: "480 Temporarily Unavailable", Ring: 900 * ms}),
 	}, {
-		Name:    "outbound-refused",
-		Story:   "Neda calls a customer, who presses the red key (SIP 603).",
-		Expect:  one(outbound("busy", mobile, "system", rang("1001", "hung_up"), called(mobile, "declined"))),
-		Pending: true,
-		place:   agentCalls(CallSpec{To: mobile}, declines),
+		Name:   "outbound-refused",
+		Story:  "Neda calls a customer, who presses the red key (SIP 603).",
+		Expect: one(outbound("busy", mobile, "system", rang("1001", "hung_up"), called(mobile, "declined"))),
+		place:  agentCalls(CallSpec{To: mobile}, declines),
 	}, {
 		Name:   "outbound-early-media",
 		Story:  "Neda calls a customer whose network plays something before the customer answers. Neda hangs up.",

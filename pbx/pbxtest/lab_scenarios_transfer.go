@@ -266,7 +266,6 @@ var transferScenarios = []Scenario{
 			e.Dialed, e.Queue = didSupport, "support"
 			return e
 		}()),
-		Pending: true,
 		place: func(a *Asterisk) {
 			list := phones(a, "1001", "1003")
 			sara := a.Call(CallSpec{From: numberSara, To: didSupport})
@@ -284,7 +283,6 @@ var transferScenarios = []Scenario{
 			"The customer hangs up. One call, and no outbound one beside it.",
 		Expect: one(held(handedOver("caller", attended("1001", mobile),
 			transferred("1001"), transferred("1001"), customer(mobile)))),
-		Pending: true,
 		place: func(a *Asterisk) {
 			far := a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
 			sara, neda := saraAndNeda(a)
@@ -304,7 +302,6 @@ var transferScenarios = []Scenario{
 			e.Queue = "sales"
 			return e
 		}()),
-		Pending: true,
 		place: func(a *Asterisk) {
 			other := phones(a, "1003")[0]
 			sara, neda := saraAndNeda(a)
@@ -323,7 +320,6 @@ var transferScenarios = []Scenario{
 			e.Transfers = blindly("1001", "1002")
 			return e
 		}()),
-		Pending: true,
 		place: func(a *Asterisk) {
 			omid := phones(a, "1002")[0]
 			a.Carrier(Behaviour{Answer: true, Ring: 300 * ms})
