@@ -27,8 +27,8 @@ bin/ringbook: $(UI)/dist/index.html
 	@mkdir -p bin
 	go build $(GOFLAGS) -ldflags '$(LDFLAGS)' -o bin/ringbook ./cmd/ringbook
 
-.PHONY: pbx lab
-pbx lab: deps-lab ## Run a real Asterisk 22 on loopback with the project's own dialplan (deploy/asterisk)
+.PHONY: pbx
+pbx: deps-lab ## Run a real Asterisk 22 on loopback with the project's own dialplan (deploy/asterisk)
 	exec deploy/lab/asterisk.sh run pbx $(ARGS)
 
 ##@ Test

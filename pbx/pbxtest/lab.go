@@ -60,7 +60,7 @@ const startTimeout = 40 * time.Second
 
 // StartAsterisk starts an Asterisk and returns when ARI answers and SIP is up. Settings are those of
 // deploy/lab/asterisk.sh ("RING_SECONDS=3"); times are short unless they say otherwise: phones ring for 2 s, a
-// queue tries its members for 2 s at a time and gives up after 4 s.
+// queue tries its members for 2 s at a time and gives up after 5 to 6 s.
 //
 // Without an installed Asterisk it fails the test; RINGBOOK_LAB=off (make test-fast) leaves such tests out.
 func StartAsterisk(tb TB, settings ...string) *Asterisk {
@@ -114,7 +114,7 @@ func (a *Asterisk) start(settings []string) error {
 	return a.run(append([]string{
 		"run", a.name, "UNTIL_EOF=1",
 		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
-		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=4", "WRAPUP_SECONDS=0", "PARK_SECONDS=2",
+		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=6", "WRAPUP_SECONDS=0", "PARK_SECONDS=2",
 	}, settings...))
 }
 
