@@ -148,8 +148,12 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 			}
 		}
 	}
-	if ch.call == nil && ch.isRoot() {
-		t.begin(ch, at)
+	if ch.call == nil {
+		if other := t.otherHalf(ch); other != nil && other.call != nil {
+			t.join(ch, other.call, at)
+		} else if ch.isRoot() {
+			t.begin(ch, at)
+		}
 	}
 	// Only with "channelvars" in the PBX's ari.conf; others are asked for, see Exchange.
 	if ch.call != nil {
