@@ -57,11 +57,15 @@ func programmed(b []byte, now time.Time) ari.Item {
 		}
 	}
 	one, two := channel(b[1]&7), channel(b[1]>>4&7)
-	bridge := &ari.Bridge{ID: string('A' + rune(b[2]&1)), Channels: []string{one.ID, two.ID}[:b[2]>>1&1+1]}
+	bridge := &ari.Bridge{
+		ID: string('A' + rune(b[2]&1)), Class: []string{"basic", "basic", "parking", "base"}[b[2]>>2&3],
+		Channels: []string{one.ID, two.ID}[:b[2]>>1&1+1],
+	}
 	statuses := []string{"", "RINGING", "ANSWER", "CANCEL", "BUSY", "NOANSWER", "CHANUNAVAIL", "CONGESTION"}
 	kinds := []string{
 		"ChannelCreated", "Dial", "ChannelStateChange", "ChannelDialplan", "ChannelEnteredBridge", "ChannelLeftBridge",
 		"ChannelHold", "ChannelUnhold", "ChannelHangupRequest", "ChannelDestroyed", "BridgeDestroyed", "ChannelCallerId",
+		"BridgeBlindTransfer", "BridgeAttendedTransfer",
 	}
 	kind := int(b[0]) % (len(kinds) + 3)
 	switch kind - len(kinds) {
@@ -72,10 +76,19 @@ func programmed(b []byte, now time.Time) ari.Item {
 		return ari.Item{At: now, Live: live}
 	}
 	e := &ari.Event{Type: kinds[kind], Timestamp: now, Channel: one, Bridge: bridge, Cause: []int{0, 16, 17, 21, 26}[b[2]%5], Soft: b[2]&4 != 0}
-	if e.Type == "Dial" {
+	switch e.Type {
+	case "BridgeBlindTransfer":
+		e.Transfer = &ari.Transfer{Result: []string{"Success", "Fail"}[b[2]&1], Transferee: two, Exten: "1002"}
+	case "BridgeAttendedTransfer":
+		e.Channel, e.Bridge = nil, nil
+		e.Transfer = &ari.Transfer{Result: "Success", FirstLeg: one, SecondLeg: two, Transferee: channel(b[2] & 7), Target: channel(b[2] >> 3 & 7)}
+	case "Dial":
 		e.Channel, e.Peer, e.DialStatus = nil, one, statuses[b[2]&7]
 		if one.ID != two.ID {
 			e.Caller = two
+		}
+		if b[2]&0x18 == 0x18 && e.DialStatus == "CANCEL" {
+			e.Forward, e.Forwarded = "1002@internal", channel(b[2]>>5&7)
 		}
 	}
 	return ari.Item{At: now, Event: e}
