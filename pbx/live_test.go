@@ -2,7 +2,10 @@ package pbx_test
 
 import (
 	"context"
+	"flag"
 	"log/slog"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,9 +22,9 @@ type laboratory struct {
 	follower
 }
 
-func startLaboratory(t *testing.T) *laboratory {
+func startLaboratory(t *testing.T, settings ...string) *laboratory {
 	t.Helper()
-	l := &laboratory{Asterisk: pbxtest.StartAsterisk(t)}
+	l := &laboratory{Asterisk: pbxtest.StartAsterisk(t, settings...)}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var err error
 	if l.client, err = ari.New(ari.Config{Name: "lab", URL: l.URL, Log: log}); err != nil {
@@ -44,21 +47,41 @@ func (l *laboratory) ended(n int) story {
 	return l.story()
 }
 
-// TestExchange_Live plays every scenario on a real Asterisk and holds what the exchange makes of it against what the
-// scenario says: so that recordings which Asterisk would not make today cannot hide a fault.
+// TestMain lets more tests run at once than there are processors: those with a laboratory mostly wait for telephones.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if n, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String()); err == nil && n < laboratories {
+		if err := flag.Set("test.parallel", strconv.Itoa(laboratories)); err != nil {
+			panic(err) // the flag is there
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// laboratories is how many real PBXes may run at once.
+const laboratories = 5
+
+// TestExchange_Live plays every scenario on a real Asterisk, with either dialplan, and holds what the exchange makes of
+// it against what the scenario says: so that recordings which Asterisk would not make today cannot hide a fault.
 func TestExchange_Live(t *testing.T) {
 	for _, s := range pbxtest.Scenarios {
 		if s.Once {
 			continue
 		}
-		t.Run(s.Name, func(t *testing.T) {
-			t.Parallel()
-			l := startLaboratory(t)
-			s.Play(l.Asterisk)
-			got := l.ended(len(s.Expect))
-			checkScenario(t, s, got.last())
-			checkInvariants(t, got, whole)
-		})
+		for _, flavour := range []string{"plain", "freepbx"} {
+			name := s.Name
+			if flavour != "plain" {
+				name += "." + flavour
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				l := startLaboratory(t, "FLAVOUR="+flavour)
+				s.Play(l.Asterisk)
+				got := l.ended(len(s.Expect))
+				checkScenario(t, s, got.last())
+				checkInvariants(t, got, whole)
+			})
+		}
 	}
 }
 

@@ -301,8 +301,9 @@ func freePort() (int, error) {
 // SIP in the laboratory uses the UDP ports from sipFirst on; RTP has those above (deploy/lab/asterisk.sh). Both lie
 // below the ports that the system hands out, so that only laboratories can get into each other's way.
 const (
-	sipFirst = 20000
-	sipPorts = 1000
+	sipFirst   = 20000
+	sipPorts   = 1000
+	mediaFirst = 24000 // of the phones, eight for each
 )
 
 // sipNext begins anywhere, so that laboratories of several test programs seldom try the same port.

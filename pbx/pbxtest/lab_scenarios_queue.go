@@ -74,6 +74,7 @@ var queueScenarios = []Scenario{
 		Story: "A customer waits in the queue support and hangs up at the moment in which Neda answers. The answer was faster: " +
 			"the call was answered, and the customer hung up a tenth of a second later.",
 		Expect: one(inbound("answered", didSupport, "support", "caller", customer(numberSara), agent("1001"))),
+		Once:   true,
 		place: func(a *Asterisk) {
 			phones(a, "1001")
 			call := a.Call(CallSpec{From: numberSara, To: didSupport})

@@ -265,7 +265,8 @@ func (a *Asterisk) sipp(name string, port int, words map[string]string, args ...
 	ctx, cancel := context.WithTimeout(context.Background(), never)
 	cmd := exec.CommandContext(ctx, "sipp", append([]string{
 		"-nostdin", "-sf", base + ".xml", "-i", "127.0.0.1", "-p", strconv.Itoa(port),
-		"-mi", "127.0.0.1",
+		// sipp takes a media port although it sends none, and gives up if a hundred from the first one on are taken.
+		"-mi", "127.0.0.1", "-mp", strconv.Itoa(mediaFirst + (port-sipFirst)%sipPorts*8),
 		"-trace_err", "-error_file", base + ".err", "-trace_msg", "-message_file", base + ".sip",
 	}, append(args, a.SIP)...)...)
 	cmd.Dir = a.dir
