@@ -23,6 +23,8 @@ type demoCommand struct {
 	// Not RINGBOOK_DATA: nobody shall find invented customers among their own.
 	Data  string        `default:"./data/demo" help:"Folder of the demo's database. Keep it, and the next demo goes on with it; delete it to begin anew."`
 	Pause time.Duration `default:"12s" help:"Time from one call to the next, about."`
+	// Conduct makes the demo's calls those that a person wants to show, or a test needs.
+	Conduct bool `help:"Nobody calls by chance. Each line on standard input is a call: a scenario, a number, and the extensions that ring where they shall be others, as 'direct-no-answer 09121234567 1002'. A line with a fault lists the scenarios."`
 	Logging
 }
 
@@ -64,7 +66,12 @@ func (d demoCommand) Run(c *console) error {
 		select {
 		case store := <-ready:
 			greet(c.stdout, address, d)
-			err := newDemoPBX(fake, store, d.Pause).run(ctx)
+			exchange := newDemoPBX(fake, store, d.Pause)
+			ring := exchange.run
+			if d.Conduct {
+				ring = func(ctx context.Context) error { return exchange.conduct(ctx, c.stdin, c.stderr) }
+			}
+			err := ring(ctx)
 			if err != nil {
 				stop()
 			}
@@ -118,6 +125,13 @@ func greet(w io.Writer, address net.Addr, d demoCommand) {
 	if tcp, ok := address.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		where = fmt.Sprintf("127.0.0.1:%d", tcp.Port)
 	}
+	who := []string{
+		fmt.Sprintf("About every %s somebody calls: customers, strangers,", d.Pause),
+		"numbers that several share, and callers who hide theirs.",
+	}
+	if d.Conduct {
+		who = []string{"Who calls is what you write here, one call on a line."}
+	}
 	lines := []string{
 		"The demo is ringing:  http://" + where,
 		"",
@@ -126,11 +140,9 @@ func greet(w io.Writer, address net.Addr, d demoCommand) {
 		"  supervisor   maryam   " + demoPassword,
 		"  admin        admin    " + demoPassword,
 		"",
-		fmt.Sprintf("About every %s somebody calls: customers, strangers,", d.Pause),
-		"numbers that several share, and callers who hide theirs.",
-		"Everything is invented. Ctrl-C ends it; the data stays",
-		"in " + d.Data + ".",
 	}
+	lines = append(lines, who...)
+	lines = append(lines, "Everything is invented. Ctrl-C ends it; the data stays", "in "+d.Data+".")
 	width := 0
 	for _, line := range lines {
 		width = max(width, len(line))

@@ -29,6 +29,7 @@ type console struct {
 	ctx    context.Context
 	stdout io.Writer
 	stderr io.Writer
+	stdin  io.Reader // nil: none
 }
 
 func main() {
@@ -37,7 +38,7 @@ func main() {
 		<-ctx.Done()
 		stop() // the second signal does what signals do: it kills
 	}()
-	code := execute(&console{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr}, os.Args[1:])
+	code := execute(&console{ctx: ctx, stdout: os.Stdout, stderr: os.Stderr, stdin: os.Stdin}, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -2,7 +2,7 @@
 // Set RINGBOOK_BIN to test another binary, CHROMIUM another browser.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -22,19 +22,59 @@ export interface Server {
   log(): string;
 }
 
+/** Process is a Server with a standard input. */
+interface Process extends Server {
+  write(line: string): void;
+}
+
 export const demoPassword = "ringbook-demo";
 
-/** startDemo starts `ringbook demo` with data of its own; somebody calls about every pause. */
-export async function startDemo({ pause = "4s" } = {}): Promise<Server> {
-  const data = await mkdtemp(join(tmpdir(), "ringbook-e2e-"));
-  return startServer(["demo", "--listen", "127.0.0.1:0", "--data", join(data, "demo"), "--pause", pause], {}, [data]);
+/** Demo is a running `ringbook demo`. */
+export interface Demo extends Server {
+  /** call lets somebody call: "SCENARIO NUMBER [EXTENSION…]", see `ringbook demo --help`. Only with conduct. */
+  call(line: string): void;
+  /** hangDatabase freezes PostgreSQL, as if its disk hung, until the returned function is called. */
+  hangDatabase(): Promise<() => void>;
+}
+
+/** startDemo starts `ringbook demo` with data of its own; somebody calls about every pause, or only on call. */
+export async function startDemo({ pause = "4s", conduct = false } = {}): Promise<Demo> {
+  const folder = await mkdtemp(join(tmpdir(), "ringbook-e2e-"));
+  const data = join(folder, "demo");
+  const args = ["demo", "--listen", "127.0.0.1:0", "--data", data, "--pause", pause];
+  const server = await startServer(conduct ? [...args, "--conduct"] : args, {}, [folder]);
+  return {
+    ...server,
+    call: server.write,
+    async hangDatabase() {
+      const [pid] = (await readFile(join(data, "postgres/postmaster.pid"), "utf8")).split("\n");
+      const all = [Number(pid), ...(await childrenOf(Number(pid)))];
+      for (const p of all) process.kill(p, "SIGSTOP");
+      return () => {
+        for (const p of all) process.kill(p, "SIGCONT");
+      };
+    },
+  };
+}
+
+async function childrenOf(parent: number): Promise<number[]> {
+  const stats = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const all = await Promise.all(stats.map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")));
+  return all.flatMap((stat) => {
+    const m = /^(\d+) \(.*\) \S (\d+)/.exec(stat);
+    return m && Number(m[2]) === parent ? [Number(m[1])] : [];
+  });
 }
 
 /** startServer runs bin/ringbook with arguments and waits until it says where it listens. */
-export async function startServer(args: string[], env: Record<string, string>, remove: string[] = []): Promise<Server> {
+export async function startServer(
+  args: string[],
+  env: Record<string, string>,
+  remove: string[] = [],
+): Promise<Process> {
   const bin = process.env.RINGBOOK_BIN ?? join(repository, "bin/ringbook");
   if (!existsSync(bin)) throw new Error(`${bin} is missing: run make build first`);
-  const child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
   let output = "";
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`ringbook did not start:\n${output}`)), 90_000);
@@ -56,6 +96,7 @@ export async function startServer(args: string[], env: Record<string, string>, r
   return {
     url,
     log: () => output,
+    write: (line) => child.stdin?.write(`${line}\n`),
     pause: () => child.kill("SIGSTOP"),
     resume: () => child.kill("SIGCONT"),
     async stop() {

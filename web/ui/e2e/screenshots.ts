@@ -1,27 +1,80 @@
-// Makes docs/screenshots: every page of the demo, in both languages, wide and narrow. `npm run screenshots`.
+// Makes docs/screenshots out of the demo: README.md's pictures and a look at every page. `npm run screenshots`.
+// Their names: page, language, dark where it is, width.
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, test } from "vitest";
-import type { Call } from "../src/api/types";
-import { desktop, type Look, launch, logIn, open, phone, repository, type Server, startDemo } from "./harness";
+import type { APIRequestContext, Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Call, Customer } from "../src/api/types";
+import {
+  type Demo,
+  demoPassword,
+  desktop,
+  type Look,
+  launch,
+  logIn,
+  open,
+  phone,
+  repository,
+  startDemo,
+} from "./harness";
 
 const folder = join(repository, "docs/screenshots");
-let server: Server;
+let demo: Demo;
 let browser: Browser;
+let story: { customer: Customer; number: string; call: Call };
 
 beforeAll(async () => {
   await mkdir(folder, { recursive: true });
-  server = await startDemo({ pause: "3s" });
-  browser = await launch();
+  [demo, browser] = await Promise.all([startDemo({ conduct: true }), launch()]);
+  const office = await browser.newContext({ baseURL: demo.url });
+  story = await tell(office.request);
+  await office.close();
 });
 afterAll(async () => {
   await browser?.close();
-  await server?.stop();
+  await demo?.stop();
 });
 
-const languages = ["fa", "en"] as const;
-const sizes = { wide: desktop, narrow: phone };
+/** tell gives the person who called most often a past: what agents would have written. */
+async function tell(api: APIRequestContext): Promise<typeof story> {
+  const login = await api.post("/api/v1/session", { data: { username: "admin", password: demoPassword } });
+  expect(login.ok()).toBe(true);
+  const all: Call[] = [];
+  for (let cursor: string | null = ""; cursor !== null && all.length < 600; ) {
+    const next: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const page = (await (await api.get(`/api/v1/calls?limit=100${next}`)).json()) as {
+      items: Call[];
+      next: string | null;
+    };
+    all.push(...page.items);
+    cursor = page.next;
+  }
+  const of = new Map<string, Call[]>();
+  for (const c of all) if (c.customer) of.set(c.customer.id, [...(of.get(c.customer.id) ?? []), c]);
+  const talked = (c: Call) => c.direction === "inbound" && c.outcome === "answered";
+  const [id, calls] = [...of].filter(([, c]) => c.some(talked)).sort((a, b) => b[1].length - a[1].length)[0] ?? [];
+  const call = calls?.find(talked);
+  if (!id || !calls || !call) throw new Error("the demo has no past calls");
+  const write = async (c: Call | undefined, note: string) => {
+    if (c) expect((await api.patch(`/api/v1/calls/${c.id}`, { data: { note } })).ok()).toBe(true);
+  };
+  await write(calls[0], "پیش‌فاکتور دستگاه دوم را فرستادم؛ تا دوشنبه خبر می‌دهد.");
+  await write(calls[1], "نصب انجام شد. از آموزش راضی بود.");
+  await write(calls[2], "برای سرویس سالانه وقت گرفت.");
+  await write(calls[3], "شمارهٔ حساب را پیامک کردم.");
+  if (!calls.slice(0, 4).includes(call)) await write(call, "نشانی تازهٔ انبار را ثبت کردم.");
+  const others = all.filter((c) => c.outcome === "answered" && c.customer?.id !== id);
+  await write(others[1], "قیمت خواست؛ فهرست را فرستادم.");
+  await write(others[3], "پیگیری ارسال. فردا می‌رسد.");
+  await write(others[6], "سند بیمه را خواست.");
+  const changed = await api.patch(`/api/v1/customers/${id}`, {
+    data: { tags: ["ویژه", "سرویس سالانه"], note: "عصرها تماس بگیرید. فاکتور به نام شرکت." },
+  });
+  expect(changed.ok()).toBe(true);
+  const customer = (await changed.json()) as Customer;
+  const number = customer.numbers[0]?.number.replace("+98", "0") ?? "";
+  return { customer, number, call };
+}
 
 async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
@@ -29,70 +82,84 @@ async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
 }
 
-/** aCall waits for a live call of a known customer on the desk. */
-async function aCall(page: Page): Promise<void> {
-  const live = page.locator('section[data-phase="ringing"], section[data-phase="talking"]');
-  await live.filter({ has: page.locator('a[href^="/customers/"]') }).waitFor({ timeout: 90_000 });
+const nameOf = (page: string, l: Look) =>
+  `${page}-${l.language}${l.theme === "dark" ? "-dark" : ""}-${(l.size ?? desktop).width}`;
+
+/** sit logs in and makes sure of the colours: the server remembers those that somebody chose last. */
+async function sit(user: string, look: Look, path: string): Promise<Page> {
+  const { page } = await open(browser, demo, look);
+  await logIn(page, user, look);
+  await page.evaluate((theme) => {
+    const saved = JSON.parse(localStorage.getItem("ringbook.preferences") ?? "{}");
+    localStorage.setItem("ringbook.preferences", JSON.stringify({ ...saved, theme }));
+  }, look.theme ?? "light");
+  await page.goto(path);
+  await page.locator('.dot[data-state="good"]').waitFor();
+  return page;
 }
 
-for (const language of languages) {
-  for (const [size, viewport] of Object.entries(sizes)) {
-    test(`pages ${language} ${size}`, async () => {
-      const look: Look = { language, size: viewport };
-      const tag = `${language}-${size}`;
-      const { context, page } = await open(browser, server, look);
-      await page.goto("/login");
-      await shoot(page, `login-${tag}`);
-      await logIn(page, "neda", look);
-      await aCall(page);
-      await shoot(page, `desk-${tag}`);
-      await page.goto("/customers");
-      await page.locator("tbody tr").first().waitFor();
-      await shoot(page, `customers-${tag}`);
-      await context.close();
+const wide = (language: "fa" | "en"): Look => ({ language, size: desktop });
+const narrow = (language: "fa" | "en"): Look => ({ language, size: phone });
+const dark = (look: Look): Look => ({ ...look, theme: "dark" });
 
-      const admin = await open(browser, server, look);
-      await logIn(admin.page, "admin", look);
-      await admin.page.goto("/calls");
-      await admin.page.locator("tbody tr").first().waitFor();
-      await shoot(admin.page, `calls-${tag}`);
-      // A queue call of a known customer shows most.
-      const list = await admin.page.request.get("/api/v1/calls?outcome=answered&direction=inbound&limit=100");
-      const { items } = (await list.json()) as { items: Call[] };
-      const known = items.filter((c) => c.customer !== null && c.talk_ms > 30_000);
-      const shown = known.sort((a, b) => b.legs.length - a.legs.length)[0];
-      if (!shown?.customer) throw new Error("the demo has no answered call of a known customer");
-      await admin.page.goto(`/calls/${shown.id}`);
-      await admin.page.locator("#note").waitFor();
-      await shoot(admin.page, `call-${tag}`);
-      await admin.page.goto(`/customers/${shown.customer.id}`);
-      await admin.page.locator("tbody tr").first().waitFor();
-      await shoot(admin.page, `customer-${tag}`);
-      await admin.page.goto(`/customers/${shown.customer.id}/edit`);
-      await admin.page.locator("form").waitFor();
-      await shoot(admin.page, `customer-edit-${tag}`);
-      await admin.page.goto("/settings/agents");
-      await admin.page.locator("tbody tr").first().waitFor();
-      await shoot(admin.page, `settings-agents-${tag}`);
-      await admin.page.goto("/settings/me");
-      await admin.page.locator("form").waitFor();
-      await shoot(admin.page, `settings-me-${tag}`);
-      await admin.context.close();
-    });
+test("a customer's call on the desk, ringing and talked on", async () => {
+  const ringing = [wide("fa"), wide("en"), narrow("fa"), narrow("en")];
+  const talking = [dark(wide("en")), dark(narrow("fa"))];
+  const seats: { look: Look; page: Page }[] = [];
+  for (const look of [...ringing, ...talking]) seats.push({ look, page: await sit("neda", look, "/desk") });
+  demo.call(`queue-ringall-answered ${story.number} 1001 1002`);
+  const first = seats[0]?.page;
+  await first?.locator('section[data-phase="ringing"]').waitFor();
+  await first?.locator("#note").fill("دربارهٔ پیش‌فاکتور هفتهٔ پیش می‌پرسد");
+  for (const { look, page } of seats.slice(0, ringing.length)) {
+    await page.bringToFront();
+    await page.locator('[data-testid="note-state"][data-state="saved"]').waitFor();
+    expect(await page.locator('section[data-phase="ringing"]').count()).toBe(1);
+    await shoot(page, nameOf("desk-ringing", look));
   }
-  test(`desk dark ${language}`, async () => {
-    for (const [size, viewport] of Object.entries(sizes)) {
-      const look: Look = { language, theme: "dark", size: viewport };
-      const { context, page } = await open(browser, server, look);
-      await logIn(page, "neda", look);
-      await page.evaluate(() => {
-        const saved = JSON.parse(localStorage.getItem("ringbook.preferences") ?? "{}");
-        localStorage.setItem("ringbook.preferences", JSON.stringify({ ...saved, theme: "dark" }));
-      });
-      await page.reload();
-      await aCall(page);
-      await shoot(page, `desk-dark-${language}-${size}`);
-      await context.close();
+  for (const { look, page } of seats.slice(ringing.length)) {
+    await page.bringToFront();
+    await page.locator('section[data-phase="talking"]').waitFor({ timeout: 30_000 });
+    await shoot(page, nameOf("desk-talking", look));
+  }
+  for (const { page } of seats) await page.context().close();
+});
+
+const pages: Record<string, { path: () => string; wait: string; looks: Look[] }> = {
+  calls: { path: () => "/calls", wait: "tbody tr", looks: [wide("fa"), wide("en"), narrow("fa"), dark(wide("fa"))] },
+  call: { path: () => `/calls/${story.call.id}`, wait: "#note", looks: [wide("fa"), wide("en"), narrow("fa")] },
+  customers: { path: () => "/customers", wait: "tbody tr", looks: [wide("fa"), narrow("en")] },
+  customer: {
+    path: () => `/customers/${story.customer.id}`,
+    wait: "tbody tr",
+    looks: [wide("fa"), wide("en"), narrow("fa")],
+  },
+  "customer-edit": {
+    path: () => `/customers/${story.customer.id}/edit`,
+    wait: "form",
+    looks: [wide("en"), narrow("fa")],
+  },
+  "settings-agents": { path: () => "/settings/agents", wait: "tbody tr", looks: [wide("fa")] },
+  "settings-me": { path: () => "/settings/me", wait: "form", looks: [narrow("en")] },
+};
+
+for (const [name, { path, wait, looks }] of Object.entries(pages)) {
+  test(name, async () => {
+    for (const look of looks) {
+      const page = await sit("admin", look, path());
+      await page.locator(wait).first().waitFor();
+      await shoot(page, nameOf(name, look));
+      await page.context().close();
     }
   });
 }
+
+test("log in", async () => {
+  for (const look of [wide("fa"), narrow("en")]) {
+    const { context, page } = await open(browser, demo, look);
+    await page.goto("/login");
+    await page.locator("form").waitFor();
+    await shoot(page, nameOf("login", look));
+    await context.close();
+  }
+});

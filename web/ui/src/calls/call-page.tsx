@@ -92,9 +92,8 @@ function CallView({ call: c }: { call: Call }) {
           </Fact>
           {c.hangup && (
             <Fact word={t("calls.how")}>
-              {t("calls.hangupBy", { by: t(`by.${c.hangup.by}`) })}
-              <span className="quiet" title={c.hangup.text}>
-                {" "}
+              {t("calls.hangupBy", { by: t(`by.${c.hangup.by}`) })}{" "}
+              <span className="quiet num" title={c.hangup.text}>
                 ({t("calls.cause", { n: f.number(c.hangup.cause) })})
               </span>
             </Fact>

@@ -116,7 +116,7 @@ function Filters({ search, filter, clear }: FiltersProps) {
           placeholder={t("calls.q")}
           aria-label={t("calls.q")}
           flex={narrow ? 1 : undefined}
-          w={narrow ? undefined : 280}
+          w={narrow ? undefined : 380}
         />
         {narrow && (
           <Button
@@ -128,12 +128,6 @@ function Filters({ search, filter, clear }: FiltersProps) {
             {t("calls.filters")}
           </Button>
         )}
-        {!narrow && (
-          <Suspense fallback={<Skeleton h={58} w={340} />}>
-            <DayPicker label={t("calls.from")} value={search.from ?? ""} onChange={(from) => filter({ from })} />
-            <DayPicker label={t("calls.to")} value={search.to ?? ""} onChange={(to) => filter({ to })} />
-          </Suspense>
-        )}
         {(set > 0 || search.q) && (
           <Button variant="subtle" leftSection={<IconX size={16} />} onClick={clear}>
             {t("action.clear")}
@@ -142,11 +136,15 @@ function Filters({ search, filter, clear }: FiltersProps) {
       </Group>
       <Collapse expanded={!narrow || open}>
         <div className={styles.more}>
-          {narrow && open && (
-            <Suspense fallback={<Skeleton h={58} />}>
-              <DayPicker label={t("calls.from")} value={search.from ?? ""} onChange={(from) => filter({ from })} />
-              <DayPicker label={t("calls.to")} value={search.to ?? ""} onChange={(to) => filter({ to })} />
-            </Suspense>
+          {(!narrow || open) && (
+            <>
+              <Suspense fallback={<Skeleton h={58} />}>
+                <DayPicker label={t("calls.from")} value={search.from ?? ""} onChange={(from) => filter({ from })} />
+              </Suspense>
+              <Suspense fallback={<Skeleton h={58} />}>
+                <DayPicker label={t("calls.to")} value={search.to ?? ""} onChange={(to) => filter({ to })} />
+              </Suspense>
+            </>
           )}
           <Select
             label={t("calls.direction")}

@@ -90,7 +90,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
               </Badge>
             ),
           )}
-          {!who && !hidden && <span>{t("desk.unknown")}</span>}
+          {!who && !hidden && pop.looked_up && !several && <span>{t("desk.unknown")}</span>}
           {who && number && <Num value={number} />}
         </Group>
         <Why pop={pop} hidden={hidden} />
