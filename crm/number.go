@@ -196,12 +196,15 @@ func cutExtension(s string) (rest, extension string) {
 	if i := strings.Index(strings.ToLower(s), ";ext="); i > 0 {
 		return s[:i], uriExtension(s)
 	}
+	if _, _, ok := bareDigits(s); ok && strings.ContainsRune(s, '#') { // a feature code: short, and all of it
+		return s, ""
+	}
 	m := extensionSuffix.FindStringSubmatch(s)
 	if m == nil {
 		s, _, _ = strings.Cut(s, ";") // another parameter
 		return s, ""
 	}
-	if _, _, ok := bareDigits(m[1]); !ok {
+	if _, _, ok := bareDigits(m[1]); !ok || strings.ContainsRune(m[1], '#') {
 		return s, ""
 	}
 	return m[1], m[2]

@@ -210,7 +210,7 @@ func TestParseNumber_KeyIsStable(t *testing.T) {
 }
 
 func FuzzParseNumber(f *testing.F) {
-	for _, s := range []string{"09121234567", "+98", "sip:a@b;c", "x543", "02188881234 داخلی ۱۲", "\x00", "tel:+1;ext=1", "<", "۰۰۹۸", "98121234", "0##", "anonymous", `"a" <b@c>`} {
+	for _, s := range []string{"09121234567", "+98", "sip:a@b;c", "x543", "02188881234 داخلی ۱۲", "\x00", "tel:+1;ext=1", "<", "۰۰۹۸", "98121234", "0##", "0#0#0", "0#0-", "anonymous", `"a" <b@c>`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
