@@ -61,6 +61,13 @@ func service(name string) bool {
 	return false
 }
 
+// ours tells whether ringbook itself made the channel, for a supervisor who listens: its id begins with "ringbook-", so that
+// it is known while it still rings, or it is in an application of ringbook.
+func ours(s *ari.Channel) bool {
+	return strings.HasPrefix(s.ID, "ringbook-") ||
+		s.Dialplan.AppName == "Stasis" && strings.HasPrefix(s.Dialplan.AppData, "ringbook-")
+}
+
 // endpointOf strips what makes a channel's name unique: "PJSIP/trunk-a-0000001f" gives "PJSIP/trunk-a".
 func endpointOf(name string) string {
 	name, _, _ = strings.Cut(name, "<") // "<ZOMBIE>", "<MASQ>"
@@ -102,7 +109,7 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 	}
 	ch := t.channels[s.ID]
 	if ch == nil {
-		if service(s.Name) || t.tombs.has(s.ID, s.CreationTime) {
+		if service(s.Name) || ours(s) || t.tombs.has(s.ID, s.CreationTime) {
 			return nil
 		}
 		if len(t.channels) >= maxChannels {

@@ -58,6 +58,20 @@
 // Dial event and by the cause of the channel's end; see call.unanswered. Who hung up is the first
 // ChannelHangupRequest of a party. Soft requests are the PBX's own and count only where they cut something short.
 //
+// # Changing hands
+//
+//	blind        BridgeBlindTransfer; the customer's channel goes on in the dialplan, and who is dialled joins by Dial
+//	attended     BridgeAttendedTransfer. With *2 the colleague is part of the call from the first ring. With two lines
+//	             of a phone the consultation was a call of its own, which becomes part of the customer's (merge)
+//	parking      entering a bridge of class parking; who fetches it had called a slot, and that call is merged
+//	pickup       one who was not called answers: Dial ANSWER, or a bridge with the caller; that one's call is merged
+//	forward      Dial CANCEL with a new channel; a leg that ended as transferred, and no Transfer
+//
+// Two calls become one when a Dial or a bridge joins them, except in conferences, where everybody has called for himself.
+// The customer's stays, or the older: with its id, its caller and its start. The other's last picture says MergedInto;
+// its legs move over with their talk. The leg that gave the call away ends then, and is the Parent of those that came
+// through it: talk of one who has left is never counted, however many Local channels remain (L5).
+//
 // # What is guaranteed
 //
 // Events may be lost, repeated and out of order; fields may be null; the PBX's clock may be set back. Whatever comes:
@@ -70,9 +84,6 @@
 //   - Memory is bounded: see maxChannels and its neighbours.
 //   - An event costs as much as its own call is big, however many others are live. Snapshots (ari.Live) cost as much
 //     as the PBX is big.
-//
-// What is not here yet: transfers, forwards, pickup and parking keep the legs right but name no Transfer.
-// Normalising numbers and knowing customers and agents is the work of package crm.
 //
 // The recordings in testdata are what a real Asterisk 22 sent; the tests fold them whole, shuffled and damaged.
 package pbx

@@ -277,7 +277,7 @@ func (t *Tracker) destroyed(e *ari.Event, at time.Time) {
 		ch = t.channel(e.Channel, at)
 	}
 	if ch == nil {
-		if !service(e.Channel.Name) {
+		if !service(e.Channel.Name) && !ours(e.Channel) {
 			t.tombs.add(e.Channel.ID, at, t.now)
 		}
 		return
