@@ -34,6 +34,9 @@ func TestRecordings(t *testing.T) {
 				file := filepath.Join(recordings, name)
 				if *record {
 					b := recordScenario(t, s, flavour)
+					if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+						t.Fatal(err)
+					}
 					if err := os.WriteFile(file, b, 0o644); err != nil {
 						t.Fatal(err)
 					}

@@ -49,6 +49,19 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
+		Name:  "forward-by-phone-optimized",
+		Story: "As forward-by-phone, and the customer speaks: so Asterisk takes the Local channel of the forward out of the way.",
+		Expect: one(inbound("answered", didDirect, "", "caller",
+			customer(numberSara), rang("1001", "transferred"), agent("1002"))),
+		place: func(a *Asterisk) {
+			a.Phone("1001", Behaviour{Forward: "1002"})
+			omid := phones(a, "1002")[0]
+			call := a.Call(CallSpec{From: numberSara, To: didDirect, Speaks: true})
+			talk(a, omid)
+			a.For(500 * ms)
+			call.HangUp()
+		},
+	}, {
 		Name: "forward-by-phone-in-queue",
 		Story: "A customer waits in the queue support. Neda's phone does not ring: it says that its calls go to Reza (SIP 302). Reza answers; the customer hangs up. " +
 			"Omid's phone rang meanwhile.",

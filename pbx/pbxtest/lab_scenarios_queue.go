@@ -101,7 +101,7 @@ var queueScenarios = []Scenario{
 		place: func(a *Asterisk) {
 			a.Phone("1001", rings)
 			omid := phones(a, "1002")[0]
-			call := a.Call(CallSpec{From: numberSara, To: didOptimized})
+			call := a.Call(CallSpec{From: numberSara, To: didOptimized, Speaks: true})
 			talk(a, omid)
 			a.For(500 * ms)
 			call.HangUp()

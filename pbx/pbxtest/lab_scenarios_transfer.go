@@ -95,6 +95,21 @@ var transferScenarios = []Scenario{
 			d.HangUp()
 		},
 	}, {
+		Name: "transfer-attended-digits-optimized",
+		Story: "As transfer-attended-digits, and the customer speaks: so Asterisk takes the Local channel between the customer and Omid out of the way. " +
+			"Omid ends the call.",
+		Expect: one(handedOver("agent", attended("1001", "1002"), transferred("1001"), agent("1002"))),
+		place: func(a *Asterisk) {
+			list := phones(a, "1001", "1002")
+			a.Call(CallSpec{From: numberSara, To: didDirect, Speaks: true})
+			neda := talk(a, list[0])
+			neda.Press("*21002")
+			omid := talk(a, list[1])
+			neda.HangUp()
+			a.For(800 * ms)
+			omid.HangUp()
+		},
+	}, {
 		Name:  "consult-given-up",
 		Story: "Neda talks to a customer, puts the customer on hold, asks Omid something and goes back to the customer, who hangs up. Two calls: the customer's, and one between colleagues.",
 		Expect: []Expected{

@@ -1,6 +1,7 @@
 package pbxtest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -63,6 +64,8 @@ type CallSpec struct {
 	Talk time.Duration
 	// Digits are typed one after the other as soon as the call is answered.
 	Digits string
+	// Speaks says that the caller sends sound (of silence), without which Asterisk leaves Local channels where they are.
+	Speaks bool
 }
 
 // PlacedCall is a call that is under way.
@@ -203,7 +206,7 @@ func (a *Asterisk) Call(spec CallSpec) *PlacedCall {
 	}
 	args = append(args, "-key", "from", from, "-key", "to", spec.To, "-key", "headers", headers.String())
 	prog, err := a.sipp(scenario, port, map[string]string{
-		"CANCEL": millis(spec.GiveUp, never), "TALK": millis(spec.Talk, never), "DIGITS": a.digits(spec.Digits),
+		"CANCEL": millis(spec.GiveUp, never), "TALK": millis(spec.Talk, never), "DIGITS": a.speech(spec.Speaks) + a.digits(spec.Digits),
 	}, args...)
 	if err != nil {
 		a.tb.Fatalf("call %s: %v", spec.To, err)
@@ -223,6 +226,21 @@ func (c *PlacedCall) Wait() {
 
 // Done is closed when the call is over for its caller.
 func (c *PlacedCall) Done() <-chan struct{} { return c.prog.done }
+
+// speech renders the part of caller.xml that begins to send sound, and makes the second of silence that it sends.
+func (a *Asterisk) speech(speaks bool) string {
+	if !speaks {
+		return ""
+	}
+	part, err := os.ReadFile(filepath.Join(a.repo, "deploy/lab/sipp/speak.part"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(a.dir, "silence.ulaw"), bytes.Repeat([]byte{0xff}, 8000), 0o644)
+	}
+	if err != nil {
+		a.tb.Fatalf("the sound of a caller: %v", err)
+	}
+	return string(part)
+}
 
 // digits renders the part of caller.xml that types: one INFO for each digit.
 func (a *Asterisk) digits(digits string) string {
