@@ -153,6 +153,10 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 				s.Dialplan.Exten != before.Exten || s.Dialplan.Priority != before.Priority {
 				t.application(ch)
 			}
+			// On its way out of a queue a channel still runs Queue(), at another place of the dialplan.
+			if ch.dialplan.AppName == "Queue" && (before.AppName != "Queue" || before.AppData != ch.dialplan.AppData) {
+				t.transferredTo(ch.call, ch.call.pic.Queue)
+			}
 		}
 	}
 	if ch.call == nil {

@@ -250,7 +250,6 @@ func (t *Tracker) application(ch *channel) {
 	if ch.dialplan.AppName == "Queue" {
 		queue, _, _ := strings.Cut(ch.dialplan.AppData, ",")
 		c.waiting, c.pic.Queue = ch, clean(queue)
-		t.transferredTo(c, c.pic.Queue)
 		if f := c.first(); f != nil && f.phone {
 			c.direct(Internal)
 		}
