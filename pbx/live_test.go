@@ -5,6 +5,7 @@ import (
 	"flag"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -39,10 +40,13 @@ func startLaboratory(t *testing.T, settings ...string) *laboratory {
 	return l
 }
 
-// ended waits until n calls were seen and none is live.
+// ended waits until n calls were seen and none is live. The exchange has no live call any more a moment before the
+// last picture is given out, so the pictures are asked too.
 func (l *laboratory) ended(n int) story {
 	l.Eventually("not every call has ended", func() bool {
-		return len(l.exchange.Live()) == 0 && len(l.story().last()) >= n
+		calls := l.story().last()
+		live := slices.ContainsFunc(calls, func(c pbx.Call) bool { return c.State != pbx.StateEnded })
+		return !live && len(calls) >= n && len(l.exchange.Live()) == 0
 	})
 	return l.story()
 }
