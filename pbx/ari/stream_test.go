@@ -125,7 +125,25 @@ type bench struct {
 	client *ari.Client
 	cancel context.CancelFunc
 	done   chan error
-	log    *strings.Builder
+	log    *lines
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // inBubble runs a test with a fake PBX, in memory and in time that passes only when everything waits. The
@@ -133,7 +151,7 @@ type bench struct {
 func inBubble(t *testing.T, test func(t *testing.T, b *bench), change ...func(*ari.Config)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{follower: newFollower(t), done: make(chan error, 1), log: new(strings.Builder)}
+		b := &bench{follower: newFollower(t), done: make(chan error, 1), log: new(lines)}
 		b.fake = pbxtest.NewFake(pbxtest.FakeConfig{Password: "p@ss/word"})
 		config := ari.Config{Name: "test", Node: "n1", URL: b.fake.URL(), DialContext: b.fake.Dial, Log: slog.New(slog.NewTextHandler(b.log, nil))}
 		for _, c := range change {
