@@ -123,9 +123,10 @@ func (t *Tracker) Live() []Call {
 	return live
 }
 
-// touch notes that the picture of a call is no longer true.
+// touch notes that the picture of a call is no longer true. The last picture of a call that has ended stays: whoever
+// still refers to the call, such as a transfer that has not arrived, comes too late to change it.
 func (t *Tracker) touch(c *call) {
-	if !c.touched {
+	if !c.touched && c.pic.State != StateEnded {
 		c.touched = true
 		t.touched = append(t.touched, c)
 	}

@@ -298,8 +298,11 @@ func (l *leg) movedTo(c *call, via string, at time.Time) *leg {
 	return &n
 }
 
-// prior tells whether call a stays when it becomes one with b.
+// prior tells whether call a stays when it becomes one with b. One in which nobody has taken part yet does not.
 func prior(a, b *call) bool {
+	if known := len(a.legs) > 0; known != (len(b.legs) > 0) {
+		return known
+	}
 	if outside := a.direction != Internal; outside != (b.direction != Internal) {
 		return outside
 	}
