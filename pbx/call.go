@@ -100,9 +100,20 @@ type Leg struct {
 	// Talk is the time in a bridge with another party, Hold the part of it on hold; both of finished stretches.
 	Talk time.Duration
 	Hold time.Duration
+	// Spans are the stretches of the talk, in order and without overlap: those of kind talk and hold add up to Talk, those
+	// of kind hold to Hold. The last one has no end while it goes on. A leg keeps maxSpans of them; what comes later only
+	// counts.
+	Spans []Span
 	// Parent is the ID of the leg that led to this one: of the agent who transferred the call, of the phone that
 	// forwarded it. Empty if none.
 	Parent string
+}
+
+// Span is a stretch of a leg's talk.
+type Span struct {
+	Kind SpanKind
+	From time.Time
+	To   time.Time // zero: goes on
 }
 
 // Transfer is one change of hands that came about. Attempts that failed are none.
@@ -169,6 +180,13 @@ const (
 	EndFailed            LegEnd = "failed"
 	EndCancelled         LegEnd = "cancelled"
 	EndLost              LegEnd = "lost"
+)
+
+type SpanKind string
+
+const (
+	SpanTalk SpanKind = "talk" // hears another party
+	SpanHold SpanKind = "hold" // has put the other party on hold
 )
 
 type HangupBy string

@@ -215,10 +215,12 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 	l.talkSince = at
 	c.settled = true // whose talk counts depends on the direction
 	c.hangup, c.gaveUp = "", notGivenUp
+	kind := SpanTalk
 	if ch.holding {
-		l.holdSince = at
+		kind, l.holdSince = SpanHold, at
 		c.updateHold(at)
 	}
+	l.span(kind, at)
 	if l != c.first() {
 		t.answer(c, l, at)
 	} else if !c.answered() && (c.direction != Inbound || phones > 0) && ch.bridge != nil && ch.bridge.room {
@@ -236,6 +238,7 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 	at = c.tick(at)
 	l.Talk += at.Sub(l.talkSince)
 	l.talkSince = time.Time{}
+	l.span("", at)
 	if !l.holdSince.IsZero() {
 		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
@@ -260,10 +263,31 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	at = c.tick(at)
 	if on {
 		l.holdSince = at
+		l.span(SpanHold, at)
 	} else {
 		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
+		l.span(SpanTalk, at)
 	}
 	c.updateHold(at)
 	t.touch(c)
+}
+
+// span ends the stretch that goes on, if one does, and begins one of the given kind, if it is of any. Pictures that were
+// given out share the old slice.
+func (l *leg) span(kind SpanKind, at time.Time) {
+	spans := slices.Clone(l.Spans)
+	if n := len(spans); n > 0 && spans[n-1].To.IsZero() {
+		if spans[n-1].To = at; !at.After(spans[n-1].From) {
+			spans = spans[:n-1]
+		}
+	}
+	switch n := len(spans); {
+	case kind == "":
+	case n > 0 && spans[n-1].Kind == kind && spans[n-1].To.Equal(at):
+		spans[n-1].To = time.Time{} // from one bridge straight into the next
+	case n < maxSpans:
+		spans = append(spans, Span{Kind: kind, From: at})
+	}
+	l.Spans = spans
 }

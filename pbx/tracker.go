@@ -24,6 +24,7 @@ const (
 	maxChannels = 1 << 16
 	maxTombs    = 1 << 15
 	maxLegs     = 500 // of one call; the oldest that merely rang make room
+	maxSpans    = 100 // of one leg
 	maxDialed   = 500 // that wait for one Local channel's call
 	tombAge     = 10 * time.Minute
 )

@@ -292,6 +292,12 @@ func (l *leg) movedTo(c *call, via string, at time.Time) *leg {
 	}
 	n.Talk = min(l.Talk, at.Sub(n.OfferedAt))
 	n.Hold = min(l.Hold, n.Talk)
+	n.Spans = nil
+	for _, s := range l.Spans {
+		if s.From, s.To = maxTime(s.From, n.OfferedAt), maxTime(s.To, n.OfferedAt); s.To.After(s.From) {
+			n.Spans = append(n.Spans, s)
+		}
+	}
 	if n.Parent == "" {
 		n.Parent = via
 	}
