@@ -178,8 +178,8 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 
 	batch := &pgx.Batch{}
 	batch.Queue(`
-		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.agent_id, coalesce(g.name, ''), l.offered_at, l.answered_at,
-			l.ended_at, l.ended_as, l.talk_ms
+		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.number, l.agent_id, coalesce(g.name, ''), l.offered_at,
+			l.answered_at, l.ended_at, l.ended_as, l.talk_ms, l.hold_ms, nullif(l.parent, ''), l.spans
 		FROM call_leg l LEFT JOIN agent g ON g.id = l.agent_id
 		WHERE l.call_id = ANY($1) ORDER BY l.call_id, l.offered_at, l.id`, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
@@ -188,8 +188,8 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 				l    Leg
 				end  pbx.LegEnd
 			)
-			if err := rows.Scan(&call, &l.ID, &l.Channel, &l.Role, &l.Extension, &l.AgentID, &l.Agent, &l.OfferedAt,
-				&l.AnsweredAt, &l.EndedAt, &end, &l.TalkMS); err != nil {
+			if err := rows.Scan(&call, &l.ID, &l.Channel, &l.Role, &l.Extension, &l.Number, &l.AgentID, &l.Agent,
+				&l.OfferedAt, &l.AnsweredAt, &l.EndedAt, &end, &l.TalkMS, &l.HoldMS, &l.Parent, &l.Spans); err != nil {
 				return err
 			}
 			l.OfferedAt, l.AnsweredAt, l.EndedAt = millis(l.OfferedAt), millisOrNil(l.AnsweredAt), millisOrNil(l.EndedAt)

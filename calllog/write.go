@@ -27,7 +27,8 @@ const writeTimeout = 10 * time.Second
 //     the one seen whole beats the partial one; else the greater version wins.
 //   - Times of beginning are the earliest said. What was answered once stays answered.
 //   - A partial picture adds to what a whole one said, but takes nothing from it.
-//   - Legs are added and ended, never removed.
+//   - Legs are added and ended, never removed. Their stretches are of the picture that knows most of the talk; of two that
+//     know as much, of the later: jsonb orders a longer list, and a time before null, as the greater.
 //
 // In the templates {wins} says whether the new picture beats the row, {keep:x} takes column x of the winner, {fill:x}
 // the same unless the winner is partial and has nothing there, {full:x} the one of the picture that is not partial.
@@ -102,8 +103,8 @@ const legWins = `CASE
 
 const upsertLegTemplate = `
 INSERT INTO call_leg AS c (call_id, id, version, channel, role, extension, number, agent_id,
-	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent, spans)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (call_id, id) DO UPDATE SET
 	version = {keep:version},
 	channel = {keep:channel},
@@ -117,7 +118,11 @@ ON CONFLICT (call_id, id) DO UPDATE SET
 	ended_as = {keep:ended_as},
 	talk_ms = greatest(c.talk_ms, excluded.talk_ms),
 	hold_ms = greatest(c.hold_ms, excluded.hold_ms),
-	parent = CASE WHEN {keep:parent} <> '' THEN {keep:parent} ELSE greatest(c.parent, excluded.parent) END`
+	parent = CASE WHEN {keep:parent} <> '' THEN {keep:parent} ELSE greatest(c.parent, excluded.parent) END,
+	spans = CASE
+		WHEN excluded.talk_ms > c.talk_ms THEN excluded.spans
+		WHEN excluded.talk_ms < c.talk_ms THEN c.spans
+		ELSE greatest(c.spans, excluded.spans) END`
 
 // moveNote adds what was written about a call ($1) to what was written about the one that it became part of ($2), so that
 // it is read there. Done again it changes nothing.
@@ -233,7 +238,8 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 			}
 		}
 		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
-			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent)
+			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent,
+			spansOf(l))
 	}
 	if len(agents) > 0 {
 		batch.Queue(upsertAgent, c.ID, agents)

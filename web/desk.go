@@ -119,11 +119,7 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 	}
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		r.Legs[i] = calllog.Leg{
-			ID: l.ID, Channel: l.Channel, Role: l.Role, Extension: l.Extension,
-			OfferedAt: millis(l.OfferedAt), AnsweredAt: timeOrNil(l.AnsweredAt), EndedAt: timeOrNil(l.EndedAt),
-			End: orNil(l.End), TalkMS: l.Talk.Milliseconds(),
-		}
+		r.Legs[i] = calllog.NewLeg(l)
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}

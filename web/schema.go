@@ -40,6 +40,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pbx.Outcome]():      {pbx.Answered, pbx.Missed, pbx.Abandoned, pbx.Busy, pbx.Failed, pbx.Voicemail, pbx.Cancelled},
 	reflect.TypeFor[pbx.Role]():         {pbx.RoleCustomer, pbx.RoleAgent},
 	reflect.TypeFor[pbx.LegEnd]():       {pbx.EndHungUp, pbx.EndAnsweredElsewhere, pbx.EndNoAnswer, pbx.EndBusy, pbx.EndDeclined, pbx.EndTransferred, pbx.EndFailed, pbx.EndCancelled, pbx.EndLost},
+	reflect.TypeFor[pbx.SpanKind]():     {pbx.SpanTalk, pbx.SpanHold},
 	reflect.TypeFor[pbx.HangupBy]():     {pbx.ByCaller, pbx.ByAgent, pbx.BySystem},
 	reflect.TypeFor[pbx.TransferKind](): {pbx.Blind, pbx.Attended},
 	reflect.TypeFor[crm.Rule]():         {crm.RuleIVR, crm.RuleLinked, crm.RuleExact, crm.RuleShared, crm.RuleNone, crm.RuleWithheld},

@@ -752,11 +752,16 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
             extension: string;
+            /** Format: int64 */
+            hold_ms: number;
             id: string;
+            number: string;
             /** Format: date-time */
             offered_at: string;
+            parent: string | null;
             /** @enum {string} */
             role: "customer" | "agent";
+            spans: components["schemas"]["Span"][];
             /** Format: int64 */
             talk_ms: number;
         };
@@ -959,6 +964,14 @@ export interface components {
         SessionPage: {
             items: components["schemas"]["Session"][];
             next: string | null;
+        };
+        Span: {
+            /** Format: date-time */
+            from: string;
+            /** @enum {string} */
+            kind: "talk" | "hold";
+            /** Format: date-time */
+            to: string | null;
         };
         Status: {
             database: components["schemas"]["PartStatus"];
