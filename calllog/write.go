@@ -103,8 +103,8 @@ const legWins = `CASE
 
 const upsertLegTemplate = `
 INSERT INTO call_leg AS c (call_id, id, version, channel, role, extension, number, agent_id,
-	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent, spans)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent, spans, pbx)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (call_id, id) DO UPDATE SET
 	version = {keep:version},
 	channel = {keep:channel},
@@ -239,7 +239,7 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		}
 		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
 			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent,
-			spansOf(l))
+			spansOf(l), c.PBX)
 	}
 	if len(agents) > 0 {
 		batch.Queue(upsertAgent, c.ID, agents)

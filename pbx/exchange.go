@@ -39,6 +39,8 @@ type Exchange struct {
 
 	mu   sync.RWMutex // guards live
 	live map[uuid.UUID]Call
+
+	devices devices
 }
 
 // question is a channel variable that the exchange wants to know. Events do not tell: presentation is in no

@@ -66,6 +66,10 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.AgentsWrite, http.MethodDelete, "/agents/{id}", "archiveAgent", "Archive an agent: cannot log in, keeps the calls", s.archiveAgent)
 	add(a, crm.AgentsWrite, http.MethodPost, "/agents/{id}/restore", "restoreAgent", "Bring an archived agent back", s.restoreAgent)
 
+	add(a, crm.PhonesManage, http.MethodGet, "/phones", "listPhones", "Phones and lines, those that need an owner first", s.listPhones)
+	add(a, crm.PhonesManage, http.MethodPatch, "/phones/{pbx}/{technology}/{name}", "correctPhone", "Say what a phone is, and whose", s.correctPhone)
+	add(a, crm.PhonesManage, http.MethodPost, "/phones/{pbx}/{technology}/{name}/calls", "namePhoneCalls", "Give a phone's past calls that are nobody's to the agent whose phone it is", s.namePhoneCalls)
+
 	add(a, crm.TeamsRead, http.MethodGet, "/teams", "listTeams", "Teams", s.listTeams)
 	add(a, crm.TeamsWrite, http.MethodPost, "/teams", "createTeam", "Create a team", s.createTeam)
 	add(a, crm.TeamsRead, http.MethodGet, "/teams/{id}", "getTeam", "One team", s.getTeam)

@@ -150,6 +150,12 @@ var table = map[string]may{
 	"archiveAgent": {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.spareAgent(), nil }},
 	"restoreAgent": {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.archivedAgent() + "/restore", nil }},
 
+	"listPhones": {"----x", at("/phones?needy=true")},
+	"correctPhone": {"----x", func(c *cast, _ string) (string, any) {
+		return "/phones/main/PJSIP/" + c.name("desk"), object{"extension": ""}
+	}},
+	"namePhoneCalls": {"----x", func(c *cast, _ string) (string, any) { return "/phones/main/PJSIP/1001/calls", object{"days": 7} }},
+
 	"listTeams":  {"-xxxx", at("/teams")},
 	"createTeam": {"----x", func(c *cast, _ string) (string, any) { return "/teams", object{"name": c.name("Night ")} }},
 	"getTeam":    {"-xxxx", func(c *cast, _ string) (string, any) { return "/teams/" + c.spareTeam(), nil }},

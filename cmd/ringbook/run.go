@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -194,6 +195,7 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 			return database.Healthy(ctx)
 		},
 		Exchanges: func() []web.Part { return streamParts(exchanges) },
+		Devices:   func(ctx context.Context) []pbx.Device { return devicesOf(ctx, exchanges, o.log) },
 		Secure:    s.Secure, Version: programVersion(), Log: o.log,
 	})
 	front.app = app
@@ -362,6 +364,22 @@ func streamParts(exchanges []*pbx.Exchange) []web.Part {
 		parts[i] = streamPart(exchange.Name(), exchange.Health(), time.Now())
 	}
 	return parts
+}
+
+// devicesOf asks all exchanges at once.
+func devicesOf(ctx context.Context, exchanges []*pbx.Exchange, log *slog.Logger) []pbx.Device {
+	answers := make([][]pbx.Device, len(exchanges))
+	var asking sync.WaitGroup
+	for i, x := range exchanges {
+		asking.Go(func() {
+			var err error
+			if answers[i], err = x.Devices(ctx); err != nil {
+				log.DebugContext(ctx, "phones are listed without their state", "err", err)
+			}
+		})
+	}
+	asking.Wait()
+	return slices.Concat(answers...)
 }
 
 // nodeName is the host's name, as far as ARI takes it.

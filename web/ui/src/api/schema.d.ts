@@ -276,6 +276,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/phones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Phones and lines, those that need an owner first
+         * @description Permission: phones.manage.
+         */
+        get: operations["listPhones"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/phones/{pbx}/{technology}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Say what a phone is, and whose
+         * @description Permission: phones.manage.
+         */
+        patch: operations["correctPhone"];
+        trace?: never;
+    };
+    "/api/v1/phones/{pbx}/{technology}/{name}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a phone's past calls that are nobody's to the agent whose phone it is
+         * @description Permission: phones.manage.
+         */
+        post: operations["namePhoneCalls"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/push": {
         parameters: {
             query?: never;
@@ -784,6 +844,17 @@ export interface components {
             /** @description the running version of ringbook */
             version: string;
         };
+        NamePhoneCallsInput: {
+            /**
+             * Format: int64
+             * @default 30
+             */
+            days: number;
+        };
+        NamedCalls: {
+            /** Format: int64 */
+            calls: number;
+        };
         NewToken: {
             /** @description shown this once: Authorization: Bearer SECRET */
             secret: string;
@@ -838,6 +909,63 @@ export interface components {
             agent_id: string | null;
             extension: string;
             name: string;
+        };
+        Phone: {
+            agent: string;
+            /** Format: uuid */
+            agent_id: string | null;
+            /** Format: int64 */
+            calls: number;
+            correction: components["schemas"]["PhoneCorrection"] | null;
+            endpoint: string;
+            extension: string;
+            /** @enum {string} */
+            kind: "nobody" | "unknown" | "agent" | "line";
+            /** Format: date-time */
+            last_seen: string | null;
+            pbx: string;
+            recent: components["schemas"]["PhoneCall"][];
+            /** @enum {string|null} */
+            state: "online" | "offline" | "unknown" | null;
+        };
+        PhoneCall: {
+            /** @enum {string} */
+            direction: "inbound" | "outbound" | "internal";
+            /** Format: uuid */
+            id: string;
+            number: string;
+            /** @enum {string|null} */
+            outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "ringing" | "queued" | "talking" | "held" | "ended";
+        };
+        PhoneChange: {
+            /**
+             * Format: int64
+             * @description calls of the last 30 days in which its part is nobody's, 10,000 at most: what namePhoneCalls would name; 0 while it is no agent's phone
+             */
+            nameless: number;
+            phone: components["schemas"]["Phone"];
+        };
+        PhoneCorrection: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+        };
+        PhonePage: {
+            items: components["schemas"]["Phone"][];
+            next: string | null;
+        };
+        PhonePatch: {
+            /**
+             * Format: uuid
+             * @description to whom its extension is given; null: taken from whose it is
+             */
+            agent_id?: string | null;
+            /** @description which extension it is; empty: not an agent's phone; null: as the rule says */
+            extension?: string | null;
         };
         Pop: {
             /** @description who took the call that rang here */
@@ -1721,6 +1849,116 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPhones: {
+        parameters: {
+            query?: {
+                /** @description parts of endpoint, extension or agent's name; all must occur */
+                q?: string;
+                /** @description only those whose calls are nobody's */
+                needy?: boolean;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhonePage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correctPhone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pbx: string;
+                technology: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhonePatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneChange"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    namePhoneCalls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pbx: string;
+                technology: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NamePhoneCallsInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedCalls"];
+                };
             };
             /** @description Error */
             default: {
