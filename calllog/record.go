@@ -37,8 +37,9 @@ type Record struct {
 	Disposition   *Disposition `json:"disposition"`
 	Note          string       `json:"note"`
 	FollowUps     []FollowUp   `json:"follow_ups"`
-	Partial       bool         `json:"partial"`
-	Reconstructed bool         `json:"reconstructed"`
+	Partial       bool         `json:"partial"`       // ringbook joined in the middle
+	Reconstructed bool         `json:"reconstructed"` // the end was not seen: it lies between EndedAt and EndedBefore
+	EndedBefore   *time.Time   `json:"ended_before"`  // nil unless Reconstructed
 }
 
 // Caller is who called.

@@ -57,9 +57,12 @@ type Call struct {
 	Legs      []Leg
 	Transfers []Transfer
 
-	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred.
+	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred. Then it
+	// lies between EndedAt, the last moment at which the call is known to have gone on and with which all durations are
+	// reckoned, and EndedBefore, when the PBX was found not to have it any more; zero for all other calls.
 	Partial       bool
 	Reconstructed bool
+	EndedBefore   time.Time
 
 	// MergedInto is the ID of the call that this one turned out to be part of: an agent's question to a colleague who
 	// then took the customer over, the few moments for which an agent who picked up a ringing call was in a call of

@@ -46,6 +46,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pbx.HangupBy]():      {pbx.ByCaller, pbx.ByAgent, pbx.BySystem},
 	reflect.TypeFor[pbx.DeviceState]():   {pbx.DeviceOnline, pbx.DeviceOffline, pbx.DeviceUnknown},
 	reflect.TypeFor[calllog.PhoneKind](): {calllog.PhoneNobody, calllog.PhoneUnknown, calllog.PhoneAgent, calllog.PhoneLine},
+	reflect.TypeFor[pbx.GapReason]():     {pbx.GapDisconnected, pbx.GapDeaf, pbx.GapOverflow, pbx.GapReplaced, pbx.GapStopped, pbx.GapKilled, pbx.GapRestarted},
 	reflect.TypeFor[pbx.TransferKind]():  {pbx.Blind, pbx.Attended},
 	reflect.TypeFor[crm.Rule]():          {crm.RuleIVR, crm.RuleLinked, crm.RuleExact, crm.RuleShared, crm.RuleNone, crm.RuleWithheld},
 	reflect.TypeFor[crm.Role]():          {crm.RoleAgent, crm.RoleSales, crm.RoleSupervisor, crm.RoleAdmin},

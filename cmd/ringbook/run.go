@@ -122,6 +122,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
+			keeping.run("keep account of what is heard", house.watch.Run)
 			front.open()
 			if o.running != nil {
 				o.running(house.store)
@@ -160,6 +161,7 @@ type house struct {
 	store     *crm.Store
 	board     *screenpop.Board
 	recorder  *calllog.Recorder
+	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
 	app       *web.Server
 }
@@ -182,6 +184,11 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 	if err != nil {
 		return nil, err
 	}
+	streams := make([]calllog.Stream, len(exchanges))
+	for i, exchange := range exchanges {
+		streams[i] = exchange
+	}
+	watch := calllog.NewWatch(database, nameOf(o), streams, o.log)
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
 	})
@@ -199,7 +206,7 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 		Secure:    s.Secure, Version: programVersion(), Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, exchanges, app}, nil
+	return &house{store, board, recorder, watch, exchanges, app}, nil
 }
 
 // follow is the way of a call's picture.
@@ -340,10 +347,7 @@ func mayComeBack(err error) bool {
 }
 
 func newExchanges(s Settings, directory *crm.Directory, o outside, log *slog.Logger) ([]*pbx.Exchange, error) {
-	node := o.node
-	if node == "" {
-		node = nodeName()
-	}
+	node := nameOf(o)
 	var exchanges []*pbx.Exchange
 	for _, x := range s.Exchanges {
 		client, err := ari.New(ari.Config{Name: x.Name, URL: x.URL, Node: node, CAFile: s.PBXCA, Log: log})
@@ -380,6 +384,14 @@ func devicesOf(ctx context.Context, exchanges []*pbx.Exchange, log *slog.Logger)
 	}
 	asking.Wait()
 	return slices.Concat(answers...)
+}
+
+// nameOf is the name of this process among several.
+func nameOf(o outside) string {
+	if o.node != "" {
+		return o.node
+	}
+	return nodeName()
 }
 
 // nodeName is the host's name, as far as ARI takes it.
