@@ -257,6 +257,11 @@ func claimData(folder string) (unlock func(), err error) {
 	if err := db.ClaimFolder(folder); err != nil {
 		return nil, err
 	}
+	return lockData(folder)
+}
+
+// lockData makes sure that no service uses a data folder.
+func lockData(folder string) (unlock func(), err error) {
 	lock, err := os.OpenFile(filepath.Join(folder, "ringbook.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", folder, plain(err))
