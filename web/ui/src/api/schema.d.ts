@@ -1165,7 +1165,7 @@ export interface components {
             /** Format: date-time */
             from: string;
             /** @enum {string} */
-            kind: "talk" | "hold";
+            kind: "talk" | "hold" | "held";
             /** Format: date-time */
             to: string | null;
         };
