@@ -31,7 +31,7 @@ func clean(c pbx.Call) pbx.Call {
 	if c.StartedAt = moment(c.StartedAt); c.StartedAt.IsZero() {
 		c.StartedAt = moment(made)
 	}
-	c.AnsweredAt, c.EndedAt = moment(c.AnsweredAt), moment(c.EndedAt)
+	c.AnsweredAt, c.EndedAt, c.EndedBefore = moment(c.AnsweredAt), moment(c.EndedAt), moment(c.EndedBefore)
 	if c.State == pbx.StateEnded && c.EndedAt.IsZero() {
 		c.EndedAt = c.StartedAt
 	}

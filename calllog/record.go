@@ -37,8 +37,9 @@ type Record struct {
 	Disposition   *Disposition `json:"disposition"`
 	Note          string       `json:"note"`
 	FollowUps     []FollowUp   `json:"follow_ups"`
-	Partial       bool         `json:"partial"`
-	Reconstructed bool         `json:"reconstructed"`
+	Partial       bool         `json:"partial"`       // ringbook joined in the middle
+	Reconstructed bool         `json:"reconstructed"` // the end was not seen: it lies between EndedAt and EndedBefore
+	EndedBefore   *time.Time   `json:"ended_before"`  // nil unless Reconstructed
 }
 
 // Caller is who called.
@@ -78,7 +79,7 @@ type Leg struct {
 	TalkMS     int64       `json:"talk_ms"`
 	HoldMS     int64       `json:"hold_ms"` // the part of the talk with the other party on hold
 	Parent     *string     `json:"parent"`  // ID of the leg that transferred or forwarded the call to this one; nil if none
-	// Spans are the stretches of the talk and of the hold in it, in order. Empty where only the sums are known: calls of
+	// Spans are the stretches of the talk, on hold or not, in order. Empty where only the sums are known: calls of
 	// before they were kept.
 	Spans []Span `json:"spans"`
 }

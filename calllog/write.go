@@ -51,9 +51,9 @@ INSERT INTO call AS c (id, pbx, version, direction, state, outcome,
 	caller_raw, caller_number, caller_name, caller_withheld, dialed_raw, dialed_number, number,
 	trunk, queue, customer_ref, started_at, answered_at, ended_at, wait_ms, talk_ms, hold_ms,
 	hangup_by, hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search,
-	match_rule, matched_id, candidates, merged_into)
+	match_rule, matched_id, candidates, merged_into, ended_before)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
 ON CONFLICT (id) DO UPDATE SET
 	version = {keep:version},
 	direction = {full:direction},
@@ -87,6 +87,7 @@ ON CONFLICT (id) DO UPDATE SET
 		ELSE {keep:transfers} END,
 	partial = {keep:partial},
 	reconstructed = {keep:reconstructed},
+	ended_before = {keep:ended_before},
 	whole = c.whole OR excluded.whole,
 	search = {full:search},
 	match_rule = CASE WHEN {rematch} THEN {full:match_rule} ELSE c.match_rule END,
@@ -224,7 +225,8 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		c.Trunk, c.Queue, c.CustomerRef, c.StartedAt, at(c.AnsweredAt), at(c.EndedAt),
 		c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds(),
 		string(c.Hangup.By), c.Hangup.Cause, c.Hangup.Text, string(transfersJSON), c.Partial, c.Reconstructed, !c.Partial,
-		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto))
+		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto),
+		at(c.EndedBefore))
 	if c.MergedInto != uuid.Nil {
 		batch.Queue(moveNote, c.ID, c.MergedInto)
 	}

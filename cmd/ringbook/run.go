@@ -124,6 +124,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
+			keeping.run("keep account of what is heard", house.watch.Run)
 			leading.run("keep the leases", house.leases.Run)
 			front.open()
 			if o.running != nil {
@@ -164,6 +165,7 @@ type house struct {
 	store     *crm.Store
 	board     *screenpop.Board
 	recorder  *calllog.Recorder
+	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
 	leases    *db.Leases
 	app       *web.Server
@@ -188,6 +190,11 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	if err != nil {
 		return nil, err
 	}
+	streams := make([]calllog.Stream, len(exchanges))
+	for i, exchange := range exchanges {
+		streams[i] = exchange
+	}
+	watch := calllog.NewWatch(database, s.Node, streams, o.log)
 	leases.OnChange(func(string) { recorder.Lead() })
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
@@ -206,7 +213,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, exchanges, leases, app}, nil
+	return &house{store, board, recorder, watch, exchanges, leases, app}, nil
 }
 
 // follow is the way of a call's picture.
@@ -257,6 +264,11 @@ func claimData(folder string) (unlock func(), err error) {
 	if err := db.ClaimFolder(folder); err != nil {
 		return nil, err
 	}
+	return lockData(folder)
+}
+
+// lockData makes sure that no service uses a data folder.
+func lockData(folder string) (unlock func(), err error) {
 	lock, err := os.OpenFile(filepath.Join(folder, "ringbook.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", folder, plain(err))
