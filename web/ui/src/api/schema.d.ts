@@ -893,6 +893,7 @@ export interface components {
             /** Format: date-time */
             offered_at: string;
             parent: string | null;
+            pbx: string;
             /** @enum {string} */
             role: "customer" | "agent";
             spans: components["schemas"]["Span"][];
@@ -1269,6 +1270,7 @@ export interface components {
             by: string;
             /** @enum {string} */
             kind: "blind" | "attended";
+            pbx: string;
             to: string;
         };
     };
