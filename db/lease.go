@@ -233,58 +233,29 @@ func (l *Leases) session(ctx context.Context, failing *bool) error {
 			*failing = false
 			l.log.Info("leases are looked after again")
 		}
-		if err := l.listen(ctx, conn, wait); err != nil {
+		if _, err := await(ctx, conn, l.hurry, wait); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// connect opens a connection of the leases' own, so that no report and no import keeps a renewal waiting.
+// connect opens the leases' own connection, and makes the rows that are not there yet.
 func (l *Leases) connect(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.timings.answer)
-	defer cancel()
-	config := l.db.pool.Config().ConnConfig.Copy()
-	config.Tracer = nil
-	config.RuntimeParams["statement_timeout"] = millis(l.timings.answer)
-	config.RuntimeParams["lock_timeout"] = millis(l.timings.answer / 4)
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := l.db.connect(ctx, leaseChannel, l.timings.answer)
 	if err != nil {
 		return nil, err
 	}
-	_, err = conn.Exec(ctx, `LISTEN `+leaseChannel)
-	if err == nil {
-		_, err = conn.Exec(ctx, `
-			INSERT INTO lease (name, owner, node, epoch, renewed_at, expires_at, standby, standby_at)
-			SELECT unnest($1::text[]), '', '', 0, '-infinity', '-infinity', '', '-infinity' ON CONFLICT (name) DO NOTHING`, l.config.Names)
-	}
-	if err != nil {
-		_ = conn.Close(ctx)
+	ctx, cancel := context.WithTimeout(ctx, l.timings.answer)
+	defer cancel()
+	if _, err := conn.Exec(ctx, `
+		INSERT INTO lease (name, owner, node, epoch, renewed_at, expires_at, standby, standby_at)
+		SELECT unnest($1::text[]), '', '', 0, '-infinity', '-infinity', '', '-infinity' ON CONFLICT (name) DO NOTHING`,
+		l.config.Names); err != nil {
+		_ = conn.Close(ctx) // it is of no use
 		return nil, fmt.Errorf("begin with the leases: %w", err)
 	}
 	return conn, nil
-}
-
-// listen returns when something is announced, somebody is in doubt, or the time is over.
-func (l *Leases) listen(ctx context.Context, conn *pgx.Conn, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	done := make(chan struct{})
-	var watcher sync.WaitGroup
-	watcher.Go(func() {
-		select {
-		case <-l.hurry:
-			cancel()
-		case <-done:
-		}
-	})
-	_, err := conn.WaitForNotification(ctx)
-	close(done)
-	watcher.Wait()
-	if err != nil && ctx.Err() == nil {
-		return fmt.Errorf("listen for leases: %w", err)
-	}
-	return nil
 }
 
 // turn does what is due for one lease, and says when it is due again.

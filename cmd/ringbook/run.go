@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
@@ -124,8 +125,8 @@ func run(ctx context.Context, s Settings, o outside) error {
 		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
-			keeping.run("keep account of what is heard", house.watch.Run)
 			leading.run("keep the leases", house.leases.Run)
+			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			front.open()
 			if o.running != nil {
 				o.running(house.store)
@@ -165,9 +166,9 @@ type house struct {
 	store     *crm.Store
 	board     *screenpop.Board
 	recorder  *calllog.Recorder
-	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
 	leases    *db.Leases
+	events    *db.Events
 	app       *web.Server
 }
 
@@ -190,11 +191,6 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	if err != nil {
 		return nil, err
 	}
-	streams := make([]calllog.Stream, len(exchanges))
-	for i, exchange := range exchanges {
-		streams[i] = exchange
-	}
-	watch := calllog.NewWatch(database, s.Node, streams, o.log)
 	leases.OnChange(func(string) { recorder.Lead() })
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
@@ -213,13 +209,33 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, watch, exchanges, leases, app}, nil
+	return &house{store, board, recorder, exchanges, leases, database.NewEvents(o.log), app}, nil
 }
 
 // follow is the way of a call's picture.
 func (h *house) follow(ctx context.Context, call pbx.Call) {
 	h.board.Update(ctx, call) // show: what each desk should see
 	h.recorder.Update(call)   // remember: durable, idempotent, in the background
+}
+
+// heed is the way of a change that people made, here or on another node, to what is kept in memory.
+func (h *house) heed(ctx context.Context, events []db.Event) {
+	h.store.Heed(ctx, events) // who is who, and who is logged in
+	for _, e := range events {
+		id, _ := uuid.Parse(e.ID)
+		switch e.Kind {
+		case "":
+			h.board.RefreshAll()
+		case crm.EventCustomer:
+			h.board.RefreshCustomer(id)
+		case calllog.EventCall:
+			h.board.Refresh(id)
+		case crm.EventDesk:
+			if agent, call, ok := crm.ReadPutAway(e); ok {
+				h.board.Dismiss(agent, call)
+			}
+		}
+	}
 }
 
 // stage is parts that run together and are ended together.
@@ -264,11 +280,6 @@ func claimData(folder string) (unlock func(), err error) {
 	if err := db.ClaimFolder(folder); err != nil {
 		return nil, err
 	}
-	return lockData(folder)
-}
-
-// lockData makes sure that no service uses a data folder.
-func lockData(folder string) (unlock func(), err error) {
 	lock, err := os.OpenFile(filepath.Join(folder, "ringbook.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", folder, plain(err))

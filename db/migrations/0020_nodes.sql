@@ -12,3 +12,14 @@ CREATE TABLE lease (
 	standby    text        NOT NULL,    -- the name of a node that could take it, said by that node
 	standby_at timestamptz NOT NULL     -- and when it said so last
 );
+
+-- event: that something was changed, written in the transaction of the change, for the nodes that keep it in memory. A row
+-- is read by every node once and deleted after an hour, by db.Events.
+CREATE TABLE event (
+	xid  xid8        NOT NULL DEFAULT pg_current_xact_id(),
+	seq  bigint      GENERATED ALWAYS AS IDENTITY,
+	at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+	kind text        NOT NULL, -- what was changed: 'customer', 'agent', ...
+	id   text        NOT NULL, -- and which
+	PRIMARY KEY (xid, seq)
+);
