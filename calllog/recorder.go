@@ -298,7 +298,7 @@ func (r *Recorder) name(p *picture) {
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}
-		if a, ok := r.cfg.Directory.ByExtension(p.Call.PBX, l.Extension); ok {
+		if a, ok := r.cfg.Directory.ByExtension(p.Call.Exchange(l), l.Extension); ok {
 			if p.Agents == nil {
 				p.Agents = make(map[string]uuid.UUID, len(p.Call.Legs))
 			}

@@ -18,6 +18,7 @@ type channel struct {
 	phone    bool   // an agent's, else a line to the outside
 	ext      string // of a phone
 	created  time.Time
+	heard    time.Time // our clock, of the first item that told of it
 	born     uint64
 	seen     bool // ChannelCreated was seen, so nothing before it was missed
 
@@ -34,6 +35,7 @@ type channel struct {
 	bridge    *bridge
 	bridgedAt time.Time // when it last entered or left one
 	holding   bool
+	holdingIn *bridge // where it pressed its hold key
 
 	outgoing bool       // Asterisk dialled it
 	number   string     // that it was asked for, if it is a line
@@ -120,7 +122,7 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 			created = at
 		}
 		t.born++
-		ch = &channel{id: s.ID, created: created.UTC(), born: t.born}
+		ch = &channel{id: s.ID, created: created.UTC(), heard: t.now, born: t.born}
 		t.channels[s.ID] = ch
 	}
 	t.update(ch, s, at)
@@ -241,7 +243,7 @@ func (t *Tracker) remove(ch *channel, at time.Time) {
 func (t *Tracker) evict(at time.Time) {
 	all := t.oldest()
 	for _, ch := range all[:len(all)/16+1] {
-		t.lose(ch, at)
+		t.lose(ch, at, at)
 	}
 }
 

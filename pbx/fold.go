@@ -287,14 +287,17 @@ func (t *Tracker) destroyed(e *ari.Event, at time.Time) {
 	} else if known, ok := causeText[ch.cause]; ok {
 		text = known
 	}
-	t.gone(ch, text, false, at)
+	t.gone(ch, text, at, time.Time{})
 }
 
-// lose handles a channel of which the end was not seen.
-func (t *Tracker) lose(ch *channel, at time.Time) { t.gone(ch, "", true, at) }
+// lose handles a channel of which the end was not seen: it lies between after and before.
+func (t *Tracker) lose(ch *channel, after, before time.Time) {
+	t.gone(ch, "", after, maxTime(after, before))
+}
 
-// gone takes a channel out of everything. lost says that its end was not seen but inferred.
-func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
+// gone takes a channel out of everything. before is zero if its end was seen, else the latest that it can have been.
+func (t *Tracker) gone(ch *channel, text string, at, before time.Time) {
+	lost := !before.IsZero()
 	t.leave(ch, at)
 	c := ch.call
 	t.remove(ch, at)
@@ -337,6 +340,9 @@ func (t *Tracker) gone(ch *channel, text string, lost bool, at time.Time) {
 			t.remove(rest, at)
 		}
 		c.pic.Reconstructed = lost && slices.ContainsFunc(c.legs, func(l *leg) bool { return l.End == EndLost })
+		if c.pic.Reconstructed {
+			c.pic.EndedBefore = maxTime(before, at).UTC()
+		}
 		t.finish(c, at)
 	}
 }

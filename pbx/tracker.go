@@ -50,6 +50,8 @@ type Tracker struct {
 	now     time.Time     // our clock, of the item at hand
 	skew    time.Duration // the PBX's clock less ours, as of the last event
 	gapFrom time.Time     // our clock; since when the stream was interrupted; zero: it is not
+	listed  time.Time     // our clock; when the PBX was last asked which channels it has
+	started time.Time     // when the PBX that was last live started; zero: not known
 }
 
 // NewTracker makes a Tracker that has seen nothing yet.
@@ -77,6 +79,8 @@ func (t *Tracker) Apply(item ari.Item) []Call {
 		t.event(item.Event, item.At)
 	case item.Live != nil:
 		t.resync(item.Live, item.At)
+	case item.Check != nil:
+		t.check(item.Check)
 	case item.Gap != nil:
 		if t.gapFrom.IsZero() {
 			t.gapFrom = item.Gap.From

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -112,23 +113,23 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		Legs: make([]calllog.Leg, len(c.Legs)), Transfers: make([]calllog.Transfer, len(c.Transfers)),
 		Match:      calllog.Match{Rule: ruleOrNone(p.Rule), Candidates: make([]calllog.Customer, len(p.Candidates))},
 		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUp{},
-		Partial: c.Partial, Reconstructed: c.Reconstructed,
+		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore),
 	}
 	if c.State == pbx.StateEnded {
 		r.Hangup = &calllog.Hangup{By: c.Hangup.By, Cause: c.Hangup.Cause, Text: c.Hangup.Text}
 	}
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		r.Legs[i] = calllog.NewLeg(l)
+		r.Legs[i] = calllog.NewLeg(c, l)
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}
-		if a, ok := s.Store.Directory().ByExtension(c.PBX, l.Extension); ok {
+		if a, ok := s.Store.Directory().ByExtension(c.Exchange(l), l.Extension); ok {
 			r.Legs[i].AgentID, r.Legs[i].Agent = &a.ID, a.Name
 		}
 	}
 	for i, t := range c.Transfers {
-		r.Transfers[i] = calllog.Transfer{Kind: t.Kind, At: millis(t.At), By: t.By, To: t.To}
+		r.Transfers[i] = calllog.Transfer{Kind: t.Kind, At: millis(t.At), By: t.By, To: t.To, PBX: cmp.Or(t.PBX, c.PBX)}
 	}
 	if p.Customer != nil {
 		r.Customer = &calllog.Customer{ID: p.Customer.ID, Name: p.Customer.Name}

@@ -126,6 +126,7 @@ var table = map[string]may{
 	}},
 
 	"listCalls": {"-xxxx", at("/calls?limit=1")},
+	"listGaps":  {"-xxxx", at("/gaps?limit=1")},
 	"getCall":   {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String(), nil }},
 	"updateCall": {"-xxxx", func(c *cast, _ string) (string, any) {
 		return "/calls/" + c.call.String(), object{"note": "said hello"}

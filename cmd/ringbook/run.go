@@ -125,6 +125,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
+			keeping.run("keep account of what is heard", house.watch.Run)
 			leading.run("keep the leases", house.leases.Run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			front.open()
@@ -166,6 +167,7 @@ type house struct {
 	store     *crm.Store
 	board     *screenpop.Board
 	recorder  *calllog.Recorder
+	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
 	leases    *db.Leases
 	events    *db.Events
@@ -191,6 +193,11 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	if err != nil {
 		return nil, err
 	}
+	streams := make([]calllog.Stream, len(exchanges))
+	for i, exchange := range exchanges {
+		streams[i] = exchange
+	}
+	watch := calllog.NewWatch(database, s.Node, streams, o.log)
 	leases.OnChange(func(string) { recorder.Lead() })
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
@@ -209,7 +216,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, exchanges, leases, database.NewEvents(o.log), app}, nil
+	return &house{store, board, recorder, watch, exchanges, leases, database.NewEvents(o.log), app}, nil
 }
 
 // follow is the way of a call's picture.
@@ -280,6 +287,11 @@ func claimData(folder string) (unlock func(), err error) {
 	if err := db.ClaimFolder(folder); err != nil {
 		return nil, err
 	}
+	return lockData(folder)
+}
+
+// lockData makes sure that no service uses a data folder.
+func lockData(folder string) (unlock func(), err error) {
 	lock, err := os.OpenFile(filepath.Join(folder, "ringbook.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", folder, plain(err))

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,6 +241,44 @@ func (a *Asterisk) onClose(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stop = append(a.stop, f)
+}
+
+// lend lets another test use the PBX for a while: it is that test which fails, and what was started meanwhile ends
+// when the PBX is given back. A test that failed may leave calls and phones behind; they are taken away.
+func (a *Asterisk) lend(tb TB) (giveBack func()) {
+	owner := a.tb
+	a.tb = tb
+	a.mu.Lock()
+	mark := len(a.stop)
+	a.mu.Unlock()
+	return func() {
+		left := a.registered()
+		a.mu.Lock()
+		stop := a.stop[mark:]
+		a.stop, a.phones = a.stop[:mark:mark], nil
+		a.mu.Unlock()
+		for _, end := range slices.Backward(stop) {
+			end()
+		}
+		if tb.Failed() {
+			if out, err := a.CLI("channel request hangup all"); err != nil {
+				tb.Logf("hang up what is left: %v %s", err, out)
+			}
+			for _, p := range left {
+				if err := a.register(p.ext, p.port, 0); p.ext != "" && err != nil {
+					tb.Logf("take phone %s away: %v", p.ext, err)
+				}
+			}
+		}
+		a.tb = owner
+	}
+}
+
+// registered are the phones that were not closed yet.
+func (a *Asterisk) registered() []*Phone {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.phones)
 }
 
 // close ends everything that was started, the newest first. Logs are kept if the test failed.

@@ -232,6 +232,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When an exchange was not heard, so that calls are missing
+         * @description Permission: calls.read.
+         */
+        get: operations["listGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -607,6 +627,27 @@ export interface components {
             team_id: string | null;
             username: string;
         };
+        Backlog: {
+            /** @description the database did not take the last calls */
+            away: boolean;
+            /**
+             * Format: int64
+             * @description how long the oldest of them has waited
+             */
+            oldest_ms: number;
+            /**
+             * Format: int64
+             * @description calls in memory whose newest picture is not in the database yet
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description of calls on disk that wait for the database
+             */
+            spool_bytes: number;
+            /** @description the disk takes no more: what ends now is in memory only */
+            spool_full: boolean;
+        };
         Call: {
             /** Format: date-time */
             answered_at: string | null;
@@ -618,6 +659,8 @@ export interface components {
             disposition: components["schemas"]["DispositionRef"] | null;
             /** Format: date-time */
             ended_at: string | null;
+            /** Format: date-time */
+            ended_before: string | null;
             follow_ups: components["schemas"]["FollowUpRef"][];
             hangup: components["schemas"]["Hangup"] | null;
             /** Format: int64 */
@@ -788,6 +831,19 @@ export interface components {
             kind: string;
             title: string;
         };
+        Gap: {
+            /** Format: date-time */
+            from: string;
+            pbx: string;
+            /** @enum {string} */
+            reason: "disconnected" | "deaf" | "overflow" | "replaced" | "stopped" | "killed" | "pbx_restarted";
+            /** Format: date-time */
+            to: string | null;
+        };
+        Gaps: {
+            /** @description newest first */
+            items: components["schemas"]["Gap"][];
+        };
         Grant: {
             permission: string;
             /** @enum {string} */
@@ -837,6 +893,7 @@ export interface components {
             /** Format: date-time */
             offered_at: string;
             parent: string | null;
+            pbx: string;
             /** @enum {string} */
             role: "customer" | "agent";
             spans: components["schemas"]["Span"][];
@@ -890,6 +947,16 @@ export interface components {
              * @description of an exchange: how many seconds ago a test event last came through its whole stream; null when none has yet
              */
             canary_age_s: number | null;
+            /**
+             * Format: double
+             * @description of an exchange: how long the last test event took through its stream, in milliseconds
+             */
+            canary_rtt_ms?: number;
+            /**
+             * Format: double
+             * @description of an exchange: how many events came lately
+             */
+            events_per_second?: number;
             /** @description of an exchange: which of the nodes that watch it writes its calls and acts for it; null when that is not known */
             leader: components["schemas"]["Leader"] | null;
             live: boolean;
@@ -901,6 +968,8 @@ export interface components {
              * @description since when it has been so; null when that is not known
              */
             since: string | null;
+            /** @description of an exchange: Asterisk's */
+            version?: string;
         };
         PasswordChange: {
             current: string;
@@ -1117,11 +1186,12 @@ export interface components {
             /** Format: date-time */
             from: string;
             /** @enum {string} */
-            kind: "talk" | "hold";
+            kind: "talk" | "hold" | "held";
             /** Format: date-time */
             to: string | null;
         };
         Status: {
+            backlog: components["schemas"]["Backlog"];
             database: components["schemas"]["PartStatus"];
             /** @description the name of the node that answers */
             node: string;
@@ -1200,6 +1270,7 @@ export interface components {
             by: string;
             /** @enum {string} */
             kind: "blind" | "attended";
+            pbx: string;
             to: string;
         };
     };
@@ -1778,6 +1849,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGaps: {
+        parameters: {
+            query?: {
+                /** @description that lasted until then or later */
+                from?: string;
+                /** @description that began before */
+                to?: string;
+                /** @description of this exchange only */
+                pbx?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gaps"];
+                };
             };
             /** @description Error */
             default: {
