@@ -12,11 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
-	"ringbook/db"
 )
-
-// EventCall is the kind of the events that tell all nodes that a person has written about a call, whose id it has.
-const EventCall = "call"
 
 const (
 	noteMost = 10_000 // characters
@@ -63,11 +59,9 @@ func (s *Store) Annotate(ctx context.Context, a crm.Actor, id uuid.UUID, p Patch
 			}
 		}
 		if p.Customer != nil {
-			if unlinked, err = s.choose(ctx, tx, a, id, *p.Customer); err != nil {
-				return err
-			}
+			unlinked, err = s.choose(ctx, tx, a, id, *p.Customer)
 		}
-		return db.Emit(ctx, tx, db.Event{Kind: EventCall, ID: id.String()})
+		return err
 	})
 	if err != nil {
 		return Record{}, fmt.Errorf("annotate call %s: %w", id, err)

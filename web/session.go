@@ -192,5 +192,9 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*newTok
 }
 
 func (s *Server) endToken(ctx context.Context, in *idInput) (*struct{}, error) {
-	return nil, s.Store.EndToken(ctx, actorOf(ctx), in.ID)
+	if err := s.Store.EndToken(ctx, actorOf(ctx), in.ID); err != nil {
+		return nil, err
+	}
+	s.sockets.endSession(in.ID)
+	return nil, nil
 }

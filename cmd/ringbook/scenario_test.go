@@ -79,15 +79,14 @@ type apiCall struct {
 	HoldMS     int64      `json:"hold_ms"`
 	Hangup     *struct{ By string }
 	Legs       []struct {
-		Role, Extension string
-		Number          *string // "legs" of before it was told have none
-		AgentID         *string `json:"agent_id"`
-		Agent           string
-		OfferedAt       time.Time  `json:"offered_at"`
-		AnsweredAt      *time.Time `json:"answered_at"`
-		EndedAt         *time.Time `json:"ended_at"`
-		End             *string
-		TalkMS          int64 `json:"talk_ms"`
+		Role, Extension, Number string
+		AgentID                 *string `json:"agent_id"`
+		Agent                   string
+		OfferedAt               time.Time  `json:"offered_at"`
+		AnsweredAt              *time.Time `json:"answered_at"`
+		EndedAt                 *time.Time `json:"ended_at"`
+		End                     *string
+		TalkMS                  int64 `json:"talk_ms"`
 	}
 	Transfers              []struct{ Kind, By, To string }
 	Customer               *struct{ Name string }
@@ -110,10 +109,7 @@ func (c *apiCall) told() pbxtest.Told {
 	}
 	for _, l := range c.Legs {
 		leg := pbxtest.ToldLeg{
-			Role: l.Role, Extension: l.Extension, Number: orNone(l.Number), End: orNone(l.End), Talk: time.Duration(l.TalkMS) * time.Millisecond,
-		}
-		if l.Number == nil && l.Role == "customer" {
-			leg.Number = "?"
+			Role: l.Role, Extension: l.Extension, Number: l.Number, End: orNone(l.End), Talk: time.Duration(l.TalkMS) * time.Millisecond,
 		}
 		if l.AnsweredAt != nil {
 			leg.AnsweredAt = *l.AnsweredAt

@@ -97,7 +97,7 @@ type Told struct {
 	Transfers []ExpectedTransfer
 }
 
-// ToldLeg is one leg as it came out. Where the teller does not tell an outside number, Number is "?".
+// ToldLeg is one leg as it came out.
 type ToldLeg struct {
 	Role, Extension, Number, End string
 	AnsweredAt                   time.Time // zero: never
@@ -174,11 +174,7 @@ func (e Expected) legFaults(legs []ToldLeg) []string {
 			list = append(list, fmt.Sprintf("%s, and talked for %v", l, l.Talk))
 		}
 	}
-	numbers := !slices.ContainsFunc(legs, func(l ToldLeg) bool { return l.Number == "?" })
 	for _, l := range e.Legs {
-		if !numbers && l.Role == "customer" {
-			l.Number = "?"
-		}
 		want = append(want, legWords(l.Role, l.Extension, l.Number, l.End, l.Answered))
 		if l.Role == "agent" && l.Answered {
 			wantTalk = append(wantTalk, l.Extension)

@@ -14,10 +14,7 @@ type Scenario struct {
 	Expect []Expected
 	// Pending says that the tracker does not know this yet: the recording waits in pbx/testdata/next.
 	Pending bool
-	// Once says that it depends on chance, such as two things at the same moment: the recording is the truth of it, and
-	// live it may go otherwise.
-	Once  bool
-	place func(a *Asterisk)
+	place   func(a *Asterisk)
 }
 
 // Play does what the scenario tells, for tb, and returns when every call of it is over. Its phones are gone then, and what
@@ -63,6 +60,8 @@ const (
 	didOptimized  = "91001251" // queue optimized
 	didInsist     = "91001252" // queue insist
 	didCrowd      = "91001253" // queue crowd
+	didMina       = "91001254" // to 1005 and 1006
+	didMeeting    = "91001255" // to 1007
 )
 
 // Owners are the people of the laboratory, by extension. Mina has two phones of different extensions; those that are

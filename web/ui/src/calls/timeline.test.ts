@@ -16,7 +16,6 @@ function leg(
   return {
     id,
     role,
-    pbx: "main",
     channel: `PJSIP/${id}`,
     extension: role === "agent" ? id : "",
     agent: "",
