@@ -14,7 +14,7 @@ import (
 
 // settleAfter is how old a standing must be before the log is held against it: by then what the spool had of calls
 // that ended before has mostly been written.
-const settleAfter = 2 * time.Second
+const settleAfter = time.Second
 
 // openCalls are the calls that the log takes for live ($1: the exchange), with what is known of how long they went on
 // for certain: until the picture that the row tells, and, since nothing else was heard of them, until the end of the

@@ -13,8 +13,10 @@ import (
 	"ringbook/pbx"
 )
 
-// heartbeat is how often a Watch writes how far its streams were heard.
-const heartbeat = 3 * time.Second
+const (
+	heartbeat = 3 * time.Second        // how often a Watch writes how far its streams were heard
+	glance    = 500 * time.Millisecond // how often it looks whether one has become complete, or ended
+)
 
 // Stream is one exchange as a Watch sees it; its methods must not block. *pbx.Exchange is one.
 type Stream interface {
@@ -53,22 +55,41 @@ func NewWatch(d *db.DB, node string, streams []Stream, log *slog.Logger) *Watch 
 	}
 }
 
-// Run writes every three seconds until ctx ends, and once more then. The exchanges should have ended by then. Run is
-// called once, on a migrated database, and returns nil.
+// Run writes every three seconds, and soon after a stream has become complete or ended, until ctx ends, and once more
+// then. The exchanges should have ended by then. Run is called once, on a migrated database, and returns nil.
 func (w *Watch) Run(ctx context.Context) error {
-	tick := time.NewTicker(heartbeat)
+	tick := time.NewTicker(glance)
 	defer tick.Stop()
+	var last time.Time
 	for {
-		w.round(ctx)
+		if now := time.Now(); now.Sub(last) >= heartbeat || !w.away && w.news(now) {
+			w.round(ctx)
+			last = now
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+			drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 			defer cancel()
-			w.round(last)
+			w.round(drain)
 			return nil
 		}
 	}
+}
+
+// news says that a period has begun or ended, or a standing can be settled.
+func (w *Watch) news(now time.Time) bool {
+	for _, s := range w.streams {
+		for _, p := range s.Periods() {
+			if was, known := w.written[p.ID]; !known || was.End != p.End {
+				return true
+			}
+		}
+		if at := s.Standing().At; at.After(w.settled[s.Name()]) && now.Sub(at) >= settleAfter {
+			return true
+		}
+	}
+	return false
 }
 
 // round writes what has changed and settles what can be.
@@ -94,11 +115,12 @@ func (w *Watch) round(ctx context.Context) {
 	}
 }
 
-// upsertPeriod takes no period back: whatever order its rows come in, the longest stays, and its end.
+// upsertPeriod lengthens a period; only its end, which is the last word, may find that it was shorter.
 const upsertPeriod = `
 INSERT INTO watch AS w (id, pbx, node, from_at, until_at, started_at, ended_as) VALUES ($1, $2, $3, $4, $5, $6, $7)
-ON CONFLICT (id) DO UPDATE SET until_at = greatest(w.until_at, excluded.until_at),
-	ended_as = CASE WHEN excluded.ended_as <> '' THEN excluded.ended_as ELSE w.ended_as END`
+ON CONFLICT (id) DO UPDATE SET ended_as = excluded.ended_as,
+	until_at = CASE WHEN excluded.ended_as <> '' THEN excluded.until_at ELSE greatest(w.until_at, excluded.until_at) END
+WHERE w.ended_as = ''`
 
 // write brings the periods that changed into the database, all or none.
 func (w *Watch) write(ctx context.Context) error {

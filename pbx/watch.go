@@ -86,8 +86,8 @@ func (x *Exchange) endPeriod(until time.Time, why GapReason) {
 	if last := len(x.periods) - 1; last >= 0 && x.periods[last].End == "" {
 		p := &x.periods[last]
 		p.End = why
-		if until.After(p.Until) {
-			p.Until = until
+		if p.Until = until; until.Before(p.From) {
+			p.Until = p.From
 		}
 	}
 }

@@ -37,7 +37,7 @@ type Check struct {
 
 // Gap says that events between From and the next Live may have been lost, and why.
 type Gap struct {
-	From   time.Time // the last moment at which the stream is known to have been complete
+	From   time.Time // the last moment at which the stream is known to have been complete; some events after it may have come
 	Reason GapReason
 	Err    error // may be nil
 }

@@ -87,7 +87,9 @@ type stream struct {
 	tee      *tee
 	follow   func(Item)
 	live     bool      // the last Live or Gap given out was a Live
-	complete time.Time // up to here the stream is known to have been complete
+	complete time.Time // up to here the stream is known to have been complete, if the connection is whole
+	tested   time.Time // so it is if it may have been deaf: when the last test event that came back was sent
+	verified time.Time // so it is if subscriptions may have been lost: when they were last seen
 
 	counted   int // events since the last test event
 	countedAt time.Time
@@ -100,6 +102,15 @@ func (s *stream) emit(item Item) {
 
 func (s *stream) gap(t trouble, err error) {
 	s.live = false
+	switch {
+	case errors.Is(err, errUnsubscribed):
+		s.complete = s.verified
+	case t.gap == GapDeaf, t.gap == GapReplaced:
+		s.complete = s.tested
+	}
+	if s.Client.complete.Load() != 0 {
+		s.Client.complete.Store(s.complete.UnixNano())
+	}
 	s.metrics.gap(t.gap)
 	s.emit(Item{At: time.Now(), Gap: &Gap{From: s.complete, Reason: t.gap, Err: err}})
 }
@@ -119,6 +130,7 @@ func (s *stream) connect(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	s.live = true
 	s.heard(began)
+	s.tested, s.verified = began, began
 	s.counted, s.countedAt = 0, began
 	s.setHealth(func(h *Health) {
 		*h = Health{
@@ -165,8 +177,9 @@ func (s *stream) take(conn *connection, f frame) error {
 	switch {
 	case e == nil:
 	case e.Type == "ChannelUserevent" && strings.HasPrefix(e.EventName, conn.canary):
-		s.tested(conn, f.at)
+		s.passed(conn, f.at)
 		if check := conn.checked(e.EventName); check != nil {
+			s.verified = check.Asked
 			s.emit(Item{At: f.at, Check: check})
 		}
 	case e.Type == "ApplicationReplaced" && e.Application == conn.app:
@@ -179,13 +192,14 @@ func (s *stream) take(conn *connection, f frame) error {
 	return nil
 }
 
-// tested notes that a test event came through.
-func (s *stream) tested(conn *connection, at time.Time) {
+// passed notes that a test event came through.
+func (s *stream) passed(conn *connection, at time.Time) {
+	s.tested = at.Add(-conn.rtt())
 	high, _ := conn.ring.depth()
 	s.metrics.depth(high)
 	rate := 0.0
-	if passed := at.Sub(s.countedAt); passed > 0 {
-		rate = float64(s.counted-1) / passed.Seconds()
+	if took := at.Sub(s.countedAt); took > 0 {
+		rate = float64(s.counted-1) / took.Seconds()
 	}
 	s.counted, s.countedAt = 0, at
 	s.setHealth(func(h *Health) { h.LastCanary, h.CanaryRTT, h.Rate = time.Now(), conn.rtt(), rate })

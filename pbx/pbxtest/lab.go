@@ -50,7 +50,10 @@ type Asterisk struct {
 	trunkPort int
 	ari       *http.Client
 
+	settings []string // of deploy/lab/asterisk.sh
+
 	mu       sync.Mutex
+	end      func()   // ends Asterisk itself
 	stop     []func() // what still runs, newest last
 	phones   []*Phone // of the scenario that is played
 	programs atomic.Int64
@@ -112,11 +115,12 @@ func (a *Asterisk) start(settings []string) error {
 	a.ViewerURL = fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort)
 	a.SIP = fmt.Sprintf("127.0.0.1:%d", phonePort)
 	a.name = fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort)
-	return a.run(append([]string{
+	a.settings = append([]string{
 		"run", a.name, "UNTIL_EOF=1",
 		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
 		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=6", "WRAPUP_SECONDS=0", "PARK_SECONDS=2",
-	}, settings...))
+	}, settings...)
+	return a.run(a.settings)
 }
 
 // run starts deploy/lab/asterisk.sh, which ends when its standard input does: so no Asterisk outlives this process,
@@ -160,6 +164,9 @@ func (a *Asterisk) run(args []string) error {
 	}
 	select {
 	case <-ready:
+		a.mu.Lock()
+		a.end = end
+		a.mu.Unlock()
 		a.onClose(end)
 		return nil
 	case <-done:
