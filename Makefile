@@ -11,6 +11,7 @@ LDFLAGS   := $(if $(VERSION),-X main.version=$(VERSION))
 UI        := web/ui
 UI_SOURCE := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/e2e*' 2>/dev/null)
 FUZZTIME  ?= 30s
+SOAKTIME  ?= 10m
 # Tests start what they need (PostgreSQL, Asterisk, Chromium) themselves, and stop it.
 RACE      ?= -race
 
@@ -94,6 +95,10 @@ generate: ## Write the generated files anew: settings reference, example environ
 .PHONY: bench
 bench: deps-run ## Measure, as ratios to a floor measured in the same run, and write docs/benchmarks.md
 	go test -timeout 20m -count=1 -run '^$$' -bench '^BenchmarkGoals$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
+
+.PHONY: soak
+soak: deps ## Ten minutes of calls on a real Asterisk with two nodes and a fault every 20 s; writes into docs/benchmarks.md
+	go test -timeout 60m -count=1 -run '^$$' -bench '^Benchmark(Soak|Crowd)$$' -benchtime 1x ./cmd/ringbook -args -soak $(SOAKTIME) -report ../../docs/benchmarks.md
 
 .PHONY: screenshots
 screenshots: deps build ## Take the pictures of README.md and docs/ anew
