@@ -42,9 +42,7 @@ type Config struct {
 	Data string
 	// MaxConns bounds Pool; 0: four per CPU, and at least 12. RingPool has up to eight more.
 	MaxConns int
-	// Restoring opens the private cluster of a data folder into which a restore is under way.
-	Restoring bool
-	Log       *slog.Logger
+	Log      *slog.Logger
 }
 
 // DB is a database: one that is open, or that will be. Safe for concurrent use.
@@ -156,11 +154,7 @@ func (d *DB) Start(ctx context.Context) error {
 
 // startCluster makes the private cluster and its database be there. Callers hold d.mu.
 func (d *DB) startCluster(ctx context.Context) error {
-	claim := ClaimFolder
-	if d.config.Restoring {
-		claim = ClaimForRestore
-	}
-	if err := claim(d.config.Data); err != nil {
+	if err := ClaimFolder(d.config.Data); err != nil {
 		return err
 	}
 	if d.cluster == nil {
