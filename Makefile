@@ -11,7 +11,7 @@ LDFLAGS   := $(if $(VERSION),-X main.version=$(VERSION))
 UI        := web/ui
 UI_SOURCE := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/e2e*' 2>/dev/null)
 FUZZTIME  ?= 30s
-ROUNDS    ?= 10000
+SOAKTIME  ?= 10m
 # Tests start what they need (PostgreSQL, Asterisk, Chromium) themselves, and stop it.
 RACE      ?= -race
 
@@ -63,11 +63,6 @@ fuzz: ## Look for new findings with every fuzz target; what was found earlier ru
 	@tools/step "Go: every fuzz target for $(FUZZTIME)"
 	tools/fuzz $(FUZZTIME)
 
-.PHONY: properties
-properties: ## Damage every recording 10000 times, as every test does 100 times; takes some minutes of both cores
-	@tools/step "Go: every recording damaged $(ROUNDS) times"
-	RINGBOOK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 60m -run '^TestTracker_L4_L8_DamagedRecordings$$' ./pbx
-
 .PHONY: test-browser
 test-browser: build
 	@tools/step "Browser: the built program, a real Asterisk and Chromium"
@@ -100,6 +95,10 @@ generate: ## Write the generated files anew: settings reference, example environ
 .PHONY: bench
 bench: deps-run ## Measure, as ratios to a floor measured in the same run, and write docs/benchmarks.md
 	go test -timeout 20m -count=1 -run '^$$' -bench '^BenchmarkGoals$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
+
+.PHONY: soak
+soak: deps ## Ten minutes of calls on a real Asterisk with two nodes and a fault every 20 s; writes into docs/benchmarks.md
+	go test -timeout 60m -count=1 -run '^$$' -bench '^Benchmark(Soak|Crowd)$$' -benchtime 1x ./cmd/ringbook -args -soak $(SOAKTIME) -report ../../docs/benchmarks.md
 
 .PHONY: screenshots
 screenshots: deps build ## Take the pictures of README.md and docs/ anew

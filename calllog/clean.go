@@ -31,7 +31,7 @@ func clean(c pbx.Call) pbx.Call {
 	if c.StartedAt = moment(c.StartedAt); c.StartedAt.IsZero() {
 		c.StartedAt = moment(made)
 	}
-	c.AnsweredAt, c.EndedAt = moment(c.AnsweredAt), moment(c.EndedAt)
+	c.AnsweredAt, c.EndedAt, c.EndedBefore = moment(c.AnsweredAt), moment(c.EndedAt), moment(c.EndedBefore)
 	if c.State == pbx.StateEnded && c.EndedAt.IsZero() {
 		c.EndedAt = c.StartedAt
 	}
@@ -45,6 +45,14 @@ func clean(c pbx.Call) pbx.Call {
 		if l.OfferedAt.IsZero() {
 			l.OfferedAt = c.StartedAt
 		}
+		spans := make([]pbx.Span, 0, len(l.Spans))
+		for _, s := range l.Spans {
+			s.Kind, s.From, s.To = pbx.SpanKind(text(string(s.Kind), shortText)), moment(s.From), moment(s.To)
+			if !s.From.IsZero() {
+				spans = append(spans, s)
+			}
+		}
+		l.Spans = spans
 		legs[i] = l
 	}
 	c.Legs = legs

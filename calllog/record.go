@@ -37,8 +37,9 @@ type Record struct {
 	Disposition   *Disposition `json:"disposition"`
 	Note          string       `json:"note"`
 	FollowUps     []FollowUp   `json:"follow_ups"`
-	Partial       bool         `json:"partial"`
-	Reconstructed bool         `json:"reconstructed"`
+	Partial       bool         `json:"partial"`       // ringbook joined in the middle
+	Reconstructed bool         `json:"reconstructed"` // the end was not seen: it lies between EndedAt and EndedBefore
+	EndedBefore   *time.Time   `json:"ended_before"`  // nil unless Reconstructed
 }
 
 // Caller is who called.
@@ -68,6 +69,7 @@ type Leg struct {
 	Channel    string      `json:"channel"`
 	Role       pbx.Role    `json:"role"`
 	Extension  string      `json:"extension"` // empty for a customer
+	Number     string      `json:"number"`    // of somebody outside, as the exchange gave it; empty for an agent, and where none is shown
 	AgentID    *uuid.UUID  `json:"agent_id"`  // nil: the extension was nobody's
 	Agent      string      `json:"agent"`     // that agent's name
 	OfferedAt  time.Time   `json:"offered_at"`
@@ -75,6 +77,43 @@ type Leg struct {
 	EndedAt    *time.Time  `json:"ended_at"`
 	End        *pbx.LegEnd `json:"end"` // nil until it has ended
 	TalkMS     int64       `json:"talk_ms"`
+	HoldMS     int64       `json:"hold_ms"` // the part of the talk with the other party on hold
+	Parent     *string     `json:"parent"`  // ID of the leg that transferred or forwarded the call to this one; nil if none
+	// Spans are the stretches of the talk and of the hold in it, in order. Empty where only the sums are known: calls of
+	// before they were kept.
+	Spans []Span `json:"spans"`
+}
+
+// Span is a stretch of a leg's talk.
+type Span struct {
+	Kind pbx.SpanKind `json:"kind"`
+	From time.Time    `json:"from"`
+	To   *time.Time   `json:"to"` // nil: goes on
+}
+
+// NewLeg is a leg as the log tells it, without the name of its agent.
+func NewLeg(l *pbx.Leg) Leg {
+	leg := Leg{
+		ID: l.ID, Channel: l.Channel, Role: l.Role, Extension: l.Extension, Number: l.Number,
+		OfferedAt: millis(l.OfferedAt), AnsweredAt: millisOrNil(at(l.AnsweredAt)), EndedAt: millisOrNil(at(l.EndedAt)),
+		TalkMS: l.Talk.Milliseconds(), HoldMS: l.Hold.Milliseconds(), Spans: spansOf(l),
+	}
+	if l.End != "" {
+		leg.End = &l.End
+	}
+	if l.Parent != "" {
+		leg.Parent = &l.Parent
+	}
+	return leg
+}
+
+// spansOf are a leg's stretches as the log keeps them; never nil.
+func spansOf(l *pbx.Leg) []Span {
+	spans := make([]Span, len(l.Spans))
+	for i, s := range l.Spans {
+		spans[i] = Span{Kind: s.Kind, From: millis(s.From), To: millisOrNil(at(s.To))}
+	}
+	return spans
 }
 
 // Transfer is one change of hands.

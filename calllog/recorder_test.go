@@ -133,7 +133,7 @@ func ringing(n int, extensions ...string) pbx.Call {
 		ID: callID(n), PBX: "main", Version: at.UnixMicro(), Direction: pbx.Inbound, State: pbx.StateRinging,
 		Caller: pbx.Party{Number: fmt.Sprintf("0912%07d", n), Name: "Sara"}, Dialed: "02191001234", Trunk: "PJSIP/trunk",
 		Queue: "support", StartedAt: at,
-		Legs: []pbx.Leg{{ID: fmt.Sprintf("%d.0", n), Channel: "PJSIP/trunk-0", Role: pbx.RoleCustomer, OfferedAt: at, AnsweredAt: at}},
+		Legs: []pbx.Leg{{ID: fmt.Sprintf("%d.0", n), Channel: "PJSIP/trunk-0", Role: pbx.RoleCustomer, Number: fmt.Sprintf("0912%07d", n), OfferedAt: at, AnsweredAt: at}},
 	}
 	for i, ext := range extensions {
 		c.Legs = append(c.Legs, pbx.Leg{
@@ -163,6 +163,7 @@ func answered(c pbx.Call) pbx.Call {
 		case l.Role != pbx.RoleAgent:
 		case i == 1:
 			l.AnsweredAt = when(c)
+			l.Spans = []pbx.Span{{Kind: pbx.SpanTalk, From: when(c)}}
 		default:
 			l.EndedAt, l.End = when(c), pbx.EndAnsweredElsewhere
 		}
@@ -187,10 +188,22 @@ func ended(c pbx.Call) pbx.Call {
 				l.End = pbx.EndNoAnswer
 			} else if l.Role == pbx.RoleAgent {
 				l.Talk = l.EndedAt.Sub(l.AnsweredAt)
+				span(l, "", when(c))
 			}
 		}
 	}
 	return c
+}
+
+// span ends the stretch of a leg that goes on, and begins another one if it is given a kind.
+func span(l *pbx.Leg, kind pbx.SpanKind, at time.Time) {
+	l.Spans = append([]pbx.Span{}, l.Spans...)
+	if n := len(l.Spans); n > 0 && l.Spans[n-1].To.IsZero() {
+		l.Spans[n-1].To = at
+	}
+	if kind != "" {
+		l.Spans = append(l.Spans, pbx.Span{Kind: kind, From: at})
+	}
 }
 
 // stored is all that the tables say about a call, as text that can be compared.
@@ -335,13 +348,16 @@ func TestRecorder_AnyOrderGivesTheSameRow(t *testing.T) {
 				for range rapid.IntRange(0, 2).Draw(rt, "holds") {
 					c = next(c, time.Second)
 					c.State, c.Hold = pbx.StateHeld, c.Hold+time.Second
+					span(&c.Legs[1], pbx.SpanHold, when(c))
 					pictures = append(pictures, c)
 				}
 				if rapid.Bool().Draw(rt, "transferred") {
 					c = next(c, time.Second)
 					c.Transfers = append(c.Transfers, pbx.Transfer{Kind: pbx.Blind, At: when(c), By: "1001", To: "1004"})
 					c.Legs[1].EndedAt, c.Legs[1].End = when(c), pbx.EndTransferred
-					c.Legs = append(c.Legs, pbx.Leg{ID: "x", Role: pbx.RoleAgent, Extension: "1004", OfferedAt: when(c), AnsweredAt: when(c)})
+					c.Legs[1].Talk = when(c).Sub(c.AnsweredAt)
+					span(&c.Legs[1], "", when(c))
+					c.Legs = append(c.Legs, pbx.Leg{ID: "x", Role: pbx.RoleAgent, Extension: "1004", OfferedAt: when(c), AnsweredAt: when(c), Parent: c.Legs[1].ID})
 					pictures = append(pictures, c)
 				}
 			}
@@ -356,6 +372,15 @@ func TestRecorder_AnyOrderGivesTheSameRow(t *testing.T) {
 			restarted, last = true, 0 // the first picture is the one that knows
 			for i := joined; i < len(pictures); i++ {
 				pictures[i].Partial, pictures[i].Queue, pictures[i].Caller.Name = true, "", ""
+				pictures[i].Legs = append([]pbx.Leg{}, pictures[i].Legs...)
+				for j := range pictures[i].Legs {
+					// It does not know the talk of before.
+					l := &pictures[i].Legs[j]
+					l.Talk /= 2
+					if n := len(l.Spans); n > 0 {
+						l.Spans = l.Spans[n-1:]
+					}
+				}
 			}
 		}
 		for _, p := range pictures {

@@ -98,7 +98,7 @@ const currentCall = `WITH RECURSIVE part (id) AS (
 const callColumns = `c.id, c.pbx, c.direction, c.state, c.outcome, c.caller_number, c.caller_raw, c.caller_name, c.caller_withheld,
 	c.dialed_number, c.dialed_raw, c.queue, c.started_at, c.answered_at, c.ended_at, c.wait_ms, c.talk_ms, c.hold_ms,
 	c.hangup_by, c.hangup_cause, c.hangup_text, c.transfers, c.customer_id, c.match_rule, c.chosen, c.candidates,
-	c.partial, c.reconstructed, coalesce(n.note, '')`
+	c.partial, c.reconstructed, c.ended_before, coalesce(n.note, '')`
 
 // found is a record without what other tables tell.
 type found struct {
@@ -121,7 +121,7 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 	if err := row.Scan(&r.ID, &r.PBX, &r.Direction, &r.State, &outcome, &r.Caller.Number, &r.Caller.Raw, &r.Caller.Name,
 		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &f.startedAt, &r.AnsweredAt, &r.EndedAt,
 		&r.WaitMS, &r.TalkMS, &r.HoldMS, &hangup.By, &hangup.Cause, &hangup.Text, &transfers, &f.customer,
-		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.Note); err != nil {
+		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Note); err != nil {
 		return f, err
 	}
 	if err := json.Unmarshal(transfers, &r.Transfers); err != nil {
@@ -131,7 +131,7 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 		r.Transfers[i].At = millis(r.Transfers[i].At)
 	}
 	r.StartedAt = millis(f.startedAt)
-	r.AnsweredAt, r.EndedAt = millisOrNil(r.AnsweredAt), millisOrNil(r.EndedAt)
+	r.AnsweredAt, r.EndedAt, r.EndedBefore = millisOrNil(r.AnsweredAt), millisOrNil(r.EndedAt), millisOrNil(r.EndedBefore)
 	if queue != "" {
 		r.Queue = &queue
 	}
@@ -178,8 +178,8 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 
 	batch := &pgx.Batch{}
 	batch.Queue(`
-		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.agent_id, coalesce(g.name, ''), l.offered_at, l.answered_at,
-			l.ended_at, l.ended_as, l.talk_ms
+		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.number, l.agent_id, coalesce(g.name, ''), l.offered_at,
+			l.answered_at, l.ended_at, l.ended_as, l.talk_ms, l.hold_ms, nullif(l.parent, ''), l.spans
 		FROM call_leg l LEFT JOIN agent g ON g.id = l.agent_id
 		WHERE l.call_id = ANY($1) ORDER BY l.call_id, l.offered_at, l.id`, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
@@ -188,8 +188,8 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 				l    Leg
 				end  pbx.LegEnd
 			)
-			if err := rows.Scan(&call, &l.ID, &l.Channel, &l.Role, &l.Extension, &l.AgentID, &l.Agent, &l.OfferedAt,
-				&l.AnsweredAt, &l.EndedAt, &end, &l.TalkMS); err != nil {
+			if err := rows.Scan(&call, &l.ID, &l.Channel, &l.Role, &l.Extension, &l.Number, &l.AgentID, &l.Agent,
+				&l.OfferedAt, &l.AnsweredAt, &l.EndedAt, &end, &l.TalkMS, &l.HoldMS, &l.Parent, &l.Spans); err != nil {
 				return err
 			}
 			l.OfferedAt, l.AnsweredAt, l.EndedAt = millis(l.OfferedAt), millisOrNil(l.AnsweredAt), millisOrNil(l.EndedAt)

@@ -101,12 +101,14 @@ func TestStore_RecordIsTheContractsCall(t *testing.T) {
 	"queue":"support","started_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z",
 	"wait_ms":4000,"talk_ms":10000,"hold_ms":0,"hangup":{"by":"caller","cause":16,"text":"Normal Clearing"},
 	"legs":[
-	{"id":"1.0","channel":"PJSIP/trunk-0","role":"customer","extension":"","agent_id":null,"agent":"",
-	 "offered_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:01Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":0},
-	{"id":"1.1","channel":"PJSIP/1001-1","role":"agent","extension":"1001","agent_id":"` + neda.ID.String() + `","agent":"Neda",
-	 "offered_at":"2026-11-22T08:30:02Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":10000},
-	{"id":"1.2","channel":"PJSIP/1002-1","role":"agent","extension":"1002","agent_id":"` + omid.ID.String() + `","agent":"Omid",
-	 "offered_at":"2026-11-22T08:30:02Z","answered_at":null,"ended_at":"2026-11-22T08:30:05Z","end":"answered_elsewhere","talk_ms":0}],
+	{"id":"1.0","channel":"PJSIP/trunk-0","role":"customer","extension":"","number":"09120000001","agent_id":null,"agent":"",
+	 "offered_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:01Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":0,"hold_ms":0,"parent":null,"spans":[]},
+	{"id":"1.1","channel":"PJSIP/1001-1","role":"agent","extension":"1001","number":"","agent_id":"` + neda.ID.String() + `","agent":"Neda",
+	 "offered_at":"2026-11-22T08:30:02Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":10000,
+	 "hold_ms":0,"parent":null,"spans":[{"kind":"talk","from":"2026-11-22T08:30:05Z","to":"2026-11-22T08:30:15Z"}]},
+	{"id":"1.2","channel":"PJSIP/1002-1","role":"agent","extension":"1002","number":"","agent_id":"` + omid.ID.String() + `","agent":"Omid",
+	 "offered_at":"2026-11-22T08:30:02Z","answered_at":null,"ended_at":"2026-11-22T08:30:05Z","end":"answered_elsewhere","talk_ms":0,
+	 "hold_ms":0,"parent":null,"spans":[]}],
 	"transfers":[],"customer":{"id":"` + sara.String() + `","name":"Sara Ahmadi"},
 	"match":{"rule":"exact","candidates":[{"id":"` + sara.String() + `","name":"Sara Ahmadi"}]},
 	"recordings":[],"disposition":null,"note":"","follow_ups":[],"partial":false,"reconstructed":false}`
@@ -138,6 +140,50 @@ func TestStore_RecordIsTheContractsCall(t *testing.T) {
 }
 
 // L3: whoever asks, a call is one record.
+func TestStore_L5_LegsTellWhenTheyTalkedAndThroughWhom(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	c := next(answered(ringing(1, "1001")), 3*time.Second)
+	span(&c.Legs[1], pbx.SpanHold, when(c))
+	held := c
+	c = next(c, 2*time.Second)
+	first := &c.Legs[1]
+	first.EndedAt, first.End, first.Talk, first.Hold = when(c), pbx.EndTransferred, 5*time.Second, 2*time.Second
+	span(first, "", when(c))
+	c.Transfers = []pbx.Transfer{{Kind: pbx.Blind, At: when(c), By: "1001", To: "1002"}}
+	c.Legs = append(c.Legs, pbx.Leg{ID: "1.2", Role: pbx.RoleAgent, Extension: "1002", OfferedAt: when(c), Parent: "1.1"})
+
+	read := func(p pbx.Call) []Leg {
+		r.Update(p)
+		settle(t, r)
+		got, err := s.Call(deadline(t), admin, callID(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := list(t, s, admin, Filter{}); !reflect.DeepEqual(page.Items[0].Legs, got.Legs) {
+			t.Errorf("the list says %+v, the call %+v", page.Items[0].Legs, got.Legs)
+		}
+		return got.Legs
+	}
+	from := c.AnsweredAt
+	until := func(s int) *time.Time { return new(from.Add(time.Duration(s) * time.Second)) }
+	want := []Span{{Kind: pbx.SpanTalk, From: from, To: until(3)}, {Kind: pbx.SpanHold, From: *until(3)}}
+	if diff := cmp.Diff(want, read(held)[1].Spans); diff != "" {
+		t.Errorf("while the customer is on hold (-want +got):\n%s", diff)
+	}
+	want[1].To = until(5)
+	legs := read(c)
+	if diff := cmp.Diff(want, legs[1].Spans); diff != "" {
+		t.Errorf("after it (-want +got):\n%s", diff)
+	}
+	if l := legs[1]; l.TalkMS != 5000 || l.HoldMS != 2000 || l.Parent != nil {
+		t.Errorf("the first agent's leg is %+v", l)
+	}
+	if l := legs[2]; l.Parent == nil || *l.Parent != "1.1" || l.TalkMS != 0 || l.Spans == nil || len(l.Spans) != 0 {
+		t.Errorf("the second agent's leg is %+v", l)
+	}
+}
+
 func TestStore_L3_EveryoneReadsTheSame(t *testing.T) {
 	d, s := callCentre(t)
 	r, _ := record(t, config(t, d))

@@ -27,7 +27,8 @@ const writeTimeout = 10 * time.Second
 //     the one seen whole beats the partial one; else the greater version wins.
 //   - Times of beginning are the earliest said. What was answered once stays answered.
 //   - A partial picture adds to what a whole one said, but takes nothing from it.
-//   - Legs are added and ended, never removed.
+//   - Legs are added and ended, never removed. Their stretches are of the picture that knows most of the talk; of two that
+//     know as much, of the later: jsonb orders a longer list, and a time before null, as the greater.
 //
 // In the templates {wins} says whether the new picture beats the row, {keep:x} takes column x of the winner, {fill:x}
 // the same unless the winner is partial and has nothing there, {full:x} the one of the picture that is not partial.
@@ -50,9 +51,9 @@ INSERT INTO call AS c (id, pbx, version, direction, state, outcome,
 	caller_raw, caller_number, caller_name, caller_withheld, dialed_raw, dialed_number, number,
 	trunk, queue, customer_ref, started_at, answered_at, ended_at, wait_ms, talk_ms, hold_ms,
 	hangup_by, hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search,
-	match_rule, matched_id, candidates, merged_into)
+	match_rule, matched_id, candidates, merged_into, ended_before)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
 ON CONFLICT (id) DO UPDATE SET
 	version = {keep:version},
 	direction = {full:direction},
@@ -86,6 +87,7 @@ ON CONFLICT (id) DO UPDATE SET
 		ELSE {keep:transfers} END,
 	partial = {keep:partial},
 	reconstructed = {keep:reconstructed},
+	ended_before = {keep:ended_before},
 	whole = c.whole OR excluded.whole,
 	search = {full:search},
 	match_rule = CASE WHEN {rematch} THEN {full:match_rule} ELSE c.match_rule END,
@@ -102,8 +104,8 @@ const legWins = `CASE
 
 const upsertLegTemplate = `
 INSERT INTO call_leg AS c (call_id, id, version, channel, role, extension, number, agent_id,
-	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent, spans, pbx)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (call_id, id) DO UPDATE SET
 	version = {keep:version},
 	channel = {keep:channel},
@@ -117,7 +119,11 @@ ON CONFLICT (call_id, id) DO UPDATE SET
 	ended_as = {keep:ended_as},
 	talk_ms = greatest(c.talk_ms, excluded.talk_ms),
 	hold_ms = greatest(c.hold_ms, excluded.hold_ms),
-	parent = CASE WHEN {keep:parent} <> '' THEN {keep:parent} ELSE greatest(c.parent, excluded.parent) END`
+	parent = CASE WHEN {keep:parent} <> '' THEN {keep:parent} ELSE greatest(c.parent, excluded.parent) END,
+	spans = CASE
+		WHEN excluded.talk_ms > c.talk_ms THEN excluded.spans
+		WHEN excluded.talk_ms < c.talk_ms THEN c.spans
+		ELSE greatest(c.spans, excluded.spans) END`
 
 // moveNote adds what was written about a call ($1) to what was written about the one that it became part of ($2), so that
 // it is read there. Done again it changes nothing.
@@ -218,7 +224,8 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		c.Trunk, c.Queue, c.CustomerRef, c.StartedAt, at(c.AnsweredAt), at(c.EndedAt),
 		c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds(),
 		string(c.Hangup.By), c.Hangup.Cause, c.Hangup.Text, string(transfersJSON), c.Partial, c.Reconstructed, !c.Partial,
-		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto))
+		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto),
+		at(c.EndedBefore))
 	if c.MergedInto != uuid.Nil {
 		batch.Queue(moveNote, c.ID, c.MergedInto)
 	}
@@ -233,7 +240,8 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 			}
 		}
 		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
-			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent)
+			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent,
+			spansOf(l), c.PBX)
 	}
 	if len(agents) > 0 {
 		batch.Queue(upsertAgent, c.ID, agents)

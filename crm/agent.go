@@ -306,34 +306,13 @@ func (s *Store) changeAgent(ctx context.Context, a Actor, id uuid.UUID, action s
 		if err != nil {
 			return err
 		}
-		if before.Role == RoleAdmin && before.ArchivedAt == nil && (after.Role != RoleAdmin || after.ArchivedAt != nil) {
-			if err := anotherAdmin(ctx, tx, id); err != nil {
-				return err
-			}
-		}
-		_, err = tx.Exec(ctx, `
-			UPDATE agent SET username = $2, name = $3, role = $4, team_id = $5, archived_at = $6, version = version + 1, updated_at = now()
-			 WHERE id = $1`, id, after.Username, after.Name, after.Role, after.TeamID, after.ArchivedAt)
-		if err != nil {
-			return agentError(err, id)
-		}
-		if err := writeExtensions(ctx, tx, after); err != nil {
-			return err
-		}
-		if after.Role != RoleSupervisor && after.Role != RoleAdmin {
-			if _, err := tx.Exec(ctx, `DELETE FROM team_supervisor WHERE agent_id = $1`, id); err != nil {
-				return wrap(err, "save agent %s", id)
-			}
-		}
 		if end {
 			if ended, err = collectIDs(ctx, tx, `DELETE FROM session WHERE agent_id = $1 RETURNING id`, id); err != nil {
 				return wrap(err, "end the sessions of %s", id)
 			}
 		}
-		if saved, err = readAgent(ctx, tx, id); err != nil {
-			return err
-		}
-		return AuditTx(ctx, tx, a, action, "agent", id.String(), agentChanges(before, saved))
+		saved, err = saveAgent(ctx, tx, a, action, before, after)
+		return err
 	})
 	if err != nil {
 		return Agent{}, err
@@ -341,6 +320,35 @@ func (s *Store) changeAgent(ctx context.Context, a Actor, id uuid.UUID, action s
 	s.sessions.end(ended...)
 	s.refreshAfter(ctx)
 	return saved, nil
+}
+
+// saveAgent writes what an agent has become, with the lock of agents held.
+func saveAgent(ctx context.Context, tx pgx.Tx, a Actor, action string, before, after Agent) (Agent, error) {
+	id := before.ID
+	if before.Role == RoleAdmin && before.ArchivedAt == nil && (after.Role != RoleAdmin || after.ArchivedAt != nil) {
+		if err := anotherAdmin(ctx, tx, id); err != nil {
+			return Agent{}, err
+		}
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE agent SET username = $2, name = $3, role = $4, team_id = $5, archived_at = $6, version = version + 1, updated_at = now()
+		 WHERE id = $1`, id, after.Username, after.Name, after.Role, after.TeamID, after.ArchivedAt)
+	if err != nil {
+		return Agent{}, agentError(err, id)
+	}
+	if err := writeExtensions(ctx, tx, after); err != nil {
+		return Agent{}, err
+	}
+	if after.Role != RoleSupervisor && after.Role != RoleAdmin {
+		if _, err := tx.Exec(ctx, `DELETE FROM team_supervisor WHERE agent_id = $1`, id); err != nil {
+			return Agent{}, wrap(err, "save agent %s", id)
+		}
+	}
+	saved, err := readAgent(ctx, tx, id)
+	if err != nil {
+		return Agent{}, err
+	}
+	return saved, AuditTx(ctx, tx, a, action, "agent", id.String(), agentChanges(before, saved))
 }
 
 // lockAgents makes the writers of agents, teams and phones wait for one another until the end of the transaction.

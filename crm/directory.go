@@ -3,7 +3,6 @@ package crm
 import (
 	"context"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,8 +34,9 @@ type directory struct {
 	loaded bool       // false: nobody has read it yet
 	agents []AgentRef // by name
 	byID   map[uuid.UUID]int
-	byExt  map[onPBX]int // index into agents
-	phones map[onPBX]string
+	byExt  map[onPBX]int        // index into agents
+	names  map[onPBX]string     // extensions by their lower-case spelling
+	phones map[onPBX]correction // by the endpoint in lower case
 }
 
 // onPBX is an extension or endpoint on a PBX; PBX "" is any.
@@ -56,15 +56,18 @@ func (d *Directory) Loaded() bool { return d.now.Load().loaded }
 
 // ByExtension finds the agent of an extension on a PBX.
 func (d *Directory) ByExtension(pbx, ext string) (AgentRef, bool) {
-	now := d.now.Load()
-	i, ok := now.byExt[onPBX{pbx, ext}]
+	return d.now.Load().owner(pbx, ext)
+}
+
+func (d *directory) owner(pbx, ext string) (AgentRef, bool) {
+	i, ok := d.byExt[onPBX{pbx, ext}]
 	if !ok {
-		i, ok = now.byExt[onPBX{"", ext}]
+		i, ok = d.byExt[onPBX{"", ext}]
 	}
 	if !ok {
 		return AgentRef{}, false
 	}
-	return now.agents[i], true
+	return d.agents[i], true
 }
 
 // Agent finds a live agent.
@@ -80,29 +83,6 @@ func (d *Directory) Agent(id uuid.UUID) (AgentRef, bool) {
 // Agents are all live agents, by name. The caller must not change them.
 func (d *Directory) Agents() []AgentRef { return d.now.Load().agents }
 
-// Extension tells which extension a PBX's endpoint ("PJSIP/1001") is, and whether it is an agent's phone: one that
-// the table of phones names, one whose name is an agent's extension, or one whose name is two to six digits.
-func (d *Directory) Extension(pbx, endpoint string) (ext string, ok bool) {
-	now := d.now.Load()
-	for _, p := range []string{pbx, ""} {
-		if ext, ok := now.phones[onPBX{p, endpoint}]; ok {
-			return ext, ext != ""
-		}
-	}
-	_, name, found := strings.Cut(endpoint, "/")
-	if !found {
-		name = endpoint
-	}
-	if len(name) >= 2 && len(name) <= maxShort && strings.Trim(name, "0123456789") == "" {
-		return name, true
-	}
-	_, ok = d.ByExtension(pbx, name)
-	if !ok {
-		return "", false
-	}
-	return name, true
-}
-
 // OnChange calls f after the directory has changed; f must not block. stop takes f off.
 func (d *Directory) OnChange(f func()) (stop func()) {
 	return d.changed.add(func(struct{}) { f() })
@@ -112,7 +92,7 @@ func (d *Directory) OnChange(f func()) (stop func()) {
 func (s *Store) Refresh(ctx context.Context) error {
 	d := s.directory
 	d.refreshes.Lock()
-	fresh, err := s.readDirectory(ctx)
+	fresh, err := readDirectory(ctx, s.db.Pool())
 	different := err == nil && !reflect.DeepEqual(fresh, d.now.Load())
 	if different {
 		d.now.Store(fresh)
@@ -131,9 +111,11 @@ func (s *Store) refreshAfter(ctx context.Context) {
 	}
 }
 
-func (s *Store) readDirectory(ctx context.Context) (*directory, error) {
-	d := &directory{loaded: true, byID: map[uuid.UUID]int{}, byExt: map[onPBX]int{}, phones: map[onPBX]string{}}
-	rows, err := s.db.Pool().Query(ctx, `
+func readDirectory(ctx context.Context, q querier) (*directory, error) {
+	d := &directory{
+		loaded: true, byID: map[uuid.UUID]int{}, byExt: map[onPBX]int{}, names: map[onPBX]string{}, phones: map[onPBX]correction{},
+	}
+	rows, err := q.Query(ctx, `
 		SELECT a.id, a.name, a.username, a.role, a.team_id, `+extensionsColumn+`
 		  FROM agent a WHERE a.archived_at IS NULL ORDER BY a.name, a.id`)
 	if err != nil {
@@ -147,82 +129,19 @@ func (s *Store) readDirectory(ctx context.Context) (*directory, error) {
 		for _, e := range a.Extensions {
 			number, pbx, _ := strings.Cut(e, "@")
 			d.byExt[onPBX{pbx, number}] = i
+			d.names[onPBX{pbx, strings.ToLower(number)}] = number
 		}
 	}
-	rows, err = s.db.Pool().Query(ctx, `SELECT pbx, endpoint, extension FROM phone`)
+	rows, err = q.Query(ctx, `SELECT pbx, endpoint, extension, corrected_by, corrected_at FROM phone`)
 	if err != nil {
 		return nil, err
 	}
 	var at onPBX
-	var ext string
-	_, err = pgx.ForEachRow(rows, []any{&at.pbx, &at.name, &ext}, func() error {
-		d.phones[at] = ext
+	var c correction
+	_, err = pgx.ForEachRow(rows, []any{&at.pbx, &c.endpoint, &c.extension, &c.By, &c.At}, func() error {
+		at.name = strings.ToLower(c.endpoint)
+		d.phones[at] = c
 		return nil
 	})
 	return d, err
-}
-
-// Phone names the extension of an endpoint whose name does not tell it.
-type Phone struct {
-	PBX       string `json:"pbx"`       // empty: any
-	Endpoint  string `json:"endpoint"`  // "PJSIP/neda-desk"
-	Extension string `json:"extension"` // empty: not an agent's phone
-}
-
-// Phones lists them.
-func (s *Store) Phones(ctx context.Context, a Actor) ([]Phone, error) {
-	if err := a.Require(AgentsRead); err != nil {
-		return nil, err
-	}
-	rows, err := s.db.Pool().Query(ctx, `SELECT pbx, endpoint, extension FROM phone ORDER BY pbx, endpoint`)
-	if err != nil {
-		return nil, wrap(err, "list phones")
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Phone])
-	return list, wrap(err, "list phones")
-}
-
-// SetPhones replaces all of them.
-func (s *Store) SetPhones(ctx context.Context, a Actor, phones []Phone) error {
-	if err := a.Require(AgentsWrite); err != nil {
-		return err
-	}
-	var f FieldErrors
-	phones = slices.Clone(phones)
-	for i := range phones {
-		p := &phones[i]
-		field := "phones[" + itoa(i) + "]"
-		p.PBX = text(&f, field+".pbx", p.PBX, 100, false)
-		p.Endpoint = text(&f, field+".endpoint", p.Endpoint, 200, false)
-		if p.Endpoint == "" {
-			f.add(field+".endpoint", "is empty")
-		}
-		if p.Extension != "" && !extensionPattern.MatchString(p.Extension) {
-			f.add(field+".extension", "is not an extension")
-		}
-		if slices.ContainsFunc(phones[:i], func(o Phone) bool { return o.PBX == p.PBX && o.Endpoint == p.Endpoint }) {
-			f.add(field+".endpoint", "is there twice")
-		}
-	}
-	if err := f.err(); err != nil {
-		return err
-	}
-	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
-		if err := lockAgents(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM phone`); err != nil {
-			return wrap(err, "save phones")
-		}
-		for _, p := range phones {
-			if _, err := tx.Exec(ctx, `INSERT INTO phone (pbx, endpoint, extension) VALUES ($1, $2, $3)`, p.PBX, p.Endpoint, p.Extension); err != nil {
-				return wrap(err, "save phones")
-			}
-		}
-		return AuditTx(ctx, tx, a, "update", "phone", "", map[string]any{"phones": phones})
-	})
-	if err == nil {
-		s.refreshAfter(ctx)
-	}
-	return err
 }

@@ -29,6 +29,7 @@ const (
 	NumbersLink      Permission = "numbers.link"        // remember a customer for a number
 	AgentsRead       Permission = "agents.read"
 	AgentsWrite      Permission = "agents.write"
+	PhonesManage     Permission = "phones.manage" // whose phone each endpoint of an exchange is
 	TeamsRead        Permission = "teams.read"
 	TeamsWrite       Permission = "teams.write"
 	SessionsManage   Permission = "sessions.manage" // list and end log-ins
@@ -41,7 +42,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, NumbersLink,
-		AgentsRead, AgentsWrite, TeamsRead, TeamsWrite, SessionsManage, TokensManage, FloorRead, AuditRead,
+		AgentsRead, AgentsWrite, PhonesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage, FloorRead, AuditRead,
 	}
 }
 
@@ -91,7 +92,7 @@ var grants = map[Role]map[Permission]Scope{
 	RoleAdmin: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
 		CallsRead: ScopeAll, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeAll, NumbersLink: ScopeAll,
-		AgentsRead: ScopeAll, AgentsWrite: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
+		AgentsRead: ScopeAll, AgentsWrite: ScopeAll, PhonesManage: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
 		SessionsManage: ScopeAll, TokensManage: ScopeAll,
 		FloorRead: ScopeAll, AuditRead: ScopeAll,
 	},

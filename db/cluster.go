@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -159,20 +160,28 @@ func (c *Cluster) find(ctx context.Context, folder string) error {
 
 // installedServers are the folders with postgres and initdb, by major version.
 func installedServers(ctx context.Context) map[int]string {
+	return installed(ctx, "postgres", "initdb")
+}
+
+// installed are the folders that have all of these programs of PostgreSQL, by the first one's major version.
+func installed(ctx context.Context, programs ...string) map[int]string {
 	var folders []string
 	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql*/bin", "/usr/local/bin", "/usr/bin"} {
 		found, _ := filepath.Glob(pattern)
 		folders = append(folders, found...)
 	}
-	if p, err := exec.LookPath("initdb"); err == nil {
+	if p, err := exec.LookPath(programs[len(programs)-1]); err == nil {
 		folders = append(folders, filepath.Dir(p))
 	}
-	servers := map[int]string{}
+	found := map[int]string{}
 	for _, bin := range folders {
-		if _, err := os.Stat(filepath.Join(bin, "initdb")); err != nil {
+		if slices.ContainsFunc(programs, func(p string) bool {
+			_, err := os.Stat(filepath.Join(bin, p))
+			return err != nil
+		}) {
 			continue
 		}
-		out, err := exec.CommandContext(ctx, filepath.Join(bin, "postgres"), "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)"
+		out, err := exec.CommandContext(ctx, filepath.Join(bin, programs[0]), "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)"
 		if err != nil {
 			continue
 		}
@@ -181,11 +190,11 @@ func installedServers(ctx context.Context) map[int]string {
 		if len(digits) == 0 {
 			continue
 		}
-		if major, err := strconv.Atoi(digits[0]); err == nil && servers[major] == "" {
-			servers[major] = bin
+		if major, err := strconv.Atoi(digits[0]); err == nil && found[major] == "" {
+			found[major] = bin
 		}
 	}
-	return servers
+	return found
 }
 
 // create runs initdb in a folder beside, and renames what is whole.

@@ -42,7 +42,9 @@ type Config struct {
 	Data string
 	// MaxConns bounds Pool; 0: four per CPU, and at least 12. RingPool has up to eight more.
 	MaxConns int
-	Log      *slog.Logger
+	// Restoring opens the private cluster of a data folder into which a restore is under way.
+	Restoring bool
+	Log       *slog.Logger
 }
 
 // DB is a database: one that is open, or that will be. Safe for concurrent use.
@@ -154,7 +156,11 @@ func (d *DB) Start(ctx context.Context) error {
 
 // startCluster makes the private cluster and its database be there. Callers hold d.mu.
 func (d *DB) startCluster(ctx context.Context) error {
-	if err := ClaimFolder(d.config.Data); err != nil {
+	claim := ClaimFolder
+	if d.config.Restoring {
+		claim = ClaimForRestore
+	}
+	if err := claim(d.config.Data); err != nil {
 		return err
 	}
 	if d.cluster == nil {

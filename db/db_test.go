@@ -346,6 +346,59 @@ func TestMigrate_NodesStartTogether(t *testing.T) {
 	ask[int](t, d, `SELECT count(*) FROM customer`)
 }
 
+// TestMigrate_TheVersionBeforeServesReadsMeanwhile: two nodes of a new version migrate at once, held up in the middle, while
+// the version before goes on reading: no read waits for them, and the migration is made once.
+func TestMigrate_TheVersionBeforeServesReadsMeanwhile(t *testing.T) {
+	d := dbtest.New(t)
+	const again = 3 // a migration that can be made twice
+	if _, err := d.Pool().Exec(t.Context(), `DELETE FROM goose_db_version WHERE version_id = $1`, again); err != nil {
+		t.Fatal(err)
+	}
+	hold, err := d.Pool().Begin(t.Context()) // as a back-up does: no migration can be recorded
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Rollback(context.Background())
+	if _, err := hold.Exec(t.Context(), `LOCK TABLE goose_db_version IN SHARE MODE`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 2)
+	for range cap(done) {
+		node, err := db.Open(t.Context(), db.Config{URL: dbtest.URL(d), MaxConns: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closed(t, node)
+		go func() { done <- node.Migrate(t.Context()) }()
+	}
+	for held := false; !held; {
+		held = ask[bool](t, d, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'goose_db_version'::regclass)`)
+	}
+	for name, pool := range map[string]*pgxpool.Pool{"pool": d.Pool(), "ring pool": d.RingPool()} {
+		for _, table := range []string{"customer", "agent", "team", "call", "call_leg", "call_annotation"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			if _, err := pool.Exec(ctx, `SELECT count(*) FROM `+table); err != nil {
+				t.Errorf("%s: read %s while another version migrates: %v", name, table, err)
+			}
+			cancel()
+		}
+	}
+	if len(done) > 0 {
+		t.Error("a migration ended while it was held up")
+	}
+	if err := hold.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(done) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := ask[int](t, d, fmt.Sprintf(`SELECT count(*) FROM goose_db_version WHERE version_id = %d AND is_applied`, again)); n != 1 {
+		t.Errorf("the migration is recorded %d times", n)
+	}
+}
+
 func TestInTx(t *testing.T) {
 	d := dbtest.New(t)
 	add := func(tx pgx.Tx) error {

@@ -18,6 +18,7 @@
 //	DATA/postgres/           the cluster; also its socket, and log/
 //	DATA/postgres.out        what the server said before it had its log
 //	DATA/postgres.new/       a cluster being made; whole ones are renamed
+//	DATA/.restoring          a restore did not end: only another one may use the folder (BeginRestore)
 //
 // It listens on a Unix socket only, inside a folder of mode 0700: who may enter the folder may enter the database.
 // As root, it runs as the user postgres. Both the server and the client name the folder through /proc/self/fd, so
@@ -31,6 +32,12 @@
 // Pool is for everything, RingPool for what a ringing telephone waits for (who is calling, the last calls). RingPool
 // has at most eight connections of its own, two of them ready at any time; its statements are planned once per
 // connection, which costs several times as much as running them, and are not traced.
+//
+// # Backups
+//
+// Dump writes the database as it was at one moment, beside whoever reads and writes, and sums up each table of that very
+// moment; Load makes a database of it, in one transaction; Contents sums one up again, to compare. They run pg_dump,
+// pg_restore and psql of the server's major version or the next newer. Where the backup goes is the command's.
 //
 // # Guarantees
 //

@@ -57,9 +57,12 @@ type Call struct {
 	Legs      []Leg
 	Transfers []Transfer
 
-	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred.
+	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred. Then it
+	// lies between EndedAt, the last moment at which the call is known to have gone on and with which all durations are
+	// reckoned, and EndedBefore, when the PBX was found not to have it any more; zero for all other calls.
 	Partial       bool
 	Reconstructed bool
+	EndedBefore   time.Time
 
 	// MergedInto is the ID of the call that this one turned out to be part of: an agent's question to a colleague who
 	// then took the customer over, the few moments for which an agent who picked up a ringing call was in a call of
@@ -100,9 +103,20 @@ type Leg struct {
 	// Talk is the time in a bridge with another party, Hold the part of it on hold; both of finished stretches.
 	Talk time.Duration
 	Hold time.Duration
+	// Spans are the stretches of the talk, in order and without overlap: those of kind talk and hold add up to Talk, those
+	// of kind hold to Hold. The last one has no end while it goes on. A leg keeps maxSpans of them; what comes later only
+	// counts.
+	Spans []Span
 	// Parent is the ID of the leg that led to this one: of the agent who transferred the call, of the phone that
 	// forwarded it. Empty if none.
 	Parent string
+}
+
+// Span is a stretch of a leg's talk.
+type Span struct {
+	Kind SpanKind
+	From time.Time
+	To   time.Time // zero: goes on
 }
 
 // Transfer is one change of hands that came about. Attempts that failed are none.
@@ -169,6 +183,13 @@ const (
 	EndFailed            LegEnd = "failed"
 	EndCancelled         LegEnd = "cancelled"
 	EndLost              LegEnd = "lost"
+)
+
+type SpanKind string
+
+const (
+	SpanTalk SpanKind = "talk" // hears another party
+	SpanHold SpanKind = "hold" // has put the other party on hold
 )
 
 type HangupBy string

@@ -18,7 +18,7 @@ type channel struct {
 	phone    bool   // an agent's, else a line to the outside
 	ext      string // of a phone
 	created  time.Time
-	at       time.Time // of the latest snapshot
+	heard    time.Time // our clock, of the first item that told of it
 	born     uint64
 	seen     bool // ChannelCreated was seen, so nothing before it was missed
 
@@ -33,23 +33,20 @@ type channel struct {
 	via  string // ID of the leg that led to this channel
 
 	bridge    *bridge
-	bridgedAt time.Time // when it last said to have entered or left one
-	left      string    // ID of the bridge it left last, and when at the latest
-	leftAt    time.Time
+	bridgedAt time.Time // when it last entered or left one
 	holding   bool
 
-	outgoing  bool       // Asterisk dialled it
-	number    string     // that it was asked for, if it is a line
-	attempt   int        // how often
-	dialedAt  time.Time  // first Dial event of the last attempt
-	answered  time.Time  // its Dial ANSWER
-	failed    time.Time  // its Dial status that says otherwise
-	status    string     // that status
-	dialer    *channel   // that dialled it
-	half      *channel   // the other one of a Local channel, also when it is gone
-	forwards  bool       // it asked for another to be called in its place
-	forwardTo *channel   // that other
-	dialed    []*channel // by this one while it belongs to no call yet
+	outgoing bool       // Asterisk dialled it
+	number   string     // that it was asked for, if it is a line
+	attempt  int        // how often
+	dialedAt time.Time  // first Dial event of the last attempt
+	answered time.Time  // its Dial ANSWER
+	failed   time.Time  // its Dial status that says otherwise
+	status   string     // that status
+	dialer   *channel   // that dialled it
+	half     *channel   // the other one of a Local channel, also when it is gone
+	forwards bool       // it asked for another to be called in its place
+	dialed   []*channel // by this one while it belongs to no call yet
 
 	cause int // Q.850, of the request to hang up or of the end
 }
@@ -113,14 +110,8 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 	}
 	ch := t.channels[s.ID]
 	if ch == nil {
-		if service(s.Name) || ours(s) {
+		if service(s.Name) || ours(s) || t.tombs.has(s.ID, s.CreationTime) {
 			return nil
-		}
-		if t.tombs.has(s.ID, s.CreationTime) {
-			if ch = t.recall(s.ID); ch != nil {
-				t.update(ch, s, at)
-			}
-			return ch
 		}
 		if len(t.channels) >= maxChannels {
 			t.evict(at)
@@ -130,7 +121,7 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 			created = at
 		}
 		t.born++
-		ch = &channel{id: s.ID, created: created.UTC(), born: t.born}
+		ch = &channel{id: s.ID, created: created.UTC(), heard: t.now, born: t.born}
 		t.channels[s.ID] = ch
 	}
 	t.update(ch, s, at)
@@ -139,13 +130,6 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 
 // update takes over what a snapshot says, and makes the channel the root of a call if it shows to be one.
 func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
-	if !t.surveying {
-		if late(at, ch.at) {
-			t.missed(ch, s, at)
-			return
-		}
-		ch.at = at
-	}
 	if s.Name != ch.name && s.Name != "" {
 		t.rename(ch, s.Name)
 	}
@@ -155,7 +139,7 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 	if s.Caller != ch.caller {
 		ch.caller = s.Caller
 		if c := ch.call; c != nil && ch.leg != nil && ch.leg == c.first() {
-			t.setCaller(c, ch, ch.caller, false)
+			t.setCaller(c, ch)
 		}
 	}
 	ch.connected = s.Connected
@@ -176,52 +160,18 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 			}
 		}
 	}
-	t.find(ch, at)
+	if ch.call == nil {
+		if other := t.otherHalf(ch); other != nil && other.call != nil {
+			t.join(ch, other.call, at)
+		} else if ch.isRoot() {
+			t.begin(ch, at)
+		}
+	}
 	// Only with "channelvars" in the PBX's ari.conf; others are asked for, see Exchange.
 	if ch.call != nil {
 		for name, value := range s.Vars {
 			t.variable(ch, name, value)
 		}
-	}
-}
-
-// find looks for the call of a channel that has none yet.
-func (t *Tracker) find(ch *channel, at time.Time) {
-	if ch.call != nil {
-		return
-	}
-	if other := t.otherHalf(ch); other != nil && other.call != nil {
-		if other.via != "" {
-			t.lead(ch, other.via)
-		}
-		t.join(ch, other.call, at)
-	} else if ch.isRoot() {
-		t.begin(ch, at)
-	}
-}
-
-// missed takes from a snapshot that comes late, what later ones no longer show.
-func (t *Tracker) missed(ch *channel, s *ari.Channel, at time.Time) {
-	if s.Dialplan.AppData == outgoingLine {
-		ch.outgoing = true
-	}
-	if ch.call == nil && s.State == "Ring" {
-		ch.state = s.State
-		t.find(ch, at)
-	}
-	c := ch.call
-	if c == nil {
-		return
-	}
-	if ch.leg != nil && ch.leg == c.first() {
-		t.setCaller(c, ch, s.Caller, false)
-	}
-	switch {
-	case s.Dialplan.AppName == "VoiceMail":
-		c.voicemail = true
-	case s.Dialplan.AppName == "Queue" && c.pic.Queue == "":
-		c.enterQueue(s.Dialplan.AppData)
-		t.touch(c)
 	}
 }
 
@@ -245,11 +195,7 @@ func (t *Tracker) rename(ch *channel, name string) {
 	ch.name = name
 	if ch.local = strings.HasPrefix(name, "Local/"); ch.local {
 		t.locals[name] = ch
-		other := t.otherHalf(ch)
-		if other == nil {
-			other = t.tombs.locals[otherName(name)]
-		}
-		if other != nil {
+		if other := t.otherHalf(ch); other != nil {
 			ch.half, other.half = other, ch
 		}
 		ch.endpoint, ch.phone, ch.ext = "", false, ""
@@ -270,25 +216,17 @@ func (t *Tracker) rename(ch *channel, name string) {
 
 // otherHalf is the half of a Local channel that is joined to this one: ";1" was dialled, ";2" runs the dialplan.
 func (t *Tracker) otherHalf(ch *channel) *channel {
-	if !ch.local {
+	if !ch.local || len(ch.name) < 2 {
 		return nil
 	}
-	if ch.half != nil && t.locals[ch.half.name] == ch.half {
-		return ch.half
+	stem, half := ch.name[:len(ch.name)-1], ch.name[len(ch.name)-1]
+	switch half {
+	case '1':
+		return t.locals[stem+"2"]
+	case '2':
+		return t.locals[stem+"1"]
 	}
-	return t.locals[otherName(ch.name)]
-}
-
-// otherName is the name of the other half of a Local channel, or one that none has.
-func otherName(name string) string {
-	stem := name[:max(0, len(name)-1)]
-	switch name[len(stem):] {
-	case "1":
-		return stem + "2"
-	case "2":
-		return stem + "1"
-	}
-	return ""
+	return nil
 }
 
 // remove forgets a channel for ever.
@@ -304,7 +242,7 @@ func (t *Tracker) remove(ch *channel, at time.Time) {
 func (t *Tracker) evict(at time.Time) {
 	all := t.oldest()
 	for _, ch := range all[:len(all)/16+1] {
-		t.lose(ch, at)
+		t.lose(ch, at, at)
 	}
 }
 

@@ -37,8 +37,13 @@ type Exchange struct {
 	tracker *Tracker
 	asked   map[uuid.UUID]asked // about calls that have not ended
 
-	mu   sync.RWMutex // guards live
-	live map[uuid.UUID]Call
+	mu       sync.RWMutex // guards what follows
+	live     map[uuid.UUID]Call
+	periods  []Period
+	standing Standing
+	follow   func(context.Context, Call) // Run's; nil while it does not run
+
+	devices devices
 }
 
 // question is a channel variable that the exchange wants to know. Events do not tell: presentation is in no
@@ -92,16 +97,26 @@ func (x *Exchange) Live() []Call {
 // for it. Call Run once.
 func (x *Exchange) Run(ctx context.Context, follow func(context.Context, Call)) error {
 	ctx, cancel := context.WithCancel(ctx)
+	x.setFollow(follow)
 	var readers sync.WaitGroup
 	for range questionsAtOnce {
 		readers.Go(func() { x.answerQuestions(ctx, follow) })
 	}
 	err := x.client.Run(ctx, func(item ari.Item) {
 		x.apply(ctx, follow, func() []Call { return x.tracker.Apply(item) })
+		x.heard(item)
 	})
 	cancel()
 	readers.Wait()
+	x.setFollow(nil)
+	x.endPeriod(x.client.Health().Complete, GapStopped)
 	return fmt.Errorf("follow the PBX %s: %w", x.name, err)
+}
+
+func (x *Exchange) setFollow(follow func(context.Context, Call)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.follow = follow
 }
 
 // apply makes one change to the tracker and passes on what it changed.

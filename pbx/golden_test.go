@@ -162,9 +162,13 @@ func golden(words string, s story) goldenFile {
 			if l.Parent != "" {
 				id += " through " + l.Parent
 			}
-			gc.Legs = append(gc.Legs, fmt.Sprintf("%s %s: %s, offered %s, answered %s, ended %s %s; talk %d, hold %d ms; id %s",
-				l.Role, l.Extension+l.Number, l.Channel, since(c, l.OfferedAt), since(c, l.AnsweredAt), since(c, l.EndedAt), l.End,
-				l.Talk.Milliseconds(), l.Hold.Milliseconds(), id))
+			var spans strings.Builder
+			for _, x := range l.Spans {
+				fmt.Fprintf(&spans, "%s %s to %s, ", x.Kind, since(c, x.From), since(c, x.To))
+			}
+			gc.Legs = append(gc.Legs, fmt.Sprintf("%s %s: %s, offered %s, answered %s, %sended %s %s; talk %d, hold %d ms; id %s",
+				l.Role, l.Extension+l.Number, l.Channel, since(c, l.OfferedAt), since(c, l.AnsweredAt), spans.String(),
+				since(c, l.EndedAt), l.End, l.Talk.Milliseconds(), l.Hold.Milliseconds(), id))
 		}
 		g.Calls = append(g.Calls, gc)
 	}

@@ -100,6 +100,7 @@ func checkPicture(t failer, c pbx.Call) {
 		if l.Talk < 0 || l.Hold < 0 || over && l.Hold > l.Talk || over && l.Talk > l.EndedAt.Sub(l.OfferedAt) {
 			t.Errorf("leg %s: talk %v, hold %v of %v", l.ID, l.Talk, l.Hold, l.EndedAt.Sub(l.OfferedAt))
 		}
+		checkSpans(t, l)
 		if (l.Role == pbx.RoleAgent) != (l.Extension != "") {
 			t.Errorf("leg %s: role %s, extension %q", l.ID, l.Role, l.Extension)
 		}
@@ -113,6 +114,33 @@ func checkPicture(t failer, c pbx.Call) {
 	// Invariant 4: legs add up to the call.
 	if sum != c.Talk {
 		t.Errorf("talk is %v, legs add up to %v", c.Talk, sum)
+	}
+}
+
+// checkSpans holds what is true of the stretches of a leg: they lie within it, one after the other, and add up.
+func checkSpans(t failer, l pbx.Leg) {
+	t.Helper()
+	var talk, hold time.Duration
+	last := l.OfferedAt
+	for i, s := range l.Spans {
+		open := s.To.IsZero()
+		if s.From.Before(last) || !open && !s.To.After(s.From) || open && (i < len(l.Spans)-1 || !l.EndedAt.IsZero()) ||
+			s.Kind != pbx.SpanTalk && s.Kind != pbx.SpanHold {
+			t.Errorf("leg %s: stretches %+v", l.ID, l.Spans)
+			return
+		}
+		if open {
+			// Hold counts when it is over, talk when the conversation is: the stretches of this one lie before.
+			return
+		}
+		last = s.To
+		talk += s.To.Sub(s.From)
+		if s.Kind == pbx.SpanHold {
+			hold += s.To.Sub(s.From)
+		}
+	}
+	if !l.EndedAt.IsZero() && (last.After(l.EndedAt) || talk != l.Talk || hold != l.Hold) {
+		t.Errorf("leg %s: talk %v, hold %v, ended %v, stretches %+v", l.ID, l.Talk, l.Hold, l.EndedAt, l.Spans)
 	}
 }
 

@@ -2,11 +2,8 @@ package pbx_test
 
 import (
 	"context"
-	"flag"
 	"log/slog"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -49,44 +46,6 @@ func (l *laboratory) ended(n int) story {
 		return !live && len(calls) >= n && len(l.exchange.Live()) == 0
 	})
 	return l.story()
-}
-
-// TestMain lets more tests run at once than there are processors: those with a laboratory mostly wait for telephones.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if n, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String()); err == nil && n < laboratories {
-		if err := flag.Set("test.parallel", strconv.Itoa(laboratories)); err != nil {
-			panic(err) // the flag is there
-		}
-	}
-	os.Exit(m.Run())
-}
-
-// laboratories is how many real PBXes may run at once.
-const laboratories = 5
-
-// TestExchange_Live plays every scenario on a real Asterisk, with either dialplan, and holds what the exchange makes of
-// it against what the scenario says: so that recordings which Asterisk would not make today cannot hide a fault.
-func TestExchange_Live(t *testing.T) {
-	for _, s := range pbxtest.Scenarios {
-		if s.Once {
-			continue
-		}
-		for _, flavour := range []string{"plain", "freepbx"} {
-			name := s.Name
-			if flavour != "plain" {
-				name += "." + flavour
-			}
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				l := startLaboratory(t, "FLAVOUR="+flavour)
-				s.Play(l.Asterisk)
-				got := l.ended(len(s.Expect))
-				checkScenario(t, s, got.last())
-				checkInvariants(t, got, whole)
-			})
-		}
-	}
 }
 
 // An agent dials from the screen: the PBX rings the agent's phone, then the customer's. One outbound call comes of

@@ -1,14 +1,18 @@
 package pbx
 
 import (
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"ringbook/pbx/ari"
 )
 
 // resync takes over a snapshot of the whole PBX after the stream was interrupted, or at its start. Channels that
 // are no longer there ended unseen, at the latest now; the calls they leave are closed as of the moment since which
-// the stream was silent, because until then they were certainly alive. Channels that are new began unseen.
+// the stream was silent, because until then they were certainly alive. Channels that are new began unseen. Of a PBX
+// that has started anew meanwhile no channel is the one of before, and none outlived the start.
 func (t *Tracker) resync(l *ari.Live, received time.Time) {
 	now := t.clock(received)
 	silent := now
@@ -16,13 +20,20 @@ func (t *Tracker) resync(l *ari.Live, received time.Time) {
 		silent = t.clock(t.gapFrom)
 		t.gapFrom = time.Time{}
 	}
-	there := make(map[string]bool, len(l.Snapshot.Channels))
-	for i := range l.Snapshot.Channels {
-		there[l.Snapshot.Channels[i].ID] = true
+	t.listed = received
+	before, there := now, ids(l.Snapshot.Channels)
+	if !t.started.IsZero() && !l.Started.IsZero() && !l.Started.Equal(t.started) {
+		clear(there)
+		if l.Started.Before(now) {
+			before = l.Started
+		}
+	}
+	if !l.Started.IsZero() {
+		t.started = l.Started
 	}
 	for _, ch := range t.oldest() {
 		if !there[ch.id] {
-			t.lose(ch, silent)
+			t.lose(ch, silent, before)
 		}
 	}
 	for i := range l.Snapshot.Channels {
@@ -38,6 +49,77 @@ func (t *Tracker) resync(l *ari.Live, received time.Time) {
 			c.pic.Version = max(c.pic.Version, now.UnixMicro())
 		}
 	}
+}
+
+// check holds what is known against what the PBX says it has. Everything that happened before it was asked has been
+// folded, so that a channel which it does not list, and which was known then, ended without an event: it is closed, as
+// of the last time it was listed. One that it lists and nobody told of began without one.
+func (t *Tracker) check(c *ari.Check) {
+	there := ids(c.Channels)
+	now, listed := t.clock(c.Asked), t.listed
+	t.listed = c.Asked
+	for _, ch := range t.oldest() {
+		if there[ch.id] || !ch.heard.Before(c.Asked) {
+			continue
+		}
+		after := ch.created
+		if !listed.IsZero() && ch.heard.Before(listed) {
+			after = maxTime(after, t.clock(listed))
+		}
+		t.lose(ch, after, now)
+	}
+	for i := range c.Channels {
+		if t.channels[c.Channels[i].ID] == nil {
+			if ch := t.channel(&c.Channels[i], now); ch != nil {
+				t.adopt(ch, now)
+			}
+		}
+	}
+}
+
+func ids(channels []ari.Channel) map[string]bool {
+	set := make(map[string]bool, len(channels))
+	for i := range channels {
+		set[channels[i].ID] = true
+	}
+	return set
+}
+
+// assume gives a call that was joined in the middle the id and the beginning under which it was known to an earlier
+// run of ringbook, which had seen its root. The id that it had until now says in its last picture that it was part of
+// the other. Nothing happens if the call has ended, was seen from its beginning, or the other id is that of a call of
+// its own.
+func (t *Tracker) assume(id, earlier uuid.UUID, startedAt time.Time) {
+	var found *call
+	for c := range t.calls {
+		switch c.pic.ID {
+		case id:
+			found = c
+		case earlier:
+			return
+		}
+	}
+	if found == nil || !found.pic.Partial || len(found.legs) == 0 || id == earlier {
+		return
+	}
+	gone := &call{pic: found.pic, legs: slices.Clone(found.legs), root: found.root, direction: found.direction, last: found.last}
+	gone.pic.MergedInto, gone.ended = earlier, true
+	gone.pic.EndedAt = found.last
+	for i, l := range gone.legs {
+		ended := *l
+		if ended.EndedAt.IsZero() {
+			ended.EndedAt, ended.End = maxTime(found.last, l.OfferedAt, l.AnsweredAt).UTC(), EndTransferred
+		}
+		gone.legs[i] = &ended
+	}
+	gone.pic.Outcome = gone.outcome()
+	gone.pic.Hangup = gone.howEnded()
+	t.touched = append(t.touched, gone)
+	found.pic.ID = earlier
+	if startedAt.Before(found.pic.StartedAt) {
+		found.pic.StartedAt = startedAt.UTC()
+	}
+	t.touch(found)
 }
 
 // rebridge makes all bridges those of a snapshot. A conversation that is found under way began when its bridge

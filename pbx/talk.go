@@ -33,7 +33,8 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 	}
 	b := t.bridges[s.ID]
 	if ch != nil && b != nil && (ch.bridge == b) == entered && !at.After(ch.bridgedAt) {
-		return // told before
+		// Told before: its list of members may be older than the one known, within the same millisecond.
+		return
 	}
 	if b == nil {
 		b = newBridge(s)
@@ -46,21 +47,13 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 	}
 	switch {
 	case ch == nil || late(at, ch.bridgedAt):
-	case !entered:
-		if ch.bridge == b {
-			t.leave(ch, at)
-		}
-		ch.left, ch.leftAt, ch.bridgedAt = b.id, at, at
-	case !ch.hasLeft(b, at):
+	case entered:
 		t.enter(ch, b, at)
+	case ch.bridge == b:
+		t.leave(ch, at)
 	}
 	t.converse(b, at)
 	t.prune(b)
-}
-
-// hasLeft tells whether a channel that is said to be in a bridge at this time is known to have left it by then.
-func (ch *channel) hasLeft(b *bridge, at time.Time) bool {
-	return ch.left == b.id && ch.bridge != b && (at.Equal(ch.leftAt) || late(at, ch.leftAt))
 }
 
 // late tells whether an event of this time is older than what is known already. Events that belong together come within
@@ -73,8 +66,7 @@ func (t *Tracker) prune(b *bridge) {
 	}
 }
 
-// setMembers makes the members of a bridge those listed, as far as they are known. What a channel's own event told at
-// the same moment counts for more: which of the two came first, nobody can tell.
+// setMembers makes the members of a bridge those listed, as far as they are known.
 func (t *Tracker) setMembers(b *bridge, ids []string, at time.Time) {
 	listed := func(id string) bool { return slices.Contains(ids, id) }
 	if len(ids) > 16 {
@@ -85,12 +77,12 @@ func (t *Tracker) setMembers(b *bridge, ids []string, at time.Time) {
 		listed = func(id string) bool { return set[id] }
 	}
 	for i := len(b.members) - 1; i >= 0; i-- {
-		if ch := b.members[i]; !listed(ch.id) && !at.Equal(ch.bridgedAt) && !late(at, ch.bridgedAt) {
+		if ch := b.members[i]; !listed(ch.id) {
 			t.leave(ch, at)
 		}
 	}
 	for _, id := range ids {
-		if ch := t.channels[id]; ch != nil && ch.bridge != b && !at.Equal(ch.bridgedAt) && !late(at, ch.bridgedAt) && !ch.hasLeft(b, at) {
+		if ch := t.channels[id]; ch != nil && ch.bridge != b && !late(at, ch.bridgedAt) {
 			t.enter(ch, b, at)
 		}
 	}
@@ -111,12 +103,8 @@ func (t *Tracker) enter(ch *channel, b *bridge, at time.Time) {
 		return
 	}
 	t.leave(ch, at)
-	ch.bridge = b
-	if !t.surveying {
-		ch.bridgedAt = at
-	}
+	ch.bridge, ch.bridgedAt = b, at
 	b.members = append(b.members, ch)
-	t.bridges[b.id] = b // again, if its last member has just left
 	if b.parking {
 		t.enterParking(ch, at)
 	}
@@ -128,7 +116,7 @@ func (t *Tracker) leave(ch *channel, at time.Time) {
 	if b == nil {
 		return
 	}
-	ch.bridge, ch.left, ch.leftAt = nil, b.id, at
+	ch.bridge, ch.bridgedAt = nil, at
 	if i := slices.Index(b.members, ch); i >= 0 {
 		b.members = slices.Delete(b.members, i, i+1)
 	}
@@ -217,7 +205,6 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 	if l == nil || !l.talkSince.IsZero() {
 		return
 	}
-	c.goesOn(at)
 	at = c.tick(at)
 	if !l.EndedAt.IsZero() {
 		t.addLeg(c, ch, at)
@@ -225,12 +212,15 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 			return
 		}
 	}
-	l.talkSince = maxTime(at, l.OfferedAt)
+	l.talkSince = at
 	c.settled = true // whose talk counts depends on the direction
+	c.hangup, c.gaveUp = "", notGivenUp
+	kind := SpanTalk
 	if ch.holding {
-		l.holdSince = l.talkSince
+		kind, l.holdSince = SpanHold, at
 		c.updateHold(at)
 	}
+	l.span(kind, at)
 	if l != c.first() {
 		t.answer(c, l, at)
 	} else if !c.answered() && (c.direction != Inbound || phones > 0) && ch.bridge != nil && ch.bridge.room {
@@ -245,11 +235,12 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 	if l == nil || l.talkSince.IsZero() {
 		return
 	}
-	at = maxTime(c.tick(at), l.talkSince, l.talkSince.Add(l.Hold-l.Talk))
+	at = c.tick(at)
 	l.Talk += at.Sub(l.talkSince)
-	l.talkSince, l.talkUntil = time.Time{}, at
+	l.talkSince = time.Time{}
+	l.span("", at)
 	if !l.holdSince.IsZero() {
-		l.Hold += max(0, at.Sub(l.holdSince))
+		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
 		c.updateHold(at)
 	}
@@ -269,13 +260,34 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	if l == nil || l.talkSince.IsZero() {
 		return
 	}
-	at = maxTime(c.tick(at), l.talkSince)
+	at = c.tick(at)
 	if on {
 		l.holdSince = at
+		l.span(SpanHold, at)
 	} else {
-		l.Hold += max(0, at.Sub(l.holdSince))
+		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
+		l.span(SpanTalk, at)
 	}
 	c.updateHold(at)
 	t.touch(c)
+}
+
+// span ends the stretch that goes on, if one does, and begins one of the given kind, if it is of any. Pictures that were
+// given out share the old slice.
+func (l *leg) span(kind SpanKind, at time.Time) {
+	spans := slices.Clone(l.Spans)
+	if n := len(spans); n > 0 && spans[n-1].To.IsZero() {
+		if spans[n-1].To = at; !at.After(spans[n-1].From) {
+			spans = spans[:n-1]
+		}
+	}
+	switch n := len(spans); {
+	case kind == "":
+	case n > 0 && spans[n-1].Kind == kind && spans[n-1].To.Equal(at):
+		spans[n-1].To = time.Time{} // from one bridge straight into the next
+	case n < maxSpans:
+		spans = append(spans, Span{Kind: kind, From: at})
+	}
+	l.Spans = spans
 }

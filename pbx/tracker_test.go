@@ -324,6 +324,46 @@ func TestTracker_HoldIsPartOfTalk(t *testing.T) {
 	if c.Talk != 27*time.Second || c.Hold != 7*time.Second || c.Legs[1].Hold != 7*time.Second || c.Legs[0].Hold != 0 {
 		t.Errorf("talk %v, hold %v, legs %+v", c.Talk, c.Hold, c.Legs)
 	}
+	at := func(s int) time.Time { return c.AnsweredAt.Add(time.Duration(s) * time.Second) }
+	for i, want := range [][]pbx.Span{
+		{{Kind: pbx.SpanTalk, From: at(0), To: at(27)}},
+		{
+			{Kind: pbx.SpanTalk, From: at(0), To: at(10)},
+			{Kind: pbx.SpanHold, From: at(10), To: at(15)},
+			{Kind: pbx.SpanTalk, From: at(15), To: at(25)},
+			{Kind: pbx.SpanHold, From: at(25), To: at(27)},
+		},
+	} {
+		if diff := cmp.Diff(want, c.Legs[i].Spans); diff != "" {
+			t.Errorf("stretches of %s (-want +got):\n%s", c.Legs[i].Channel, diff)
+		}
+	}
+}
+
+// Somebody who plays with the hold key fills no memory, and is counted right.
+func TestTracker_StretchesOfALegAreBounded(t *testing.T) {
+	s := newScript()
+	caller := s.channel("1", "PJSIP/trunk-00000001", "09120001001", "91001236", "Ring")
+	phone := s.offer(caller, "2", "PJSIP/1001-00000002")
+	s.dial(caller, phone, "ANSWER")
+	s.enters("b", phone)
+	s.enters("b", caller)
+	const times = 200
+	for range times {
+		s.wait(time.Second).event(ari.Event{Type: "ChannelHold", Channel: clone(phone)})
+		s.wait(time.Second).event(ari.Event{Type: "ChannelUnhold", Channel: clone(phone)})
+	}
+	s.leaves("b", caller)
+	s.leaves("b", phone)
+	s.destroyed(caller, 16)
+	s.destroyed(phone, 16)
+	l := s.follow().last()[0].Legs[1]
+	if n := len(l.Spans); n < 50 || n > times || l.Talk != 2*times*time.Second || l.Hold != times*time.Second {
+		t.Errorf("%d stretches, talk %v, hold %v", n, l.Talk, l.Hold)
+	}
+	if last := l.Spans[len(l.Spans)-1]; last.To.IsZero() {
+		t.Errorf("the last stretch has no end: %+v", last)
+	}
 }
 
 func TestTracker_NoEventCanPanic(t *testing.T) {

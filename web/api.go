@@ -48,6 +48,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.TokensManage, http.MethodDelete, "/tokens/{id}", "endToken", "End an API token of mine", s.endToken)
 
 	add(a, crm.CallsRead, http.MethodGet, "/calls", "listCalls", "The call log, newest first", s.listCalls)
+	add(a, crm.CallsRead, http.MethodGet, "/gaps", "listGaps", "When an exchange was not heard, so that calls are missing", s.listGaps)
 	add(a, crm.CallsRead, http.MethodGet, "/calls/{id}", "getCall", "One call with its legs", s.getCall)
 	add(a, crm.CallsAnnotate, http.MethodPatch, "/calls/{id}", "updateCall", "Note and customer of a call, live or ended", s.patchCall)
 
@@ -65,6 +66,10 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.AgentsWrite, http.MethodPatch, "/agents/{id}", "updateAgent", "Change an agent", s.patchAgent)
 	add(a, crm.AgentsWrite, http.MethodDelete, "/agents/{id}", "archiveAgent", "Archive an agent: cannot log in, keeps the calls", s.archiveAgent)
 	add(a, crm.AgentsWrite, http.MethodPost, "/agents/{id}/restore", "restoreAgent", "Bring an archived agent back", s.restoreAgent)
+
+	add(a, crm.PhonesManage, http.MethodGet, "/phones", "listPhones", "Phones and lines, those that need an owner first", s.listPhones)
+	add(a, crm.PhonesManage, http.MethodPatch, "/phones/{pbx}/{technology}/{name}", "correctPhone", "Say what a phone is, and whose", s.correctPhone)
+	add(a, crm.PhonesManage, http.MethodPost, "/phones/{pbx}/{technology}/{name}/calls", "namePhoneCalls", "Give a phone's past calls that are nobody's to the agent whose phone it is", s.namePhoneCalls)
 
 	add(a, crm.TeamsRead, http.MethodGet, "/teams", "listTeams", "Teams", s.listTeams)
 	add(a, crm.TeamsWrite, http.MethodPost, "/teams", "createTeam", "Create a team", s.createTeam)

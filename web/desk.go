@@ -112,18 +112,14 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		Legs: make([]calllog.Leg, len(c.Legs)), Transfers: make([]calllog.Transfer, len(c.Transfers)),
 		Match:      calllog.Match{Rule: ruleOrNone(p.Rule), Candidates: make([]calllog.Customer, len(p.Candidates))},
 		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUp{},
-		Partial: c.Partial, Reconstructed: c.Reconstructed,
+		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore),
 	}
 	if c.State == pbx.StateEnded {
 		r.Hangup = &calllog.Hangup{By: c.Hangup.By, Cause: c.Hangup.Cause, Text: c.Hangup.Text}
 	}
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		r.Legs[i] = calllog.Leg{
-			ID: l.ID, Channel: l.Channel, Role: l.Role, Extension: l.Extension,
-			OfferedAt: millis(l.OfferedAt), AnsweredAt: timeOrNil(l.AnsweredAt), EndedAt: timeOrNil(l.EndedAt),
-			End: orNil(l.End), TalkMS: l.Talk.Milliseconds(),
-		}
+		r.Legs[i] = calllog.NewLeg(l)
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}

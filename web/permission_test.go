@@ -126,6 +126,7 @@ var table = map[string]may{
 	}},
 
 	"listCalls": {"-xxxx", at("/calls?limit=1")},
+	"listGaps":  {"-xxxx", at("/gaps?limit=1")},
 	"getCall":   {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String(), nil }},
 	"updateCall": {"-xxxx", func(c *cast, _ string) (string, any) {
 		return "/calls/" + c.call.String(), object{"note": "said hello"}
@@ -149,6 +150,12 @@ var table = map[string]may{
 	"updateAgent":  {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.spareAgent(), object{"name": "Other"} }},
 	"archiveAgent": {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.spareAgent(), nil }},
 	"restoreAgent": {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.archivedAgent() + "/restore", nil }},
+
+	"listPhones": {"----x", at("/phones?needy=true")},
+	"correctPhone": {"----x", func(c *cast, _ string) (string, any) {
+		return "/phones/main/PJSIP/" + c.name("desk"), object{"extension": ""}
+	}},
+	"namePhoneCalls": {"----x", func(c *cast, _ string) (string, any) { return "/phones/main/PJSIP/1001/calls", object{"days": 7} }},
 
 	"listTeams":  {"-xxxx", at("/teams")},
 	"createTeam": {"----x", func(c *cast, _ string) (string, any) { return "/teams", object{"name": c.name("Night ")} }},

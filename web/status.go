@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"time"
 )
@@ -15,6 +16,11 @@ type Part struct {
 	Since  time.Time // since when it has been so; zero: not known
 	Canary time.Time // of an exchange: when a test event last came through the whole path; zero: never
 	Reason string    // in plain words, when it is not live
+
+	// Of an exchange:
+	Version string        // Asterisk's; of the last connection if there is none now
+	RTT     time.Duration // of the last test event; zero: none yet
+	Rate    float64       // events per second, over the last seconds
 }
 
 // Reason is an error of Config.Database whose text people are shown.
@@ -28,6 +34,16 @@ type Status struct {
 	Version  string       `json:"version" doc:"of the running ringbook"`
 	Database PartStatus   `json:"database"`
 	PBX      []PartStatus `json:"pbx" doc:"the stream of every exchange"`
+	Backlog  Backlog      `json:"backlog"`
+}
+
+// Backlog is what waits to be written into the log.
+type Backlog struct {
+	Pending    int   `json:"pending" doc:"calls in memory whose newest picture is not in the database yet"`
+	SpoolBytes int64 `json:"spool_bytes" doc:"of calls on disk that wait for the database"`
+	OldestMS   int64 `json:"oldest_ms" doc:"how long the oldest of them has waited"`
+	Away       bool  `json:"away" doc:"the database did not take the last calls"`
+	SpoolFull  bool  `json:"spool_full" doc:"the disk takes no more: what ends now is in memory only"`
 }
 
 // PartStatus is the state of one part.
@@ -37,6 +53,10 @@ type PartStatus struct {
 	Since  *time.Time `json:"since" doc:"since when it has been so; null when that is not known"`
 	Canary *float64   `json:"canary_age_s" doc:"of an exchange: how many seconds ago a test event last came through its whole stream; null when none has yet"`
 	Reason string     `json:"reason" doc:"in plain words, when it is not live"`
+
+	Version string   `json:"version,omitempty" doc:"of an exchange: Asterisk's"`
+	RTT     *float64 `json:"canary_rtt_ms,omitempty" doc:"of an exchange: how long the last test event took through its stream, in milliseconds"`
+	Rate    *float64 `json:"events_per_second,omitempty" doc:"of an exchange: how many events came lately"`
 }
 
 type statusOutput struct{ Body Status }
@@ -59,10 +79,22 @@ func (s *Server) lookAround(ctx context.Context) Status {
 		}
 	}
 	for _, p := range s.Exchanges() {
-		st.PBX = append(st.PBX, PartStatus{Name: p.Name, Live: p.Live, Since: timeOrNil(p.Since), Canary: p.canaryAge(st.Now), Reason: p.Reason})
+		part := PartStatus{
+			Name: p.Name, Live: p.Live, Since: timeOrNil(p.Since), Canary: p.canaryAge(st.Now), Reason: p.Reason, Version: p.Version,
+		}
+		if p.Live {
+			rtt, rate := round(p.RTT.Seconds()*1000), round(p.Rate)
+			part.RTT, part.Rate = &rtt, &rate
+		}
+		st.PBX = append(st.PBX, part)
 	}
+	b := s.Recorder.Backlog()
+	st.Backlog = Backlog{b.Pending, b.SpoolBytes, b.Oldest.Milliseconds(), b.Away, b.SpoolFull}
 	return st
 }
+
+// round leaves one digit behind the point.
+func round(f float64) float64 { return math.Round(f*10) / 10 }
 
 // canaryAge is the age of the last test event in seconds, to a tenth.
 func (p Part) canaryAge(now time.Time) *float64 {

@@ -12,6 +12,7 @@ import (
 
 	"ringbook/calllog"
 	"ringbook/crm"
+	"ringbook/pbx"
 	"ringbook/screenpop"
 )
 
@@ -30,6 +31,9 @@ type Config struct {
 
 	Database  func(context.Context) error // nil error: it answers; a Reason is shown
 	Exchanges func() []Part               // the exchanges' streams, in the configured order
+
+	// Devices asks the exchanges for their phones and lines, for a few seconds at most; what does not answer is left out.
+	Devices func(context.Context) []pbx.Device // optional
 
 	// Secure says that browsers reach us over https, through a proxy which adds the client's address to
 	// X-Forwarded-For: cookies are marked Secure, and that address is believed.

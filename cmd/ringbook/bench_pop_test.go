@@ -131,6 +131,8 @@ type popHouse struct {
 	desks     int
 	recording []message // one call's events, at the times at which Asterisk sent them
 	began     time.Time // when it did
+	push      string    // the address of the push socket
+	tokens    []string  // of the desks
 	stop      func()
 }
 
@@ -200,8 +202,9 @@ func newPopHouse(b *testing.B, customers, deskCount int) *popHouse {
 		})
 	}
 	server := httptest.NewServer(app)
+	push := "ws" + strings.TrimPrefix(server.URL, "http") + "/api/v1/push"
 	for _, token := range tokens {
-		watch.connect(b, "ws"+strings.TrimPrefix(server.URL, "http")+"/api/v1/push", token)
+		watch.connect(b, push, token)
 	}
 	for tick := time.Tick(10 * time.Millisecond); !exchange.Health().Live; {
 		<-tick
@@ -209,6 +212,7 @@ func newPopHouse(b *testing.B, customers, deskCount int) *popHouse {
 	recording, began := recordedCall(b)
 	return &popHouse{
 		fake: fake, database: database, recorder: recorder, watch: watch, customers: customers, desks: deskCount, recording: recording, began: began,
+		push: push, tokens: tokens,
 		stop: func() {
 			cancel()
 			watch.close()

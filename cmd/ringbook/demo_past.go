@@ -108,6 +108,8 @@ func inventCall(random *rand.Rand, n int, start time.Time, number string) pbx.Ca
 		agent.AnsweredAt, customer.AnsweredAt = end, end
 		agent.Talk, customer.Talk = talk, talk
 		agent.End, customer.End = pbx.EndHungUp, pbx.EndHungUp
+		agent.Spans = []pbx.Span{{Kind: pbx.SpanTalk, From: end, To: end.Add(talk)}}
+		customer.Spans = agent.Spans
 		end = end.Add(talk)
 		call.Hangup = pbx.Hangup{By: pbx.ByCaller, Cause: 16, Text: "Normal Clearing"}
 	case call.Direction == pbx.Outbound:
@@ -125,7 +127,69 @@ func inventCall(random *rand.Rand, n int, start time.Time, number string) pbx.Ca
 	call.Wait = ring
 	agent.EndedAt, customer.EndedAt, call.EndedAt = end, end, end
 	call.Legs = []pbx.Leg{customer, agent}
+	if answered && call.Direction == pbx.Inbound && random.IntN(6) == 0 {
+		handOver(&call, seconds, random)
+	}
 	call.Version = end.UnixMicro()
 	call.ReceivedAt = end
 	return call
+}
+
+// handOver has the agent of an answered call pass it on to a colleague, before its end: blindly after looking something up,
+// or after asking the colleague while the customer is on hold.
+func handOver(call *pbx.Call, seconds func(from, to int) time.Duration, random *rand.Rand) {
+	customer, first := &call.Legs[0], &call.Legs[1]
+	to := first.Extension
+	for to == first.Extension {
+		to = demoExtensions[random.IntN(len(demoExtensions))]
+	}
+	var spans []pbx.Span // of the first agent
+	at := call.AnsweredAt
+	stretch := func(kind pbx.SpanKind, d time.Duration) {
+		spans = append(spans, pbx.Span{Kind: kind, From: at, To: at.Add(d)})
+		at = at.Add(d)
+	}
+	next := pbx.Leg{
+		ID: first.ID + "1", Channel: fmt.Sprintf("PJSIP/%s-%08x", to, random.IntN(1<<16)), Role: pbx.RoleAgent, Extension: to,
+		End: pbx.EndHungUp, Parent: first.ID,
+	}
+	x := pbx.Transfer{Kind: pbx.Blind, By: first.Extension, To: to}
+	stretch(pbx.SpanTalk, seconds(20, 90))
+	left := at // when the customer heard the first agent last
+	if random.IntN(2) == 0 {
+		stretch(pbx.SpanHold, seconds(10, 40))
+		stretch(pbx.SpanTalk, seconds(5, 20))
+		left = at
+		next.OfferedAt = at.Add(300 * time.Millisecond)
+		next.AnsweredAt = next.OfferedAt.Add(seconds(3, 12))
+	} else {
+		x.Kind = pbx.Attended
+		next.OfferedAt = at.Add(time.Second)
+		next.AnsweredAt = next.OfferedAt.Add(seconds(3, 12))
+		stretch(pbx.SpanHold, next.AnsweredAt.Sub(at)+seconds(5, 20))
+	}
+	x.At = at
+	first.EndedAt, first.End, first.Spans = at, pbx.EndTransferred, spans
+	joined := next.AnsweredAt
+	if at.After(joined) {
+		joined = at
+	}
+	end := joined.Add(seconds(30, 200))
+	next.EndedAt, customer.EndedAt, call.EndedAt = end, end, end
+	next.Spans = []pbx.Span{{Kind: pbx.SpanTalk, From: next.AnsweredAt, To: end}}
+	customer.Spans = []pbx.Span{
+		{Kind: pbx.SpanTalk, From: call.AnsweredAt, To: left}, {Kind: pbx.SpanTalk, From: joined, To: end},
+	}
+	call.Legs, call.Transfers = append(call.Legs, next), []pbx.Transfer{x}
+	for i := range call.Legs {
+		l := &call.Legs[i]
+		l.Talk, l.Hold = 0, 0
+		for _, s := range l.Spans {
+			l.Talk += s.To.Sub(s.From)
+			if s.Kind == pbx.SpanHold {
+				l.Hold += s.To.Sub(s.From)
+			}
+		}
+	}
+	call.Talk, call.Hold = call.Legs[1].Talk+call.Legs[2].Talk, call.Legs[1].Hold
 }

@@ -108,8 +108,20 @@ func TestInventedCallsAreTrue(t *testing.T) {
 			t.Errorf("%s twice", call.ID)
 		}
 		ids[call.ID.String()] = true
-		if call.StartedAt.After(call.EndedAt) || call.EndedAt.After(now) || call.State != pbx.StateEnded || len(call.Legs) != 2 {
+		if call.StartedAt.After(call.EndedAt) || call.EndedAt.After(now) || call.State != pbx.StateEnded || len(call.Legs) != 2+len(call.Transfers) {
 			t.Errorf("impossible: %+v", call)
+		}
+		for _, l := range call.Legs {
+			talk := time.Duration(0)
+			for i, s := range l.Spans {
+				talk += s.To.Sub(s.From)
+				if !s.To.After(s.From) || s.From.Before(l.OfferedAt) || s.To.After(l.EndedAt) || i > 0 && s.From.Before(l.Spans[i-1].To) {
+					t.Errorf("impossible stretches: %+v", l)
+				}
+			}
+			if talk != l.Talk {
+				t.Errorf("stretches of %s, talk %s: %+v", talk, l.Talk, l)
+			}
 		}
 		if call.Direction == pbx.Inbound && call.Outcome == pbx.Cancelled || call.Direction == pbx.Outbound && call.Outcome == pbx.Missed {
 			t.Errorf("%s call with outcome %s", call.Direction, call.Outcome)

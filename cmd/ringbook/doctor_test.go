@@ -155,7 +155,7 @@ func (l *lines) String() string {
 }
 
 // await returns when the output contains want.
-func (l *lines) await(t *testing.T, want string) {
+func (l *lines) await(t testing.TB, want string) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	for !strings.Contains(l.String(), want) {

@@ -110,7 +110,10 @@ const canaryAge = 20 * time.Second
 // streamPart is an exchange's stream as readiness sees it: its liveness is the age of the last test event that came
 // through the whole path, not an open socket.
 func streamPart(name string, health ari.Health, now time.Time) web.Part {
-	part := web.Part{Name: name, Live: health.Fresh(now, canaryAge), Since: health.Since, Canary: health.LastCanary}
+	part := web.Part{
+		Name: name, Live: health.Fresh(now, canaryAge), Since: health.Since, Canary: health.LastCanary,
+		Version: health.Version, RTT: health.CanaryRTT, Rate: health.Rate,
+	}
 	switch {
 	case part.Live:
 	case health.Live: // an open connection from which nothing comes

@@ -41,7 +41,7 @@ const asProgram = "RINGBOOK_TEST_PROGRAM"
 
 // startProcess starts the program with settings in its environment and waits until it listens. It is killed with the
 // test, if it still runs.
-func startProcess(t *testing.T, environment ...string) *process {
+func startProcess(t testing.TB, environment ...string) *process {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -268,7 +268,7 @@ func spooled(t *testing.T, data, number string) bool {
 }
 
 // startCluster starts a PostgreSQL of the test's own, with a database in it, in a folder.
-func startCluster(t *testing.T, folder string) *db.Cluster {
+func startCluster(t testing.TB, folder string) *db.Cluster {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -294,7 +294,7 @@ func startCluster(t *testing.T, folder string) *db.Cluster {
 	return cluster
 }
 
-func stopCluster(t *testing.T, cluster *db.Cluster) {
+func stopCluster(t testing.TB, cluster *db.Cluster) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

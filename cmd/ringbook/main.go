@@ -21,6 +21,8 @@ type cli struct {
 	Doctor  doctorCommand  `cmd:"" help:"Look at an exchange and say in plain words what is right and what is wrong."`
 	Token   tokenCommand   `cmd:"" help:"Make, list and revoke tokens for the API."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this version's shape, and leave. serve does it by itself."`
+	Backup  backupCommand  `cmd:"" help:"Make a backup of the database, the recordings and the spool, also while the service runs."`
+	Restore restoreCommand `cmd:"" help:"Make a database and a data folder of a backup, and compare them with it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -101,7 +101,7 @@ func startProgram(t *testing.T, s Settings) *program {
 }
 
 // eventually waits for a state, asking again and again for up to half a minute.
-func eventually(t *testing.T, what string, state func() bool) {
+func eventually(t testing.TB, what string, state func() bool) {
 	t.Helper()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -119,7 +119,7 @@ func eventually(t *testing.T, what string, state func() bool) {
 var oneRequest = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 
 // readyz is what the program says of itself.
-func readyz(t *testing.T, base string) (status int, parts map[string]web.PartStatus) {
+func readyz(t testing.TB, base string) (status int, parts map[string]web.PartStatus) {
 	t.Helper()
 	answer, err := oneRequest.Get(base + "/readyz")
 	if err != nil {
@@ -143,7 +143,7 @@ func readyz(t *testing.T, base string) (status int, parts map[string]web.PartSta
 	return answer.StatusCode, parts
 }
 
-func awaitReady(t *testing.T, base string) {
+func awaitReady(t testing.TB, base string) {
 	t.Helper()
 	eventually(t, "readyz is 200", func() bool {
 		status, _ := readyz(t, base)
@@ -153,13 +153,13 @@ func awaitReady(t *testing.T, base string) {
 
 // person is somebody logged in with a browser.
 type person struct {
-	t    *testing.T
+	t    testing.TB
 	base string
 	http *http.Client
 }
 
 // login logs in; without a username nobody is.
-func login(t *testing.T, base, username, password string) *person {
+func login(t testing.TB, base, username, password string) *person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -43,7 +43,7 @@ func (p *proxy) url() string {
 }
 
 // start lets the database be there.
-func (p *proxy) start(t *testing.T) {
+func (p *proxy) start(t testing.TB) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()

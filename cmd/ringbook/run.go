@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -121,6 +122,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
+			keeping.run("keep account of what is heard", house.watch.Run)
 			front.open()
 			if o.running != nil {
 				o.running(house.store)
@@ -159,6 +161,7 @@ type house struct {
 	store     *crm.Store
 	board     *screenpop.Board
 	recorder  *calllog.Recorder
+	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
 	app       *web.Server
 }
@@ -181,6 +184,11 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 	if err != nil {
 		return nil, err
 	}
+	streams := make([]calllog.Stream, len(exchanges))
+	for i, exchange := range exchanges {
+		streams[i] = exchange
+	}
+	watch := calllog.NewWatch(database, nameOf(o), streams, o.log)
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
 	})
@@ -194,10 +202,11 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 			return database.Healthy(ctx)
 		},
 		Exchanges: func() []web.Part { return streamParts(exchanges) },
+		Devices:   func(ctx context.Context) []pbx.Device { return devicesOf(ctx, exchanges, o.log) },
 		Secure:    s.Secure, Version: programVersion(), Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, exchanges, app}, nil
+	return &house{store, board, recorder, watch, exchanges, app}, nil
 }
 
 // follow is the way of a call's picture.
@@ -248,6 +257,11 @@ func claimData(folder string) (unlock func(), err error) {
 	if err := db.ClaimFolder(folder); err != nil {
 		return nil, err
 	}
+	return lockData(folder)
+}
+
+// lockData makes sure that no service uses a data folder.
+func lockData(folder string) (unlock func(), err error) {
 	lock, err := os.OpenFile(filepath.Join(folder, "ringbook.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data folder %s cannot be written: %w", folder, plain(err))
@@ -338,10 +352,7 @@ func mayComeBack(err error) bool {
 }
 
 func newExchanges(s Settings, directory *crm.Directory, o outside, log *slog.Logger) ([]*pbx.Exchange, error) {
-	node := o.node
-	if node == "" {
-		node = nodeName()
-	}
+	node := nameOf(o)
 	var exchanges []*pbx.Exchange
 	for _, x := range s.Exchanges {
 		client, err := ari.New(ari.Config{Name: x.Name, URL: x.URL, Node: node, CAFile: s.PBXCA, Log: log})
@@ -362,6 +373,30 @@ func streamParts(exchanges []*pbx.Exchange) []web.Part {
 		parts[i] = streamPart(exchange.Name(), exchange.Health(), time.Now())
 	}
 	return parts
+}
+
+// devicesOf asks all exchanges at once.
+func devicesOf(ctx context.Context, exchanges []*pbx.Exchange, log *slog.Logger) []pbx.Device {
+	answers := make([][]pbx.Device, len(exchanges))
+	var asking sync.WaitGroup
+	for i, x := range exchanges {
+		asking.Go(func() {
+			var err error
+			if answers[i], err = x.Devices(ctx); err != nil {
+				log.DebugContext(ctx, "phones are listed without their state", "err", err)
+			}
+		})
+	}
+	asking.Wait()
+	return slices.Concat(answers...)
+}
+
+// nameOf is the name of this process among several.
+func nameOf(o outside) string {
+	if o.node != "" {
+		return o.node
+	}
+	return nodeName()
 }
 
 // nodeName is the host's name, as far as ARI takes it.

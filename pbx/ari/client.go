@@ -16,6 +16,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -39,6 +40,7 @@ type Config struct {
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 
 	Canary         time.Duration // how often the stream is tested end to end; 10 s
+	Check          time.Duration // how often the PBX is asked which channels it has, and whether we are subscribed; 20 s
 	CanaryTimeout  time.Duration // how long a test event may take; 5 s
 	Ping           time.Duration // how often the socket is pinged; 5 s
 	ReadTimeout    time.Duration // a socket that is silent for so long, pongs included, is dead; 15 s
@@ -55,6 +57,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	duration(&c.Canary, 10*time.Second)
+	duration(&c.Check, 20*time.Second)
 	duration(&c.CanaryTimeout, 5*time.Second)
 	duration(&c.Ping, 5*time.Second)
 	duration(&c.ReadTimeout, 15*time.Second)
@@ -89,6 +92,8 @@ type Client struct {
 	log            *slog.Logger
 	metrics        *metrics
 
+	complete atomic.Int64 // unix nanoseconds, see Health.Complete; 0: never was
+
 	mu     sync.Mutex
 	health Health
 }
@@ -99,8 +104,11 @@ type Health struct {
 	Since      time.Time     // of Live, or of not being it
 	LastCanary time.Time     // when a test event last came through the whole path, consumer included; zero: never
 	CanaryRTT  time.Duration // of that event, until it was read from the socket
+	Complete   time.Time     // up to here the stream was complete when it was last live; zero: it never was
+	Rate       float64       // events per second, between the last two test events
 	App        string        // application name of the live connection
 	Version    string        // Asterisk's; of the last connection if there is none now
+	Started    time.Time     // when that Asterisk started
 	Err        string        // the last failure, for the log; empty while live
 	Reason     string        // the same in plain words for people
 }
@@ -196,7 +204,11 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Health() Health {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.health
+	h := c.health
+	if n := c.complete.Load(); n != 0 {
+		h.Complete = time.Unix(0, n)
+	}
+	return h
 }
 
 func (c *Client) setHealth(change func(*Health)) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,12 +33,13 @@ const (
 	allEndpoints = "__AST_ENDPOINT_ALL_TOPIC"
 )
 
-// connection is one WebSocket and what belongs to it. Two goroutines beside that of Run work for it: read
-// moves messages from the socket to the ring and never waits for anything else; keep pings and sends canaries.
+// connection is one WebSocket and what belongs to it. Three goroutines beside that of Run work for it: read
+// moves messages from the socket to the ring and never waits for anything else; keep pings and sends canaries; check
+// asks the PBX now and then what it has.
 type connection struct {
 	*Client
 	app    string // never used before: two sockets of one name fight, and a new one may inherit a deaf state
-	canary string // name of our user events
+	canary string // beginning of the names of our user events; a number follows
 	socket *websocket.Conn
 	ring   *ring
 
@@ -48,7 +50,13 @@ type connection struct {
 	sent     atomic.Int64  // unix nanoseconds: when the last canary was sent
 	lastRTT  atomic.Int64  // nanoseconds
 	returned chan struct{} // capacity one: a canary has come back
+	asked    chan struct{} // capacity one: a check waits for a canary
 	snapshot rawSnapshot
+
+	mu       sync.Mutex // guards what follows
+	canaries int        // sent so far
+	check    *Check     // asked and not told yet; nil: none
+	fence    int        // the canary with which it is told; 0: not sent yet
 }
 
 // rawSnapshot is kept for the recorder.
@@ -59,9 +67,10 @@ func (c *Client) open(ctx context.Context) (*connection, error) {
 	conn := &connection{
 		Client:   c,
 		app:      "ringbook-" + c.config.Node + "-" + secret(6),
-		canary:   "ringbook-canary-" + secret(8),
+		canary:   "ringbook-canary-" + secret(8) + "-",
 		ring:     newRing(c.config.Ring, maxRingBytes),
 		returned: make(chan struct{}, 1),
+		asked:    make(chan struct{}, 1),
 	}
 	address := "ws" + strings.TrimPrefix(c.base, "http") + "/events?" + url.Values{"app": {conn.app}}.Encode()
 	header := http.Header{}
@@ -157,12 +166,8 @@ func (c *connection) setUp() (Live, []frame, error) {
 	if err := c.DisallowEvents(ctx, c.app, disallowed...); err != nil && !errors.Is(err, ErrNotFound) {
 		return live, nil, fmt.Errorf("filter events: %w", err)
 	}
-	app, err := c.Application(ctx, c.app)
-	if err != nil {
-		return live, nil, fmt.Errorf("verify the subscription: %w", err)
-	}
-	if !slices.Contains(app.Channels, allChannels) || !slices.Contains(app.Bridges, allBridges) || !slices.Contains(app.Endpoints, allEndpoints) {
-		return live, nil, errUnsubscribed
+	if err := c.verify(ctx); err != nil {
+		return live, nil, err
 	}
 	info, err := c.Info(ctx)
 	if err != nil {
@@ -174,6 +179,18 @@ func (c *connection) setUp() (Live, []frame, error) {
 	}
 	pending, err := c.awaitCanary(ctx)
 	return live, pending, err
+}
+
+// verify makes sure that the PBX has kept our subscriptions.
+func (c *connection) verify(ctx context.Context) error {
+	app, err := c.Application(ctx, c.app)
+	if err != nil {
+		return fmt.Errorf("verify the subscription: %w", err)
+	}
+	if !slices.Contains(app.Channels, allChannels) || !slices.Contains(app.Bridges, allBridges) || !slices.Contains(app.Endpoints, allEndpoints) {
+		return errUnsubscribed
+	}
+	return nil
 }
 
 func (c *connection) readState(ctx context.Context, s *Snapshot) (err error) {
@@ -216,15 +233,76 @@ func (c *connection) awaitCanary(ctx context.Context) ([]frame, error) {
 }
 
 func (c *connection) sendCanary(ctx context.Context) error {
+	c.mu.Lock()
+	c.canaries++
+	n := c.canaries
+	if c.check != nil && c.fence == 0 {
+		c.fence = n
+	}
+	c.mu.Unlock()
 	c.sent.Store(time.Now().UnixNano())
-	return c.UserEvent(ctx, c.app, c.canary, nil)
+	return c.UserEvent(ctx, c.app, c.canary+strconv.Itoa(n), nil)
+}
+
+// checked is the check that may be told now that a canary has come back: the one asked before it was sent.
+func (c *connection) checked(canary string) *Check {
+	n, err := strconv.Atoi(strings.TrimPrefix(canary, c.canary))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	check := c.check
+	if err != nil || check == nil || c.fence == 0 || n < c.fence {
+		return nil
+	}
+	c.check, c.fence = nil, 0
+	return check
+}
+
+// ask asks the PBX whether we are subscribed and which channels it has. What it cannot be asked it is asked the next
+// time: that shows no fault of the stream, which has tests of its own.
+func (c *connection) ask() {
+	ctx, cancel := context.WithTimeout(c.ctx, c.config.RequestTimeout)
+	defer cancel()
+	err := c.verify(ctx)
+	if errors.Is(err, errUnsubscribed) || errors.Is(err, ErrNotFound) {
+		c.fail(err)
+		return
+	}
+	check := &Check{Asked: time.Now()}
+	if err == nil {
+		check.Channels, err = c.Channels(ctx)
+	}
+	if err != nil {
+		if c.ctx.Err() == nil {
+			c.log.Warn("could not ask the PBX which channels it has", "err", err)
+		}
+		return
+	}
+	c.mu.Lock()
+	c.check, c.fence = check, 0
+	c.mu.Unlock()
+	select {
+	case c.asked <- struct{}{}:
+	default:
+	}
 }
 
 func (c *connection) rtt() time.Duration { return time.Duration(c.lastRTT.Load()) }
 
-// keep starts the goroutine that pings the socket and tests the stream, and fails the connection when the tests
-// do not come back.
+// keep starts the goroutines that ping the socket, test the stream, and ask the PBX what it has. They fail the
+// connection when the tests do not come back.
 func (c *connection) keep() {
+	c.work.Go(func() {
+		tick := time.NewTicker(c.config.Check)
+		defer tick.Stop()
+		for {
+			select {
+			case <-c.ctx.Done():
+				return
+			case <-tick.C:
+				c.ask()
+			}
+		}
+	})
 	c.work.Go(func() {
 		ping := time.NewTicker(c.config.Ping)
 		defer ping.Stop()
@@ -248,6 +326,8 @@ func (c *connection) keep() {
 				c.fail(errDeaf)
 				return
 			case <-canary.C:
+				canary.Reset(c.testStream())
+			case <-c.asked:
 				canary.Reset(c.testStream())
 			}
 		}

@@ -88,6 +88,11 @@ type trouble struct {
 	slow   bool // somebody must change something at the PBX or here: do not hammer, and say it loudly
 }
 
+// absent tells whether the PBX is simply not there, as while it starts anew.
+func (t trouble) absent() bool {
+	return t.label == "refused" || t.label == "unavailable" || t.label == "timeout"
+}
+
 // diagnose finds out what err means.
 func diagnose(err error) trouble {
 	var (

@@ -2,12 +2,13 @@ package ari
 
 import "time"
 
-// Item is one thing that a stream says, in order. Exactly one of Event, Live and Gap is set.
+// Item is one thing that a stream says, in order. Exactly one of Event, Live, Gap and Check is set.
 type Item struct {
-	At    time.Time // our clock when it was read from the socket (Event) or found out (Live, Gap)
+	At    time.Time // our clock when it was read from the socket (Event) or found out (Live, Gap, Check)
 	Event *Event
 	Live  *Live
 	Gap   *Gap
+	Check *Check
 }
 
 // Live says that the stream is connected, subscribed and verified. The events that follow it are complete and
@@ -26,9 +27,17 @@ type Snapshot struct {
 	Bridges  []Bridge
 }
 
+// Check is what channels the PBX had at a moment, told when everything that happened until that moment has been
+// told as events: a test event that was sent afterwards has come back. So a channel of which anything was heard before
+// Asked, and which is not listed, has ended, whether an event said so or not.
+type Check struct {
+	Asked    time.Time // our clock, before the PBX was asked
+	Channels []Channel
+}
+
 // Gap says that events between From and the next Live may have been lost, and why.
 type Gap struct {
-	From   time.Time // the last moment at which the stream is known to have been complete
+	From   time.Time // the last moment at which the stream is known to have been complete; some events after it may have come
 	Reason GapReason
 	Err    error // may be nil
 }

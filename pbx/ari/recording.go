@@ -123,7 +123,7 @@ func newTee(w io.Writer, log *slog.Logger) *tee {
 }
 
 func (t *tee) item(item Item) {
-	if t.out == nil {
+	if t.out == nil || item.Check != nil { // a check tells nothing that events do not
 		return
 	}
 	l := line{At: item.At.UTC()}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -24,7 +25,9 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 	for attempt := 0; ; {
 		live, err := s.connect(ctx)
 		if ctx.Err() != nil {
-			c.setHealth(func(h *Health) { *h = Health{Since: time.Now(), Version: h.Version, Reason: "stopped"} })
+			c.setHealth(func(h *Health) {
+				*h = Health{Since: time.Now(), Version: h.Version, Started: h.Started, Reason: "stopped"}
+			})
 			return ctx.Err()
 		}
 		t := diagnose(err)
@@ -33,7 +36,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 		}
 		c.setHealth(func(h *Health) {
 			if h.Live {
-				h.Live, h.Since, h.App = false, time.Now(), ""
+				h.Live, h.Since, h.App, h.Rate = false, time.Now(), "", 0
 			}
 			h.Err, h.Reason = err.Error(), t.reason
 		})
@@ -57,15 +60,23 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 	}
 }
 
+// absentBackoff is the longest pause while the PBX is not there at all: every second of it once it is back is a
+// second of calls that nobody hears, and knocking at a closed door costs nothing.
+const absentBackoff = 5 * time.Second
+
 // backoff is the pause before the next attempt: exponential with full jitter, but never less than half of
 // MaxBackoff where hammering cannot help.
 func (c *Client) backoff(attempt int, t trouble) time.Duration {
 	if t.slow {
 		return c.config.MaxBackoff/2 + rand.N(c.config.MaxBackoff/2+1)
 	}
+	longest := c.config.MaxBackoff
+	if t.absent() {
+		longest = min(longest, absentBackoff)
+	}
 	ceiling := c.config.MinBackoff << min(attempt, 20)
-	if ceiling > c.config.MaxBackoff || ceiling <= 0 {
-		ceiling = c.config.MaxBackoff
+	if ceiling > longest || ceiling <= 0 {
+		ceiling = longest
 	}
 	return c.config.MinBackoff/2 + rand.N(ceiling)
 }
@@ -76,7 +87,12 @@ type stream struct {
 	tee      *tee
 	follow   func(Item)
 	live     bool      // the last Live or Gap given out was a Live
-	complete time.Time // up to here the stream is known to have been complete
+	complete time.Time // up to here the stream is known to have been complete, if the connection is whole
+	tested   time.Time // so it is if it may have been deaf: when the last test event that came back was sent
+	verified time.Time // so it is if subscriptions may have been lost: when they were last seen
+
+	counted   int // events since the last test event
+	countedAt time.Time
 }
 
 func (s *stream) emit(item Item) {
@@ -86,6 +102,15 @@ func (s *stream) emit(item Item) {
 
 func (s *stream) gap(t trouble, err error) {
 	s.live = false
+	switch {
+	case errors.Is(err, errUnsubscribed):
+		s.complete = s.verified
+	case t.gap == GapDeaf, t.gap == GapReplaced:
+		s.complete = s.tested
+	}
+	if s.Client.complete.Load() != 0 {
+		s.Client.complete.Store(s.complete.UnixNano())
+	}
 	s.metrics.gap(t.gap)
 	s.emit(Item{At: time.Now(), Gap: &Gap{From: s.complete, Reason: t.gap, Err: err}})
 }
@@ -103,9 +128,15 @@ func (s *stream) connect(ctx context.Context) (time.Duration, error) {
 		return 0, conn.why(err)
 	}
 	began := time.Now()
-	s.live, s.complete = true, began
+	s.live = true
+	s.heard(began)
+	s.tested, s.verified = began, began
+	s.counted, s.countedAt = 0, began
 	s.setHealth(func(h *Health) {
-		*h = Health{Live: true, Since: began, LastCanary: began, CanaryRTT: conn.rtt(), App: live.App, Version: live.Version}
+		*h = Health{
+			Live: true, Since: began, LastCanary: began, CanaryRTT: conn.rtt(), App: live.App,
+			Version: live.Version, Started: live.Started,
+		}
 	})
 	s.log.Info("following the PBX's events", "app", live.App, "version", live.Version,
 		"channels", len(live.Snapshot.Channels), "bridges", len(live.Snapshot.Bridges))
@@ -132,16 +163,25 @@ func (s *stream) connect(ctx context.Context) (time.Duration, error) {
 	}
 }
 
+// heard notes that the stream is complete up to a moment.
+func (s *stream) heard(at time.Time) {
+	s.complete = at
+	s.Client.complete.Store(at.UnixNano())
+}
+
 // take handles one message of a live connection.
 func (s *stream) take(conn *connection, f frame) error {
-	s.complete = f.at
+	s.heard(f.at)
 	e := s.decode(f)
+	s.counted++
 	switch {
 	case e == nil:
-	case e.Type == "ChannelUserevent" && e.EventName == conn.canary:
-		s.setHealth(func(h *Health) { h.LastCanary, h.CanaryRTT = time.Now(), conn.rtt() })
-		high, _ := conn.ring.depth()
-		s.metrics.depth(high)
+	case e.Type == "ChannelUserevent" && strings.HasPrefix(e.EventName, conn.canary):
+		s.passed(conn, f.at)
+		if check := conn.checked(e.EventName); check != nil {
+			s.verified = check.Asked
+			s.emit(Item{At: f.at, Check: check})
+		}
 	case e.Type == "ApplicationReplaced" && e.Application == conn.app:
 		return errReplaced
 	default:
@@ -150,6 +190,19 @@ func (s *stream) take(conn *connection, f frame) error {
 		s.tee.raw = nil
 	}
 	return nil
+}
+
+// passed notes that a test event came through.
+func (s *stream) passed(conn *connection, at time.Time) {
+	s.tested = at.Add(-conn.rtt())
+	high, _ := conn.ring.depth()
+	s.metrics.depth(high)
+	rate := 0.0
+	if took := at.Sub(s.countedAt); took > 0 {
+		rate = float64(s.counted-1) / took.Seconds()
+	}
+	s.counted, s.countedAt = 0, at
+	s.setHealth(func(h *Health) { h.LastCanary, h.CanaryRTT, h.Rate = time.Now(), conn.rtt(), rate })
 }
 
 // decode decodes and counts; nil if the message cannot be read.

@@ -26,7 +26,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type follower struct {
 	t     *testing.T
 	mu    sync.Mutex
-	items []ari.Item
+	items []ari.Item    // without checks
+	seen  []ari.Item    // the checks
 	more  chan struct{} // closed and replaced with every item
 	hold  chan struct{} // follow waits while it is open
 }
@@ -44,6 +45,10 @@ func (f *follower) follow(item ari.Item) {
 	<-hold
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if item.Check != nil {
+		f.seen = append(f.seen, item)
+		return
+	}
 	f.items = append(f.items, item)
 	close(f.more)
 	f.more = make(chan struct{})

@@ -195,6 +195,16 @@ func (f *Fake) Emit(event string) error {
 	return nil
 }
 
+// Forget takes the subscriptions away from every application that is there now, as Asterisk does when the end of one
+// connection and the beginning of another come together. Their sockets stay open, and get test events still.
+func (f *Fake) Forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range f.apps {
+		a.channels, a.bridges, a.endpoints = false, false, false
+	}
+}
+
 // Send sends a text message as it is to every connected socket, subscribed or not.
 func (f *Fake) Send(message []byte) {
 	f.mu.Lock()

@@ -84,7 +84,7 @@ func (a *app) subscribe(on bool, sources []string, forget bool) answer {
 			return failure(http.StatusUnprocessableEntity, "Event source does not exist")
 		case !on && !*all:
 			return failure(http.StatusUnprocessableEntity, "Event source was not subscribed to")
-		case !on && scheme == "endpoint": // so does Asterisk 22.10.1
+		case !on: // so does Asterisk 22.10.1, which gives no subscription to all of them back
 			return failure(http.StatusNotImplemented, "Method not implemented")
 		}
 		*all = on && !forget

@@ -2,6 +2,7 @@ package pbxtest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,9 @@ import (
 type PlayOptions struct {
 	// Speed is how much faster than recorded it goes; 0 means as recorded, math.Inf(1) without any pause.
 	Speed float64
+	// Start, if set, is when the replay has happened: it goes without any pause, and every time in it is as far from
+	// Start as it was from the recording's beginning.
+	Start time.Time
 	// Replace puts other words in: numbers, names, extensions. A key replaces a value that equals it, and a word
 	// of letters, digits and "+" inside a value: with "1001": "2001" the channel PJSIP/1001-0000000a becomes
 	// PJSIP/2001-..., too.
@@ -31,10 +35,9 @@ type PlayOptions struct {
 // first fills the table of channels and bridges; later Live and Gap lines are left out. Several recordings may
 // be played at once. Play returns when the last event has been published, or with ctx's error.
 func (f *Fake) Play(ctx context.Context, recording io.Reader, o PlayOptions) error {
-	p := &play{fake: f, replace: o.Replace, ids: map[string]string{}, start: time.Now()}
-	p.speed = o.Speed
-	if p.speed == 0 {
-		p.speed = 1
+	p := &play{fake: f, replace: o.Replace, ids: map[string]string{}, start: time.Now(), speed: cmp.Or(o.Speed, 1)}
+	if !o.Start.IsZero() {
+		p.start, p.speed, p.past = o.Start, 1, true
 	}
 	defer p.end(o.Keep)
 
@@ -70,10 +73,11 @@ type playLine struct {
 	} `json:"live"`
 }
 
-// play is one replay under way. Everything but start and speed is guarded by Fake.mu.
+// play is one replay under way. Everything but speed, past and start is guarded by Fake.mu.
 type play struct {
 	fake    *Fake
 	speed   float64
+	past    bool // it does not wait for its times
 	start   time.Time
 	first   time.Time // of the recording
 	replace map[string]string
@@ -85,7 +89,7 @@ func (p *play) line(ctx context.Context, l playLine) error {
 	if p.first.IsZero() {
 		p.first = l.At
 	}
-	if wait := time.Until(p.shift(l.At)); wait > 0 && !math.IsInf(p.speed, 1) {
+	if wait := time.Until(p.shift(l.At)); wait > 0 && !p.past && !math.IsInf(p.speed, 1) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

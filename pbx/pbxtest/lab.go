@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,7 +50,10 @@ type Asterisk struct {
 	trunkPort int
 	ari       *http.Client
 
+	settings []string // of deploy/lab/asterisk.sh
+
 	mu       sync.Mutex
+	end      func()   // ends Asterisk itself
 	stop     []func() // what still runs, newest last
 	phones   []*Phone // of the scenario that is played
 	programs atomic.Int64
@@ -111,11 +115,12 @@ func (a *Asterisk) start(settings []string) error {
 	a.ViewerURL = fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort)
 	a.SIP = fmt.Sprintf("127.0.0.1:%d", phonePort)
 	a.name = fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort)
-	return a.run(append([]string{
+	a.settings = append([]string{
 		"run", a.name, "UNTIL_EOF=1",
 		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
 		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=6", "WRAPUP_SECONDS=0", "PARK_SECONDS=2",
-	}, settings...))
+	}, settings...)
+	return a.run(a.settings)
 }
 
 // run starts deploy/lab/asterisk.sh, which ends when its standard input does: so no Asterisk outlives this process,
@@ -159,6 +164,9 @@ func (a *Asterisk) run(args []string) error {
 	}
 	select {
 	case <-ready:
+		a.mu.Lock()
+		a.end = end
+		a.mu.Unlock()
 		a.onClose(end)
 		return nil
 	case <-done:
@@ -240,6 +248,44 @@ func (a *Asterisk) onClose(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stop = append(a.stop, f)
+}
+
+// lend lets another test use the PBX for a while: it is that test which fails, and what was started meanwhile ends
+// when the PBX is given back. A test that failed may leave calls and phones behind; they are taken away.
+func (a *Asterisk) lend(tb TB) (giveBack func()) {
+	owner := a.tb
+	a.tb = tb
+	a.mu.Lock()
+	mark := len(a.stop)
+	a.mu.Unlock()
+	return func() {
+		left := a.registered()
+		a.mu.Lock()
+		stop := a.stop[mark:]
+		a.stop, a.phones = a.stop[:mark:mark], nil
+		a.mu.Unlock()
+		for _, end := range slices.Backward(stop) {
+			end()
+		}
+		if tb.Failed() {
+			if out, err := a.CLI("channel request hangup all"); err != nil {
+				tb.Logf("hang up what is left: %v %s", err, out)
+			}
+			for _, p := range left {
+				if err := a.register(p.ext, p.port, 0); p.ext != "" && err != nil {
+					tb.Logf("take phone %s away: %v", p.ext, err)
+				}
+			}
+		}
+		a.tb = owner
+	}
+}
+
+// registered are the phones that were not closed yet.
+func (a *Asterisk) registered() []*Phone {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.phones)
 }
 
 // close ends everything that was started, the newest first. Logs are kept if the test failed.

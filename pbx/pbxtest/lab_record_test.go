@@ -190,7 +190,7 @@ func recordScenario(t *testing.T, s pbxtest.Scenario, flavour string) []byte {
 		return func() bool { mu.Lock(); defer mu.Unlock(); return cond() }
 	}
 	a.Eventually("the stream is not live", state(func() bool { return live }))
-	s.Play(a)
+	s.Play(t, a)
 	a.Eventually("not every channel was destroyed", state(func() bool { return seen > 0 && up == 0 }))
 	state(func() bool { stop = true; return true })()
 	cancel()

@@ -2,7 +2,6 @@ package pbxtest
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,95 +14,22 @@ type Scenario struct {
 	Expect []Expected
 	// Pending says that the tracker does not know this yet: the recording waits in pbx/testdata/next.
 	Pending bool
-	// Once says that it depends on chance, such as two things at the same moment: the recording is the truth of it, and
-	// live it may go otherwise.
-	Once  bool
-	place func(a *Asterisk)
+	place   func(a *Asterisk)
 }
 
-// Expected is a call as the call log must have it. The words are those of package pbx; a zero field is not looked at,
-// unless the comment says so.
-type Expected struct {
-	Direction string
-	Outcome   string
-	Caller    string // number as the PBX gives it; "-": none
-	Name      string // of the caller
-	Withheld  bool   // always looked at
-	Dialed    string
-	Queue     string // always looked at
-	Customer  string // CustomerRef; always looked at
-	By        string // who hung up: "caller" is the customer of an outbound call, and who began an internal one
-	// Legs are all legs of the call, in any order: role, extension or number, how it ended.
-	Legs []ExpectedLeg
-	// Transfers are all changes of hands, in order.
-	Transfers []ExpectedTransfer
-	// Held says that somebody was on hold for a while.
-	Held bool
-}
-
-// ExpectedTransfer is one change of hands: "blind" or "attended", by an extension, to an extension, queue or number.
-type ExpectedTransfer struct{ Kind, By, To string }
-
-// ExpectedLeg is one party's part. Extension is empty for a customer, Number for an agent.
-type ExpectedLeg struct {
-	Role      string
-	Extension string
-	Number    string
-	End       string
-	Answered  bool // always looked at
-}
-
-// String says it in a line, for people.
-func (e Expected) String() string {
-	words := []string{e.Direction}
-	if e.Queue != "" {
-		words = append(words, "queue "+e.Queue)
-	}
-	if e.Outcome != "" {
-		words = append(words, e.Outcome)
-	}
-	if e.Withheld {
-		words = append(words, "number withheld")
-	}
-	if e.Customer != "" {
-		words = append(words, "customer "+e.Customer)
-	}
-	if e.By != "" {
-		words = append(words, "hung up by the "+e.By)
-	}
-	var legs []string
-	for _, l := range e.Legs {
-		who := l.Extension
-		if l.Role == "customer" {
-			who = "customer"
-		}
-		answered := ""
-		if l.Answered {
-			answered = "talked, "
-		}
-		legs = append(legs, who+": "+answered+strings.ReplaceAll(l.End, "_", " "))
-	}
-	for _, t := range e.Transfers {
-		words = append(words, "transferred ("+t.Kind+") by "+t.By+" to "+t.To)
-	}
-	if e.Held {
-		words = append(words, "held for a while")
-	}
-	return strings.Join(words, ", ") + " (" + strings.Join(legs, "; ") + ")"
-}
-
-// Play does what the scenario tells, and returns when every call of it is over. Its phones are gone then. It takes
-// 2 to 6 s. One Asterisk plays one scenario at a time; to save time, give each its own and let them run in parallel:
-// an Asterisk starts in half a second.
-func (s Scenario) Play(a *Asterisk) {
-	a.tb.Helper()
+// Play does what the scenario tells, for tb, and returns when every call of it is over. Its phones are gone then, and what
+// the queues remember of their members. It takes 2 to 6 s. One Asterisk plays one scenario at a time; to save time, use
+// several.
+func (s Scenario) Play(tb TB, a *Asterisk) {
+	tb.Helper()
+	defer a.lend(tb)()
 	s.place(a)
 	a.Quiet()
-	a.mu.Lock()
-	phones := append([]*Phone(nil), a.phones...)
-	a.mu.Unlock()
-	for _, p := range phones {
+	for _, p := range a.registered() {
 		p.Close()
+	}
+	if _, err := a.CLI("queue reset stats"); err != nil {
+		tb.Fatalf("forget the calls of the queues' members: %v", err)
 	}
 }
 
@@ -134,7 +60,15 @@ const (
 	didOptimized  = "91001251" // queue optimized
 	didInsist     = "91001252" // queue insist
 	didCrowd      = "91001253" // queue crowd
+	didMina       = "91001254" // to 1005 and 1006
+	didMeeting    = "91001255" // to 1007
 )
+
+// Owners are the people of the laboratory, by extension. Mina has two phones of different extensions; those that are
+// not here are nobody's.
+var Owners = map[string]string{
+	"1001": "Neda", "1002": "Omid", "1003": "Sara", "1004": "Reza", "1005": "Mina", "1006": "Mina",
+}
 
 const ms = time.Millisecond
 

@@ -128,6 +128,18 @@ var featureScenarios = []Scenario{
 			call.HangUp()
 		},
 	}, {
+		Name:   "park-digits",
+		Story:  "As park-retrieved, but Neda types #72. The customer hangs up.",
+		Expect: one(handedOver("caller", blindly("1001", "1002"), transferred("1001"), agent("1002"))),
+		place: func(a *Asterisk) {
+			call, neda := saraAndNeda(a)
+			neda.Press("#72")
+			a.For(700 * ms)
+			a.Call(CallSpec{Agent: "1002", To: "701"}).Answered()
+			a.For(1100 * ms) // of which the PBX takes half a second to join them
+			call.HangUp()
+		},
+	}, {
 		Name:   "park-timeout",
 		Story:  "A customer calls Neda's direct number. Neda parks the call; nobody takes it, and after a while it rings at Neda's again, who answers. The customer hangs up.",
 		Expect: one(handedOver("caller", blindly("1001", "1001"), transferred("1001"), agent("1001"))),
@@ -194,6 +206,29 @@ var featureScenarios = []Scenario{
 			mina := phones(a, "1005")[0]
 			call := a.Call(CallSpec{From: numberSara, To: didTwoPhones})
 			talk(a, mina)
+			call.HangUp()
+		},
+	}, {
+		Name: "agent-with-two-extensions",
+		Story: "A customer calls Mina, who has an extension in the office and another at home. Both phones ring; she answers at home. The customer hangs up. " +
+			"Both legs are Mina's.",
+		Expect: one(inbound("answered", didMina, "", "caller",
+			customer(numberSara), rang("1005", "answered_elsewhere"), agent("1006"))),
+		place: func(a *Asterisk) {
+			a.Phone("1005", rings)
+			home := phones(a, "1006")[0]
+			call := a.Call(CallSpec{From: numberSara, To: didMina})
+			talk(a, home)
+			call.HangUp()
+		},
+	}, {
+		Name:   "extension-without-owner",
+		Story:  "A customer calls the phone of the meeting room, which is nobody's. Somebody answers; the customer hangs up. The call is answered like any other; by whom is not known.",
+		Expect: one(inbound("answered", didMeeting, "", "caller", customer(numberSara), agent("1007"))),
+		place: func(a *Asterisk) {
+			phone := phones(a, "1007")[0]
+			call := a.Call(CallSpec{From: numberSara, To: didMeeting})
+			talk(a, phone)
 			call.HangUp()
 		},
 	}, {

@@ -23,6 +23,7 @@ func withCaller(e Expected, number, name string, withheld bool) Expected {
 func oddCaller(spec CallSpec) func(*Asterisk) {
 	return func(a *Asterisk) {
 		a.Phone("1001", answers)
+		spec := spec // played twice at once
 		spec.To, spec.Talk = didDirect, 600*ms
 		a.Call(spec).Wait()
 	}
@@ -36,6 +37,7 @@ func answeredByNeda() Expected {
 func agentCalls(spec CallSpec, carrier Behaviour) func(*Asterisk) {
 	return func(a *Asterisk) {
 		a.Carrier(carrier)
+		spec := spec
 		spec.Agent = "1001"
 		a.Call(spec).Wait()
 	}
@@ -45,6 +47,7 @@ func agentCalls(spec CallSpec, carrier Behaviour) func(*Asterisk) {
 func colleagues(spec CallSpec, omid Behaviour) func(*Asterisk) {
 	return func(a *Asterisk) {
 		a.Phone("1002", omid)
+		spec := spec
 		spec.Agent, spec.To = "1001", "1002"
 		a.Call(spec).Wait()
 	}

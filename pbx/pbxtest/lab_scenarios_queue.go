@@ -72,15 +72,24 @@ var queueScenarios = []Scenario{
 	}, {
 		Name: "queue-answer-as-caller-leaves",
 		Story: "A customer waits in the queue support and hangs up at the moment in which Neda answers. The answer was faster: " +
-			"the call was answered, and the customer hung up a tenth of a second later.",
+			"the call was answered, and the customer hung up a moment later.",
 		Expect: one(inbound("answered", didSupport, "support", "caller", customer(numberSara), agent("1001"))),
-		Once:   true,
 		place: func(a *Asterisk) {
-			phones(a, "1001")
-			call := a.Call(CallSpec{From: numberSara, To: didSupport})
-			sara := call.Answered()
+			neda := phones(a, "1001")[0]
+			sara := a.Call(CallSpec{From: numberSara, To: didSupport}).Answered()
+			neda.Answered()
+			sara.HangUp()
+		},
+	}, {
+		Name: "queue-answer-crosses-giving-up",
+		Story: "A customer waits in the queue support and hangs up at the very moment in which Neda lifts the receiver: her phone's answer crosses the PBX's word that it is over. " +
+			"The call is abandoned.",
+		Expect: one(inbound("abandoned", didSupport, "support", "caller", waiting(numberSara), rang("1001", "cancelled"))),
+		place: func(a *Asterisk) {
+			a.Phone("1001", Behaviour{Late: true})
+			sara := a.Call(CallSpec{From: numberSara, To: didSupport}).Answered()
 			a.Eventually("Neda's phone does not ring", func() bool { return a.device("1001") == "RINGING" })
-			a.For(265 * ms)
+			a.For(300 * ms)
 			sara.HangUp()
 		},
 	}, {

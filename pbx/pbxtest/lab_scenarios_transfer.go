@@ -141,6 +141,20 @@ var transferScenarios = []Scenario{
 			sara.HangUp()
 		},
 	}, {
+		Name: "consult-busy-digits",
+		Story: "Neda talks to a customer and types *2 and Omid's number to ask him something. His phone says that it is busy; she goes back to the customer (*1), who hangs up. " +
+			"One call, and no transfer.",
+		Expect: one(inbound("answered", didDirect, "", "caller", customer(numberSara), agent("1001"), rang("1002", "busy"))),
+		place: func(a *Asterisk) {
+			a.Phone("1002", busy)
+			sara, neda := saraAndNeda(a)
+			neda.Press("*21002")
+			a.For(800 * ms)
+			neda.Press("*1")
+			a.For(800 * ms)
+			sara.HangUp()
+		},
+	}, {
 		Name: "transfer-ringing",
 		Story: "Neda talks to a customer, calls Omid, and joins the two while Omid's phone still rings. Omid answers; the customer hangs up. " +
 			"The transfer was attended, though she did not wait for the answer.",
@@ -246,6 +260,18 @@ var transferScenarios = []Scenario{
 			a.Phone("1002", rings)
 			_, neda := saraAndNeda(a)
 			neda.Transfer("1002")
+		},
+	}, {
+		Name: "transfer-busy",
+		Story: "A customer calls Neda's direct number. Neda transfers the call to Omid, whose phone says that it is busy; the PBX hangs up, " +
+			"or the customer who hears the busy tone. The call was answered, by Neda.",
+		Expect: one(handedOver("", blindly("1001", "1002"), transferred("1001"), rang("1002", "busy"))),
+		place: func(a *Asterisk) {
+			a.Phone("1002", busy)
+			phone := phones(a, "1001")[0]
+			sara := a.Call(CallSpec{From: numberSara, To: didDirect, Talk: 2500 * ms})
+			talk(a, phone).Transfer("1002")
+			sara.Wait()
 		},
 	}, {
 		Name:   "transfer-refused",

@@ -268,16 +268,30 @@ type program struct {
 
 // sipp starts the scenario deploy/lab/sipp/NAME.xml on a port of its own, with its words between at-signs filled in.
 func (a *Asterisk) sipp(name string, port int, words map[string]string, args ...string) (*program, error) {
-	text, err := os.ReadFile(filepath.Join(a.repo, "deploy/lab/sipp", name+".xml"))
+	text, err := a.scenario(name, words)
 	if err != nil {
 		return nil, err
+	}
+	return a.launch(name, text, port, args...)
+}
+
+// scenario is the text of deploy/lab/sipp/NAME.xml with its words filled in.
+func (a *Asterisk) scenario(name string, words map[string]string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(a.repo, "deploy/lab/sipp", name+".xml"))
+	if err != nil {
+		return "", err
 	}
 	var pairs []string
 	for word, with := range words {
 		pairs = append(pairs, "@"+word+"@", with)
 	}
+	return strings.NewReplacer(pairs...).Replace(string(text)), nil
+}
+
+// launch starts sipp with the text of a scenario.
+func (a *Asterisk) launch(name, text string, port int, args ...string) (*program, error) {
 	base := filepath.Join(a.dir, fmt.Sprintf("%03d-%s", a.programs.Add(1), name))
-	if err := os.WriteFile(base+".xml", []byte(strings.NewReplacer(pairs...).Replace(string(text))), 0o644); err != nil {
+	if err := os.WriteFile(base+".xml", []byte(text), 0o644); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), never)

@@ -232,6 +232,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When an exchange was not heard, so that calls are missing
+         * @description Permission: calls.read.
+         */
+        get: operations["listGaps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -270,6 +290,66 @@ export interface paths {
          * @description Permission: session.
          */
         post: operations["changePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/phones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Phones and lines, those that need an owner first
+         * @description Permission: phones.manage.
+         */
+        get: operations["listPhones"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/phones/{pbx}/{technology}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Say what a phone is, and whose
+         * @description Permission: phones.manage.
+         */
+        patch: operations["correctPhone"];
+        trace?: never;
+    };
+    "/api/v1/phones/{pbx}/{technology}/{name}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a phone's past calls that are nobody's to the agent whose phone it is
+         * @description Permission: phones.manage.
+         */
+        post: operations["namePhoneCalls"];
         delete?: never;
         options?: never;
         head?: never;
@@ -547,6 +627,27 @@ export interface components {
             team_id: string | null;
             username: string;
         };
+        Backlog: {
+            /** @description the database did not take the last calls */
+            away: boolean;
+            /**
+             * Format: int64
+             * @description how long the oldest of them has waited
+             */
+            oldest_ms: number;
+            /**
+             * Format: int64
+             * @description calls in memory whose newest picture is not in the database yet
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description of calls on disk that wait for the database
+             */
+            spool_bytes: number;
+            /** @description the disk takes no more: what ends now is in memory only */
+            spool_full: boolean;
+        };
         Call: {
             /** Format: date-time */
             answered_at: string | null;
@@ -558,6 +659,8 @@ export interface components {
             disposition: components["schemas"]["DispositionRef"] | null;
             /** Format: date-time */
             ended_at: string | null;
+            /** Format: date-time */
+            ended_before: string | null;
             follow_ups: components["schemas"]["FollowUpRef"][];
             hangup: components["schemas"]["Hangup"] | null;
             /** Format: int64 */
@@ -728,6 +831,19 @@ export interface components {
             kind: string;
             title: string;
         };
+        Gap: {
+            /** Format: date-time */
+            from: string;
+            pbx: string;
+            /** @enum {string} */
+            reason: "disconnected" | "deaf" | "overflow" | "replaced" | "stopped" | "killed" | "pbx_restarted";
+            /** Format: date-time */
+            to: string | null;
+        };
+        Gaps: {
+            /** @description newest first */
+            items: components["schemas"]["Gap"][];
+        };
         Grant: {
             permission: string;
             /** @enum {string} */
@@ -752,11 +868,16 @@ export interface components {
             /** Format: date-time */
             ended_at: string | null;
             extension: string;
+            /** Format: int64 */
+            hold_ms: number;
             id: string;
+            number: string;
             /** Format: date-time */
             offered_at: string;
+            parent: string | null;
             /** @enum {string} */
             role: "customer" | "agent";
+            spans: components["schemas"]["Span"][];
             /** Format: int64 */
             talk_ms: number;
         };
@@ -779,6 +900,17 @@ export interface components {
             /** @description the running version of ringbook */
             version: string;
         };
+        NamePhoneCallsInput: {
+            /**
+             * Format: int64
+             * @default 30
+             */
+            days: number;
+        };
+        NamedCalls: {
+            /** Format: int64 */
+            calls: number;
+        };
         NewToken: {
             /** @description shown this once: Authorization: Bearer SECRET */
             secret: string;
@@ -796,6 +928,16 @@ export interface components {
              * @description of an exchange: how many seconds ago a test event last came through its whole stream; null when none has yet
              */
             canary_age_s: number | null;
+            /**
+             * Format: double
+             * @description of an exchange: how long the last test event took through its stream, in milliseconds
+             */
+            canary_rtt_ms?: number;
+            /**
+             * Format: double
+             * @description of an exchange: how many events came lately
+             */
+            events_per_second?: number;
             live: boolean;
             name: string;
             /** @description in plain words, when it is not live */
@@ -805,6 +947,8 @@ export interface components {
              * @description since when it has been so; null when that is not known
              */
             since: string | null;
+            /** @description of an exchange: Asterisk's */
+            version?: string;
         };
         PasswordChange: {
             current: string;
@@ -833,6 +977,63 @@ export interface components {
             agent_id: string | null;
             extension: string;
             name: string;
+        };
+        Phone: {
+            agent: string;
+            /** Format: uuid */
+            agent_id: string | null;
+            /** Format: int64 */
+            calls: number;
+            correction: components["schemas"]["PhoneCorrection"] | null;
+            endpoint: string;
+            extension: string;
+            /** @enum {string} */
+            kind: "nobody" | "unknown" | "agent" | "line";
+            /** Format: date-time */
+            last_seen: string | null;
+            pbx: string;
+            recent: components["schemas"]["PhoneCall"][];
+            /** @enum {string|null} */
+            state: "online" | "offline" | "unknown" | null;
+        };
+        PhoneCall: {
+            /** @enum {string} */
+            direction: "inbound" | "outbound" | "internal";
+            /** Format: uuid */
+            id: string;
+            number: string;
+            /** @enum {string|null} */
+            outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "ringing" | "queued" | "talking" | "held" | "ended";
+        };
+        PhoneChange: {
+            /**
+             * Format: int64
+             * @description calls of the last 30 days in which its part is nobody's, 10,000 at most: what namePhoneCalls would name; 0 while it is no agent's phone
+             */
+            nameless: number;
+            phone: components["schemas"]["Phone"];
+        };
+        PhoneCorrection: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+        };
+        PhonePage: {
+            items: components["schemas"]["Phone"][];
+            next: string | null;
+        };
+        PhonePatch: {
+            /**
+             * Format: uuid
+             * @description to whom its extension is given; null: taken from whose it is
+             */
+            agent_id?: string | null;
+            /** @description which extension it is; empty: not an agent's phone; null: as the rule says */
+            extension?: string | null;
         };
         Pop: {
             /** @description who took the call that rang here */
@@ -960,7 +1161,16 @@ export interface components {
             items: components["schemas"]["Session"][];
             next: string | null;
         };
+        Span: {
+            /** Format: date-time */
+            from: string;
+            /** @enum {string} */
+            kind: "talk" | "hold";
+            /** Format: date-time */
+            to: string | null;
+        };
         Status: {
+            backlog: components["schemas"]["Backlog"];
             database: components["schemas"]["PartStatus"];
             /**
              * Format: date-time
@@ -1627,6 +1837,43 @@ export interface operations {
             };
         };
     };
+    listGaps: {
+        parameters: {
+            query?: {
+                /** @description that lasted until then or later */
+                from?: string;
+                /** @description that began before */
+                to?: string;
+                /** @description of this exchange only */
+                pbx?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gaps"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me: {
         parameters: {
             query?: never;
@@ -1708,6 +1955,116 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPhones: {
+        parameters: {
+            query?: {
+                /** @description parts of endpoint, extension or agent's name; all must occur */
+                q?: string;
+                /** @description only those whose calls are nobody's */
+                needy?: boolean;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhonePage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correctPhone: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pbx: string;
+                technology: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhonePatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneChange"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    namePhoneCalls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pbx: string;
+                technology: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NamePhoneCallsInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedCalls"];
+                };
             };
             /** @description Error */
             default: {

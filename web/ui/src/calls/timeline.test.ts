@@ -25,6 +25,10 @@ function leg(
     ended_at: at(ended),
     end,
     talk_ms: 0,
+    hold_ms: 0,
+    number: "",
+    parent: null,
+    spans: [],
   };
 }
 

@@ -1,0 +1,370 @@
+package calllog
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ringbook/crm"
+	"ringbook/pbx"
+)
+
+const (
+	phonesAge      = 30 * 24 * time.Hour // a phone that took part in no call for so long is not listed for its calls
+	phoneCallsMost = 500                 // are counted of one phone
+	phoneRecent    = 5                   // calls are told of one that needs an owner
+	phonesLimit    = 50                  // on a page, by default
+	nameMost       = 10_000              // legs are named at once
+	nameDaysMost   = 365
+)
+
+// PhoneKind is what an endpoint of a PBX is to us.
+type PhoneKind string
+
+const (
+	PhoneNobody  PhoneKind = "nobody"  // its extension is no agent's
+	PhoneUnknown PhoneKind = "unknown" // it has no extension: a line, or a phone whose name does not tell
+	PhoneAgent   PhoneKind = "agent"
+	PhoneLine    PhoneKind = "line" // somebody said that it is not an agent's phone
+)
+
+// Phone is an endpoint of a PBX that took part in calls, is known to the PBX or was corrected. Its JSON is the API's.
+type Phone struct {
+	PBX        string           `json:"pbx"`
+	Endpoint   string           `json:"endpoint"` // "PJSIP/1001"
+	Kind       PhoneKind        `json:"kind"`
+	Extension  string           `json:"extension"`  // empty: none
+	AgentID    *uuid.UUID       `json:"agent_id"`   // nil: nobody's
+	Agent      string           `json:"agent"`      // that agent's name
+	Correction *crm.Correction  `json:"correction"` // nil: known by its name
+	State      *pbx.DeviceState `json:"state"`      // nil: the PBX does not know it, or does not answer
+	LastSeen   *time.Time       `json:"last_seen"`  // when it last took part in a call; nil: not within 30 days
+	Calls      int              `json:"calls"`      // within 30 days; counted up to 500
+	Recent     []PhoneCall      `json:"recent"`     // the newest five of a phone that needs an owner
+}
+
+// needy says that calls are nobody's, or may be, because of this phone.
+func (p *Phone) needy() bool {
+	return p.LastSeen != nil && (p.Kind == PhoneNobody || p.Kind == PhoneUnknown)
+}
+
+// PhoneCall is one line of a phone's recent calls.
+type PhoneCall struct {
+	ID        uuid.UUID     `json:"id"`
+	StartedAt time.Time     `json:"started_at"`
+	Direction pbx.Direction `json:"direction"`
+	State     pbx.State     `json:"state"`
+	Outcome   *pbx.Outcome  `json:"outcome"` // nil until the call has ended
+	Number    string        `json:"number"`  // the other party's; empty: withheld
+}
+
+// PhoneFilter says which phones are wanted.
+type PhoneFilter struct {
+	Devices []pbx.Device // known to the PBXs now
+	PBXs    []string     // whose phones
+	Q       string       // part of endpoint, extension or agent's name
+	Needy   bool         // only those that need an owner
+	Cursor  string       // Page.Next of the page before
+	Limit   int          // 1 to 200; 0: 50
+}
+
+// Phones lists phones: those that took part in calls and whose calls are nobody's come first (extensions before
+// endpoints without one), then the others; each the last seen first. Who pages while phones ring may meet one twice.
+func (s *Store) Phones(ctx context.Context, a crm.Actor, f PhoneFilter) (crm.Page[Phone], error) {
+	if err := a.Require(crm.PhonesManage); err != nil {
+		return crm.Page[Phone]{}, err
+	}
+	var faults crm.FieldErrors
+	limit := cmp.Or(f.Limit, phonesLimit)
+	if limit < 0 || limit > limitMost {
+		faults = append(faults, crm.FieldError{Field: "limit", Problem: fmt.Sprintf("must be from 1 to %d", limitMost)})
+	}
+	from, ok := decodePhonePlace(f.Cursor)
+	if !ok {
+		faults = append(faults, crm.FieldError{Field: "cursor", Problem: "is not a cursor of this list"})
+	}
+	if faults != nil {
+		return crm.Page[Phone]{}, faults
+	}
+	all, err := s.allPhones(ctx, f)
+	if err != nil {
+		return crm.Page[Phone]{}, fmt.Errorf("list phones: %w", err)
+	}
+	q := strings.Fields(crm.Fold(text(f.Q, 4*searchMost)))
+	all = slices.DeleteFunc(all, func(p Phone) bool {
+		return f.Needy && !p.needy() || !contains(crm.Fold(p.Endpoint+" "+p.Extension+" "+p.Agent), q) ||
+			f.Cursor != "" && placeOf(&p).compare(from) <= 0
+	})
+	slices.SortFunc(all, func(a, b Phone) int { return placeOf(&a).compare(placeOf(&b)) })
+	page := crm.Page[Phone]{Items: all}
+	if len(all) > limit {
+		page.Items = all[:limit]
+		next := placeOf(&all[limit-1]).encode()
+		page.Next = &next
+	}
+	for i := range page.Items {
+		if err := s.completePhone(ctx, &page.Items[i]); err != nil {
+			return crm.Page[Phone]{}, fmt.Errorf("list phones: %w", err)
+		}
+	}
+	return page, nil
+}
+
+func contains(folded string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(folded, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// Phone reads one, whether anything is known of it or not.
+func (s *Store) Phone(ctx context.Context, a crm.Actor, exchange, endpoint string, devices []pbx.Device) (Phone, error) {
+	if err := a.Require(crm.PhonesManage); err != nil {
+		return Phone{}, err
+	}
+	p := s.identify(exchange, endpoint)
+	for _, d := range devices {
+		if d.PBX == exchange && d.Endpoint == endpoint {
+			p.State = &d.State
+		}
+	}
+	var last *time.Time
+	err := s.db.Pool().QueryRow(ctx, `SELECT max(offered_at) FROM call_leg WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3`,
+		exchange, endpoint, time.Now().Add(-phonesAge)).Scan(&last)
+	if err == nil {
+		p.LastSeen = utc(last)
+		err = s.completePhone(ctx, &p)
+	}
+	if err != nil {
+		return Phone{}, fmt.Errorf("read phone %s: %w", endpoint, err)
+	}
+	return p, nil
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC().Truncate(time.Millisecond)
+	return &u
+}
+
+// seenPhones walks from each endpoint to the next along the index call_leg_endpoint, however many legs each has.
+const seenPhones = `
+WITH RECURSIVE seen AS (
+	(SELECT pbx, endpoint, offered_at FROM call_leg WHERE endpoint <> '' ORDER BY pbx, endpoint, offered_at DESC LIMIT 1)
+	UNION ALL
+	SELECT n.pbx, n.endpoint, n.offered_at FROM seen s CROSS JOIN LATERAL (
+		SELECT pbx, endpoint, offered_at FROM call_leg WHERE endpoint <> '' AND (pbx, endpoint) > (s.pbx, s.endpoint)
+		ORDER BY pbx, endpoint, offered_at DESC LIMIT 1) n)
+SELECT pbx, endpoint, offered_at FROM seen WHERE offered_at >= $1 AND pbx = ANY ($2)`
+
+// allPhones are those in calls, those of the PBXs and those corrected, without their calls.
+func (s *Store) allPhones(ctx context.Context, f PhoneFilter) ([]Phone, error) {
+	type place struct{ pbx, endpoint string }
+	var all []Phone
+	known := map[place]int{}
+	phone := func(exchange, endpoint string) *Phone {
+		at := place{exchange, strings.ToLower(endpoint)}
+		i, ok := known[at]
+		if !ok {
+			i = len(all)
+			known[at] = i
+			all = append(all, s.identify(exchange, endpoint))
+		}
+		return &all[i]
+	}
+	rows, err := s.db.Pool().Query(ctx, seenPhones, time.Now().Add(-phonesAge), f.PBXs)
+	if err != nil {
+		return nil, err
+	}
+	var exchange, endpoint string
+	var at time.Time
+	_, err = pgx.ForEachRow(rows, []any{&exchange, &endpoint, &at}, func() error {
+		phone(exchange, endpoint).LastSeen = utc(&at)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range f.Devices {
+		phone(d.PBX, d.Endpoint).State = &d.State
+	}
+	for _, c := range s.crm.Directory().Corrected() {
+		if slices.Contains(f.PBXs, c.PBX) {
+			phone(c.PBX, c.Endpoint)
+		}
+	}
+	return all, nil
+}
+
+// identify is what the directory says of an endpoint.
+func (s *Store) identify(exchange, endpoint string) Phone {
+	id := s.crm.Directory().Identify(exchange, endpoint)
+	p := Phone{PBX: exchange, Endpoint: endpoint, Extension: id.Extension, Correction: id.Correction, Recent: []PhoneCall{}}
+	switch {
+	case id.Agent != nil:
+		p.Kind, p.AgentID, p.Agent = PhoneAgent, &id.Agent.ID, id.Agent.Name
+	case id.Extension != "":
+		p.Kind = PhoneNobody
+	case id.Correction != nil:
+		p.Kind = PhoneLine
+	default:
+		p.Kind = PhoneUnknown
+	}
+	return p
+}
+
+// completePhone counts a phone's calls, and tells the newest if it needs an owner.
+func (s *Store) completePhone(ctx context.Context, p *Phone) error {
+	if p.LastSeen == nil {
+		return nil
+	}
+	err := s.db.Pool().QueryRow(ctx, `
+		SELECT count(DISTINCT l.call_id) FROM (
+			SELECT call_id FROM call_leg WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
+			ORDER BY offered_at DESC LIMIT $4) l JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL`,
+		p.PBX, p.Endpoint, time.Now().Add(-phonesAge), phoneCallsMost).Scan(&p.Calls)
+	if err != nil || !p.needy() {
+		return err
+	}
+	rows, err := s.db.Pool().Query(ctx, `
+		SELECT DISTINCT ON (c.started_at, c.id) c.id, c.started_at, c.direction, c.state, nullif(c.outcome, ''),
+			CASE WHEN c.direction = 'internal' AND c.caller_number = $5 THEN c.dialed_number
+				WHEN c.direction = 'internal' THEN c.caller_number ELSE c.number END
+		FROM (SELECT call_id FROM call_leg WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
+			ORDER BY offered_at DESC LIMIT 5 * $4) l JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL
+		ORDER BY c.started_at DESC, c.id DESC LIMIT $4`,
+		p.PBX, p.Endpoint, time.Now().Add(-phonesAge), phoneRecent, p.Extension)
+	if err != nil {
+		return err
+	}
+	p.Recent, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c PhoneCall, err error) {
+		err = row.Scan(&c.ID, &c.StartedAt, &c.Direction, &c.State, &c.Outcome, &c.Number)
+		c.StartedAt = *utc(&c.StartedAt)
+		return c, err
+	})
+	return err
+}
+
+// phonePlace is where a phone stands in the list.
+type phonePlace struct {
+	Rank     int    `json:"r"`
+	Seen     int64  `json:"s"` // milliseconds since 1970; 0: not seen
+	PBX      string `json:"p"`
+	Endpoint string `json:"e"`
+}
+
+func placeOf(p *Phone) phonePlace {
+	at := phonePlace{Rank: 2, PBX: p.PBX, Endpoint: p.Endpoint}
+	if p.LastSeen != nil {
+		at.Seen = p.LastSeen.UnixMilli()
+	}
+	switch {
+	case p.needy() && p.Kind == PhoneNobody:
+		at.Rank = 0
+	case p.needy():
+		at.Rank = 1
+	}
+	return at
+}
+
+func (a phonePlace) compare(b phonePlace) int {
+	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(b.Seen, a.Seen), cmp.Compare(a.PBX, b.PBX), cmp.Compare(a.Endpoint, b.Endpoint))
+}
+
+func (a phonePlace) encode() string {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // numbers and strings
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func decodePhonePlace(s string) (a phonePlace, ok bool) {
+	if s == "" {
+		return a, true
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	return a, err == nil && json.Unmarshal(b, &a) == nil
+}
+
+// Nameless counts the calls of a phone within so many days in which its part is nobody's, 10,000 at most: those that
+// NameCalls would name.
+func (s *Store) Nameless(ctx context.Context, a crm.Actor, exchange, endpoint string, days int) (calls int, err error) {
+	if err := checkNaming(a, days); err != nil {
+		return 0, err
+	}
+	err = s.db.Pool().QueryRow(ctx, `SELECT count(DISTINCT call_id) FROM (`+namelessLegs+`) l`, namelessOf(exchange, endpoint, days)...).Scan(&calls)
+	if err != nil {
+		return 0, fmt.Errorf("count the calls of phone %s: %w", endpoint, err)
+	}
+	return calls, nil
+}
+
+// namelessLegs are the finished parts of a phone ($1 PBX, $2 endpoint) since $3 that are nobody's, the newest $4.
+const namelessLegs = `
+	SELECT call_id, id FROM call_leg
+	WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
+		AND role = 'agent' AND agent_id IS NULL AND ended_at IS NOT NULL
+	ORDER BY offered_at DESC LIMIT $4`
+
+func namelessOf(exchange, endpoint string, days int) []any {
+	return []any{exchange, endpoint, time.Now().AddDate(0, 0, -days), nameMost}
+}
+
+func checkNaming(a crm.Actor, days int) error {
+	if err := a.Require(crm.PhonesManage); err != nil {
+		return err
+	}
+	if days < 1 || days > nameDaysMost {
+		return crm.FieldErrors{{Field: "days", Problem: fmt.Sprintf("must be from 1 to %d", nameDaysMost)}}
+	}
+	return nil
+}
+
+// NameCalls gives the parts of a phone in past calls that are nobody's to the agent whose phone it is now: finished
+// parts within so many days, the newest 10,000. What is some agent's already stays so. It answers how many calls.
+func (s *Store) NameCalls(ctx context.Context, a crm.Actor, exchange, endpoint string, days int) (calls int, err error) {
+	if err := checkNaming(a, days); err != nil {
+		return 0, err
+	}
+	id := s.crm.Directory().Identify(exchange, endpoint)
+	if id.Agent == nil {
+		return 0, crm.FieldErrors{{Field: "endpoint", Problem: "is no agent's phone"}}
+	}
+	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			WITH nameless AS (`+namelessLegs+`),
+			locked AS (
+				SELECT call_id, id FROM call_leg WHERE (call_id, id) IN (SELECT call_id, id FROM nameless) ORDER BY call_id, id FOR UPDATE),
+			named AS (
+				UPDATE call_leg l SET agent_id = $5 FROM locked n WHERE l.call_id = n.call_id AND l.id = n.id AND l.agent_id IS NULL
+				RETURNING l.call_id),
+			listed AS (
+				INSERT INTO call_agent (call_id, agent_id, started_at)
+				SELECT c.id, $5, c.started_at FROM call c WHERE c.id IN (SELECT call_id FROM named) ORDER BY c.id
+				ON CONFLICT DO NOTHING)
+			SELECT count(DISTINCT call_id) FROM named`,
+			append(namelessOf(exchange, endpoint, days), id.Agent.ID)...).Scan(&calls)
+		if err != nil || calls == 0 {
+			return err
+		}
+		return crm.AuditTx(ctx, tx, a, "name_calls", "phone", exchange+" "+endpoint,
+			map[string]any{"agent": id.Agent.Username, "days": days, "calls": calls})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("name the calls of phone %s: %w", endpoint, err)
+	}
+	return calls, nil
+}

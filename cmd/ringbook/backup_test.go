@@ -1,0 +1,592 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"ringbook/calllog"
+	"ringbook/crm"
+	"ringbook/db"
+	"ringbook/db/dbtest"
+	"ringbook/pbx"
+	"ringbook/pbx/pbxtest"
+)
+
+// command runs one command line and returns its exit status and everything it said.
+func command(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	out := newLines()
+	code := execute(&console{ctx: t.Context(), stdout: out, stderr: out}, args)
+	return code, out.String()
+}
+
+// succeed is command that must succeed and say all of these.
+func succeed(t *testing.T, says []string, args ...string) {
+	t.Helper()
+	code, out := command(t, args...)
+	if code != 0 {
+		t.Fatalf("%v: exit status %d and\n%s", args, code, out)
+	}
+	for _, s := range says {
+		if !strings.Contains(out, s) {
+			t.Errorf("%v does not say %q but\n%s", args, s, out)
+		}
+	}
+}
+
+// refuse is command that must fail with these words.
+func refuse(t *testing.T, says string, args ...string) {
+	t.Helper()
+	if code, out := command(t, args...); code != 1 || !strings.Contains(out, says) {
+		t.Errorf("%v: exit status %d and %q, want 1 and %q", args, code, out, says)
+	}
+}
+
+// writeFile makes a file of a data folder.
+func writeFile(t *testing.T, content string, path ...string) {
+	t.Helper()
+	file := filepath.Join(path...)
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// contentsOf opens a data folder's database, and says what it holds.
+func contentsOf(t *testing.T, config db.Config) db.Contents {
+	t.Helper()
+	d, err := db.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close(context.Background())
+	c, err := d.Contents(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// filesOf are the plain files of a folder and what is in them.
+func filesOf(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		files[strings.TrimPrefix(path, folder+"/")] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func manifestOf(t *testing.T, backup string) (m manifest) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(backup, manifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// backups are the whole backups in a folder, oldest first.
+func backups(t *testing.T, folder string) []string {
+	t.Helper()
+	names, err := backupsIn(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestBackup_WhileTheProgramRunsAndWrites: the demo's customers and calls in a private cluster, recordings, and the program
+// that goes on taking calls while it is backed up, twice. The backup restored into a fresh cluster is, table by table and
+// file by file, what the manifest says; and the program runs on it.
+func TestBackup_WhileTheProgramRunsAndWrites(t *testing.T) {
+	clearEnvironment(t)
+	fake := startFake(t, pbxtest.FakeConfig{Endpoints: demoEndpoints})
+	settings := testSettings(t, func(c *Config) { c.PBX = "main=" + fake.URL() })
+	data, shelf := settings.Data, filepath.Join(t.TempDir(), "backups")
+	p := startProgram(t, settings)
+	awaitReady(t, p.URL)
+	seed(t, settings)
+	for n := range 30 {
+		writeFile(t, fmt.Sprintf("sound %d", n), data, "recordings", "2026", "11", fmt.Sprintf("%d.wav", n))
+	}
+	writing, stop := context.WithCancel(t.Context())
+	wrote := make(chan int, 1)
+	go func() {
+		n := 0
+		for ; writing.Err() == nil; n++ {
+			play(t, fake, "direct-answered-caller-hangs-up", fmt.Sprintf("0912555%04d", n), 20)
+		}
+		wrote <- n
+	}()
+	succeed(t, []string{"The backup is in " + shelf, "30 recordings", "a full dump"}, "backup", shelf, "--data", data)
+	writeFile(t, "the newest sound", data, "recordings", "2026", "12", "new.wav")
+	writeFile(t, "changed sound", data, "recordings", "2026", "11", "3.wav")
+	moved := filepath.Join(data, "recordings", "2026", "11", "moved.wav")
+	if err := os.Rename(filepath.Join(data, "recordings", "2026", "11", "4.wav"), moved); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(moved, time.Now(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, []string{"29 of 31 files are those of "}, "backup", shelf, "--data", data)
+	stop()
+	if n := <-wrote; n < 2 {
+		t.Errorf("only %d calls came while it was backed up", n)
+	}
+	p.stop()
+	if err := <-p.done; err != nil {
+		t.Fatal(err)
+	}
+
+	names := backups(t, shelf)
+	if len(names) != 2 {
+		t.Fatalf("the backups are %v", names)
+	}
+	same := func(path string) bool {
+		a, err1 := os.Stat(filepath.Join(shelf, names[0], path))
+		b, err2 := os.Stat(filepath.Join(shelf, names[1], path))
+		return err1 == nil && err2 == nil && os.SameFile(a, b)
+	}
+	if !same("recordings/2026/11/5.wav") || same("recordings/2026/11/3.wav") {
+		t.Error("what did not change takes space again, or what changed is the old file")
+	}
+	last := filepath.Join(shelf, names[1])
+	sums := exec.Command("sha256sum", "--check", "--quiet", "--strict", sumsName)
+	sums.Dir = last
+	if out, err := sums.CombinedOutput(); err != nil {
+		t.Errorf("sha256sum: %v: %s", err, out)
+	}
+
+	fresh := filepath.Join(t.TempDir(), "data")
+	succeed(t, []string{"Restored and compared"}, "restore", shelf, "--data", fresh)
+	made := manifestOf(t, last)
+	if wrong := made.Database.Differences(contentsOf(t, db.Config{Data: fresh})); len(wrong) > 0 {
+		t.Errorf("the restored database: %v", wrong)
+	}
+	if made.Database.Rows() < 2000 {
+		t.Errorf("the backup has only %d rows", made.Database.Rows())
+	}
+	want := filesOf(t, filepath.Join(data, "recordings"))
+	if diff := cmp.Diff(want, filesOf(t, filepath.Join(fresh, "recordings"))); diff != "" {
+		t.Errorf("the recordings are others (-want +have):\n%s", diff)
+	}
+	settings.Data, settings.PBX, settings.Exchanges = fresh, "", nil
+	again := startProgram(t, settings)
+	awaitReady(t, again.URL)
+	var rows page
+	login(t, again.URL, "admin", testPassword).do("GET", "/calls", nil, &rows)
+	if len(rows.Items) == 0 {
+		t.Error("the restored log is empty")
+	}
+}
+
+// seed fills the private database of a running program as the demo's.
+func seed(t *testing.T, settings Settings) {
+	t.Helper()
+	d, err := db.Open(t.Context(), db.Config{Data: settings.Data, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close(context.Background())
+	store := crm.NewStore(d, crm.Config{Numbering: settings.Numbering})
+	if err := store.SeedDemo(t.Context(), 1000, testPassword); err != nil {
+		t.Fatal(err)
+	}
+	if err := seedCalls(t.Context(), d, store, filepath.Join(t.TempDir(), "past"), settings, time.Now(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// smallBackup is a data folder beside a database with one row of everything, and a backup of both. Returned are the
+// arguments that name them and the folder of backups.
+func smallBackup(t *testing.T) (data, address, shelf string) {
+	t.Helper()
+	clearEnvironment(t)
+	data, shelf = filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backups")
+	d := dbtest.New(t)
+	if _, err := d.Pool().Exec(t.Context(), `INSERT INTO team (id, name) VALUES (gen_random_uuid(), 'support')`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.ClaimFolder(data); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "a sound", data, "recordings", "a.wav")
+	address = dbtest.URL(d)
+	succeed(t, nil, "backup", shelf, "--data", data, "--database", address)
+	return data, address, shelf
+}
+
+func TestRestore_RefusesWhatIsDamaged(t *testing.T) {
+	data, address, shelf := smallBackup(t)
+	backup := filepath.Join(shelf, backups(t, shelf)[0])
+	succeed(t, []string{"is whole: ", "1 recording in 7 bytes"}, "restore", "--check", shelf)
+	target, fresh := filepath.Join(t.TempDir(), "data"), emptyDatabase(t, address)
+	rewrite := func(change func(*manifest)) func(t *testing.T) {
+		return func(t *testing.T) {
+			m, sums, err := readManifest(backup)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&m)
+			if err := writeManifest(backup, m, sums); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(filepath.Join(backup, sumsName)); err != nil {
+				t.Fatal(err)
+			}
+			if err := sums.write(filepath.Join(backup, sumsName)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	damage := func(name string) func(t *testing.T) {
+		return func(t *testing.T) {
+			f, err := os.OpenFile(filepath.Join(backup, name), os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			b := make([]byte, 1)
+			if _, err := f.ReadAt(b, 3); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteAt([]byte{b[0] ^ 0x40}, 3); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for says, change := range map[string]func(t *testing.T){
+		"the backup is damaged: " + backup + "/recordings/a.wav is not as it was written": damage("recordings/a.wav"),
+		"the backup is damaged: " + backup + "/database.dump is not as it was written":    damage("database.dump"),
+		"the backup is damaged: " + backup + "/manifest.json is not as it was written":    damage("manifest.json"),
+		"the backup is damaged: " + backup + "/SHA256SUMS has a line":                     damage("SHA256SUMS"),
+		"the backup is damaged: " + backup + "/recordings/a.wav is missing": func(t *testing.T) {
+			if err := os.Remove(filepath.Join(backup, "recordings/a.wav")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"which is newer than this program": rewrite(func(m *manifest) { m.Database.Migrations = append(m.Database.Migrations, 9999) }),
+		"the table public.team has 1 rows instead of 2": rewrite(func(m *manifest) {
+			for i := range m.Database.Tables {
+				if m.Database.Tables[i].Name == "public.team" {
+					m.Database.Tables[i].Rows = 2
+				}
+			}
+		}),
+		"lists 3 files and the manifest 4": rewrite(func(m *manifest) { m.Recordings.Files++ }),
+		"was interrupted": func(t *testing.T) {
+			if err := os.Rename(backup, backup+partialSuffix); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(says, func(t *testing.T) {
+			whole := filesOf(t, backup)
+			defer func() {
+				if err := os.RemoveAll(backup + partialSuffix); err != nil {
+					t.Error(err)
+				}
+				for name, text := range whole {
+					writeFile(t, text, backup, name)
+				}
+			}()
+			change(t)
+			from := backup
+			if _, err := os.Stat(backup); err != nil {
+				from += partialSuffix
+			}
+			refuse(t, says, "restore", from, "--data", target, "--database", fresh, "--force")
+			if _, err := os.Stat(filepath.Join(target, "recordings")); err == nil {
+				t.Error("its recordings are there all the same")
+			}
+		})
+	}
+	refuse(t, "is not a backup, and has none in it", "restore", data)
+	refuse(t, "the database of RINGBOOK_DATABASE is not empty", "restore", shelf, "--data", target, "--database", address)
+	refuse(t, "is inside the data folder", "backup", filepath.Join(data, "backups"), "--data", data, "--database", address)
+}
+
+// TestRestore_OverWhatIsThere: a data folder that has something is refused; with --force what was there is kept beside, in a
+// server's database replaced; and nothing is changed under a running service.
+func TestRestore_OverWhatIsThere(t *testing.T) {
+	data, address, shelf := smallBackup(t)
+	refuse(t, "is not empty (it has recordings)", "restore", shelf, "--data", data, "--database", address)
+	writeFile(t, "a sound that came later", data, "recordings", "b.wav")
+	unlock, err := claimData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse(t, "is in use by another ringbook", "restore", shelf, "--force", "--data", data, "--database", address)
+	unlock()
+
+	service, err := db.Open(t.Context(), db.Config{URL: address, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := service.Pool().Exec(t.Context(), `INSERT INTO team (id, name) VALUES (gen_random_uuid(), 'sales')`); err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(address, "sslmode=", "application_name=test&sslmode=", 1)
+	refuse(t, "a running ringbook uses the database", "restore", shelf, "--force", "--data", data, "--database", other)
+	if files := filesOf(t, filepath.Join(data, "recordings")); files["b.wav"] == "" {
+		t.Error("a restore that failed did not put the recordings back")
+	}
+	if err := service.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The test's own pool counts as a service too.
+	if _, err := execSQL(t, address, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ringbook' AND datname = current_database()`); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, []string{"Restored and compared", "What was in the data folder before is in " + data + "/before-restore-"},
+		"restore", shelf, "--force", "--data", data, "--database", address)
+	if diff := cmp.Diff(map[string]string{"a.wav": "a sound"}, filesOf(t, filepath.Join(data, "recordings"))); diff != "" {
+		t.Error(diff)
+	}
+	aside, err := filepath.Glob(filepath.Join(data, "before-restore-*", "recordings", "b.wav"))
+	if err != nil || len(aside) != 1 {
+		t.Errorf("what was there before: %v, %v", aside, err)
+	}
+	last := manifestOf(t, filepath.Join(shelf, backups(t, shelf)[0]))
+	if wrong := last.Database.Differences(contentsOf(t, db.Config{URL: address})); len(wrong) > 0 {
+		t.Error(wrong)
+	}
+	// The same into a private cluster, and over it.
+	private := filepath.Join(t.TempDir(), "data")
+	succeed(t, nil, "restore", shelf, "--data", private)
+	refuse(t, "it has postgres, recordings", "restore", shelf, "--data", private)
+	succeed(t, []string{"before-restore-"}, "restore", shelf, "--data", private, "--force")
+	if wrong := last.Database.Differences(contentsOf(t, db.Config{Data: private})); len(wrong) > 0 {
+		t.Error(wrong)
+	}
+}
+
+// emptyDatabase makes a database without tables on the server of another one, and returns its address.
+func emptyDatabase(t *testing.T, address string) string {
+	t.Helper()
+	name := fmt.Sprintf("empty_%d", time.Now().UnixNano())
+	if _, err := execSQL(t, address, `CREATE DATABASE `+name+` TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'`); err != nil {
+		t.Fatal(err)
+	}
+	return databaseURL(t, address, name)
+}
+
+func execSQL(t *testing.T, address, sql string) (string, error) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(context.Background())
+	tag, err := conn.Exec(t.Context(), sql)
+	return tag.String(), err
+}
+
+// TestRestore_InterruptedIsNoService: a data folder into which a restore did not end is not served from, until one has.
+func TestRestore_InterruptedIsNoService(t *testing.T) {
+	_, address, shelf := smallBackup(t)
+	data := filepath.Join(t.TempDir(), "data")
+	if err := db.ClaimFolder(data); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.BeginRestore(data); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "half a sound", data, "recordings", "a.wav")
+	if _, err := claimData(data); err == nil || !strings.Contains(err.Error(), "did not end") {
+		t.Errorf("a service is let in: %v", err)
+	}
+	refuse(t, "is not empty", "restore", shelf, "--data", data)
+	if _, err := claimData(data); err == nil {
+		t.Error("a service is let in after another restore was refused")
+	}
+	succeed(t, nil, "restore", shelf, "--data", data, "--force", "--database", emptyDatabase(t, address))
+	unlock, err := claimData(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
+// TestBackup_KilledLeavesNoBackup: kill -9 in the middle of a backup. What is there of it is no backup, and the next one
+// clears it away. While it goes on, no second one begins.
+func TestBackup_KilledLeavesNoBackup(t *testing.T) {
+	data, address, shelf := smallBackup(t)
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	hold, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := hold.Exec(t.Context(), `LOCK TABLE customer`); err != nil { // which the dump waits for
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "backup", shelf)
+	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "RINGBOOK_DATA=" + data, "RINGBOOK_DATABASE=" + address}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	partials := func() []string {
+		names, err := filepath.Glob(filepath.Join(shelf, "*"+partialSuffix, dumpName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	eventually(t, "the dump has begun", func() bool { return len(partials()) == 1 })
+	refuse(t, "is under way", "backup", shelf, "--data", data, "--database", address)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	if len(partials()) != 1 {
+		t.Fatal("nothing is left of the killed backup: the test shows nothing")
+	}
+	if names := backups(t, shelf); len(names) != 1 {
+		t.Errorf("what was killed counts as a backup: %v", names)
+	}
+	if err := hold.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, nil, "backup", shelf, "--data", data, "--database", address, "--keep", "1")
+	if names, left := backups(t, shelf), partials(); len(names) != 1 || len(left) != 0 {
+		t.Errorf("the backups are %v, and left are %v", names, left)
+	}
+	succeed(t, nil, "restore", "--check", shelf)
+}
+
+// TestBackup_FullDisk: a backup for which there is no room says so, and leaves the disk as it was.
+func TestBackup_FullDisk(t *testing.T) {
+	data, address, _ := smallBackup(t)
+	writeFile(t, strings.Repeat("noise", 1<<20), data, "recordings", "long.wav")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--mount", "sh", "-c", `mount -t tmpfs -o size=2m none "$1" && "$0" backup "$1"; code=$?; ls -A "$1"; exit $code`, self, t.TempDir()}
+	if os.Geteuid() != 0 {
+		args = slices.Insert(args, 0, "--map-root-user")
+	}
+	cmd := exec.Command("unshare", args...)
+	cmd.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "RINGBOOK_DATA=" + data, "RINGBOOK_DATABASE=" + address}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "there is no space left in ") {
+		t.Errorf("ended with %v and\n%s", err, out)
+	}
+	if strings.Contains(string(out), partialSuffix+"\n") {
+		t.Errorf("left on the disk:\n%s", out)
+	}
+}
+
+// TestBackup_TheSpoolIsInIt: a call that ended while the database was away, and no program runs: it is in the backup, and in
+// the log of the one that starts on the restored data.
+func TestBackup_TheSpoolIsInIt(t *testing.T) {
+	data, address, shelf := smallBackup(t)
+	away, err := db.New(db.Config{URL: "postgres://nobody@127.0.0.1:1/none?sslmode=disable"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Close(context.Background())
+	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
+		DB: away, Spool: filepath.Join(data, "spool"), Directory: noDirectory{},
+		Match:     func(context.Context, crm.Query) (crm.Match, error) { return crm.Match{}, nil },
+		Normalise: func(_, _, raw string) crm.Number { return crm.Number{Raw: raw} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- recorder.Run(ctx) }()
+	start := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
+	recorder.Update(pbx.Call{
+		ID: pbx.CallID("main", "1.1", start), PBX: "main", Version: 1, Direction: pbx.Inbound, State: pbx.StateEnded, Outcome: pbx.Missed,
+		Caller: pbx.Party{Number: "09125550000"}, StartedAt: start, EndedAt: start.Add(10 * time.Second),
+	})
+	eventually(t, "the call is in the spool", func() bool { return spooled(t, data, "09125550000") })
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+
+	succeed(t, []string{"the calls that wait in the spool"}, "backup", shelf, "--data", data, "--database", address)
+	settings := testSettings(t, func(c *Config) {
+		c.Data, c.Database.Database = filepath.Join(t.TempDir(), "data"), emptyDatabase(t, address)
+	})
+	succeed(t, nil, "restore", shelf, "--data", settings.Data, "--database", settings.Database.Database)
+	p := startProgram(t, settings)
+	awaitReady(t, p.URL)
+	admin := login(t, p.URL, "admin", testPassword)
+	eventually(t, "the call is in the log", func() bool {
+		var rows page
+		admin.do("GET", "/calls?outcome=missed", nil, &rows)
+		return len(rows.Items) == 1 && rows.Items[0].Caller.Raw == "09125550000"
+	})
+}
+
+// noDirectory knows nobody.
+type noDirectory struct{}
+
+func (noDirectory) ByExtension(string, string) (crm.AgentRef, bool) { return crm.AgentRef{}, false }
+func (noDirectory) Loaded() bool                                    { return true }
+
+// TestSums_AnyName: the list of checksums is sha256sum's, whatever the files are called.
+func TestSums_AnyName(t *testing.T) {
+	folder := t.TempDir()
+	want := sumList{}
+	for _, name := range []string{"plain", "two  spaces", "line\nbreak", `back\slash`, `\n`, "فارسی.wav", " "} {
+		writeFile(t, name, folder, name)
+		sum, _, err := copyFile(filepath.Join(folder, name), filepath.Join(t.TempDir(), "copy"), time.Now(), make([]byte, 10), newProgress(newLines()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[name] = sum
+	}
+	if err := want.write(filepath.Join(folder, sumsName)); err != nil {
+		t.Fatal(err)
+	}
+	have, err := readSums(folder)
+	if err != nil || !maps.Equal(want, have) {
+		t.Errorf("read %q, %v", have, err)
+	}
+	check := exec.Command("sha256sum", "--check", "--quiet", "--strict", sumsName)
+	check.Dir = folder
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
