@@ -12,7 +12,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
+	"ringbook/db"
 )
+
+// EventCall is the kind of the events that tell all nodes that a person has written about a call, whose id it has.
+const EventCall = "call"
 
 const (
 	noteMost = 10_000 // characters
@@ -59,9 +63,11 @@ func (s *Store) Annotate(ctx context.Context, a crm.Actor, id uuid.UUID, p Patch
 			}
 		}
 		if p.Customer != nil {
-			unlinked, err = s.choose(ctx, tx, a, id, *p.Customer)
+			if unlinked, err = s.choose(ctx, tx, a, id, *p.Customer); err != nil {
+				return err
+			}
 		}
-		return err
+		return db.Emit(ctx, tx, db.Event{Kind: EventCall, ID: id.String()})
 	})
 	if err != nil {
 		return Record{}, fmt.Errorf("annotate call %s: %w", id, err)

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"ringbook/db"
 	"ringbook/pbx"
 )
 
@@ -23,23 +24,23 @@ func (r *Recorder) runWrite(ctx context.Context) {
 	defer sweep.Stop()
 	wait := retryFirst
 	for {
+		hurried := false
 		select {
 		case <-ctx.Done():
 			drain, cancel := context.WithTimeout(work, drainTime)
 			defer cancel()
-			for more := true; more; {
-				var err error
-				if more, err = r.round(drain); err != nil {
+			for {
+				if next, err := r.round(drain, true); err != nil || next != 0 {
 					return
 				}
 			}
-			return
 		case <-r.wakeWrite:
 			if r.isAway() {
 				continue // the retry is due soon
 			}
 			pause(ctx, gather, r.hurry)
 		case <-r.hurry:
+			hurried = true
 		case <-retry.C:
 		case <-sweep.C:
 			if !r.isAway() {
@@ -47,13 +48,13 @@ func (r *Recorder) runWrite(ctx context.Context) {
 			}
 			continue
 		}
-		more, err := r.round(work)
+		next, err := r.round(work, hurried)
 		switch {
 		case err != nil:
 			retry.Reset(wait + rand.N(wait/4))
 			wait = min(2*wait, retryMost)
-		case more:
-			retry.Reset(0)
+		case next >= 0:
+			retry.Reset(next)
 			wait = retryFirst
 		default:
 			wait = retryFirst
@@ -72,26 +73,35 @@ func pause(ctx context.Context, d time.Duration, hurry <-chan struct{}) {
 	}
 }
 
-// round writes one batch of what is in memory and one of what the spool alone has. more says that there is more to
-// do at once. An error says that the database is away.
-func (r *Recorder) round(ctx context.Context) (more bool, err error) {
+// round writes one batch of what is in memory and one of what the spool alone has, and looks what another node has
+// written of what is its to write: now and then, and always when hurried. next is when there is more to do: 0 at once,
+// negative when something comes. An error says that the database is away, or (db.ErrFenced) that another node has taken
+// over.
+func (r *Recorder) round(ctx context.Context, hurried bool) (next time.Duration, err error) {
 	var jobs []job
+	var under epochs
 	if r.cfg.Directory.Loaded() {
-		jobs = r.take()
+		jobs, under = r.take()
 	} else {
 		err = errNameless
 	}
 	if len(jobs) > 0 {
-		pictures := make([]picture, len(jobs))
-		for i, j := range jobs {
-			pictures[i] = r.picture(j.call)
-		}
-		err = r.put(ctx, pictures)
+		err = r.put(ctx, r.pictures(jobs), under)
 		r.took(jobs, err == nil)
 	}
-	cold := false
+	next = -1
 	if err == nil {
+		next, err = r.compare(ctx, hurried)
+	}
+	if err == nil {
+		var cold time.Duration
 		cold, err = r.readBack(ctx)
+		next = sooner(next, cold)
+	}
+	if errors.Is(err, db.ErrFenced) {
+		r.log.Warn("another node writes this exchange's calls now; what it has not written stays here", "err", err)
+		r.cfg.Lease.Doubt()
+		return 0, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,6 +109,7 @@ func (r *Recorder) round(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			r.log.Warn("the call log's database is away; calls wait in the spool", "err", err)
 		} else {
+			r.since = time.Now()
 			r.log.Info("the call log's database is back")
 		}
 	}
@@ -107,29 +118,54 @@ func (r *Recorder) round(ctx context.Context) (more bool, err error) {
 		for _, e := range r.pending {
 			r.letGo(e)
 		}
-		return false, err
+		return 0, err
 	}
 	close(r.moved)
 	r.moved = make(chan struct{})
-	return cold || len(jobs) == batchMost, nil
+	if len(jobs) == batchMost {
+		next = 0
+	}
+	return next, nil
 }
 
-// take is a batch of what waits in memory.
-func (r *Recorder) take() []job {
+// sooner is the earlier of two times at which there is something to do; negative: there is not.
+func sooner(a, b time.Duration) time.Duration {
+	if a < 0 || b >= 0 && b < a {
+		return b
+	}
+	return a
+}
+
+func (r *Recorder) pictures(jobs []job) []picture {
+	pictures := make([]picture, len(jobs))
+	for i, j := range jobs {
+		pictures[i] = r.picture(j.call)
+	}
+	return pictures
+}
+
+// take is a batch of what waits in memory and is this node's to write, and the epochs under which it is.
+func (r *Recorder) take() ([]job, epochs) {
+	return r.takeSome(batchMost, func(leads bool) bool { return leads })
+}
+
+// takeSome takes entries, at most so many, of the exchanges that which wants, by whether this node leads them.
+func (r *Recorder) takeSome(most int, which func(leads bool) bool) ([]job, epochs) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	jobs := make([]job, 0, min(len(r.pending), batchMost))
+	jobs := make([]job, 0, min(len(r.pending), most))
+	under := epochs{}
 	for _, e := range r.pending {
-		if e.since == 0 {
+		if e.since == 0 || !which(under.of(r.cfg.Lease, e.call.PBX).leads) {
 			continue
 		}
-		if len(jobs) == batchMost {
+		if len(jobs) == most {
 			break
 		}
 		e.taken, e.since = e.since, 0
-		jobs = append(jobs, job{e, e.call})
+		jobs = append(jobs, job{e, e.call, e.ended})
 	}
-	return jobs
+	return jobs, under
 }
 
 // took ends what take began.
@@ -152,19 +188,20 @@ func (r *Recorder) took(jobs []job, written bool) {
 	}
 }
 
-// readBack writes one batch of the oldest segment that only the disk has. more says that there is more.
-func (r *Recorder) readBack(ctx context.Context) (more bool, err error) {
+// readBack writes one batch of the oldest segment that only the disk has, as far as another node does not. next is when
+// there is more to do: 0 at once, negative when something comes.
+func (r *Recorder) readBack(ctx context.Context) (next time.Duration, err error) {
 	if r.back == nil {
 		g := r.spool.oldestCold()
 		if g == nil {
-			return false, nil
+			return -1, nil
 		}
 		if r.back, err = openSegment(g); err != nil {
 			// A file that cannot be read must not stop the others; it stays for a person to look at.
 			r.met.unreadable.Add(r.met.ctx, 1)
 			r.log.Error("a segment of the spool cannot be read back; it is left where it is", "err", err)
 			r.spool.forget(g)
-			return true, nil
+			return 0, nil
 		}
 	}
 	if len(r.chunk) == 0 {
@@ -182,18 +219,14 @@ func (r *Recorder) readBack(ctx context.Context) (more bool, err error) {
 		r.back.close()
 		r.spool.done(r.back.segment)
 		r.back = nil
-		return true, nil
+		return 0, nil
 	}
-	if err := r.put(ctx, r.chunk); err != nil {
-		return false, err
-	}
-	r.chunk = nil
-	return true, nil
+	return r.putChunk(ctx)
 }
 
-// put brings pictures into the database. Those that can never be written go into quarantine. An error says that the
-// database is away; then all of them must be put again.
-func (r *Recorder) put(ctx context.Context, pictures []picture) error {
+// put brings pictures into the database, under the epochs of their exchanges. Those that can never be written go into
+// quarantine. An error says that the database is away, or that an epoch is over; then all of them must be put again.
+func (r *Recorder) put(ctx context.Context, pictures []picture, under epochs) error {
 	began := time.Now()
 	rows := make([]row, len(pictures))
 	for i, p := range pictures {
@@ -204,19 +237,19 @@ func (r *Recorder) put(ctx context.Context, pictures []picture) error {
 		}
 		rows[i] = row{picture: p, match: m}
 	}
-	err := r.write(ctx, rows)
+	err := r.write(ctx, rows, under)
 	r.met.wrote(time.Since(began), len(rows), err)
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, db.ErrFenced) {
+		return err
 	}
 	if r.cfg.DB.Healthy(ctx) != nil {
 		return fmt.Errorf("%w: %w", errAway, err)
 	}
-	return r.putSingly(ctx, rows)
+	return r.putSingly(ctx, rows, under)
 }
 
 // putSingly finds out which of the rows it is that the database refuses.
-func (r *Recorder) putSingly(ctx context.Context, rows []row) error {
+func (r *Recorder) putSingly(ctx context.Context, rows []row, under epochs) error {
 	type refused struct {
 		row row
 		err error
@@ -226,8 +259,11 @@ func (r *Recorder) putSingly(ctx context.Context, rows []row) error {
 	for _, w := range rows {
 		var err error
 		for range 3 { // a deadlock or a lost connection is nobody's fault
-			if err = r.write(ctx, []row{w}); err == nil || poisons(err) {
+			if err = r.write(ctx, []row{w}, under); err == nil || poisons(err) {
 				break
+			}
+			if errors.Is(err, db.ErrFenced) {
+				return err
 			}
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package calllog
 
 import (
+	"cmp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -36,14 +37,30 @@ func clean(c pbx.Call) pbx.Call {
 		c.EndedAt = c.StartedAt
 	}
 
-	legs := make([]pbx.Leg, len(c.Legs))
-	for i, l := range c.Legs {
+	c.Legs, c.Lines = cleanLegs(c.Legs, c.StartedAt), cleanLegs(c.Lines, c.StartedAt)
+	transfers := make([]pbx.Transfer, len(c.Transfers))
+	for i, t := range c.Transfers {
+		t.Kind = pbx.TransferKind(text(string(t.Kind), shortText))
+		t.By, t.To, t.PBX = text(t.By, shortText), text(t.To, shortText), text(cmp.Or(t.PBX, c.PBX), shortText)
+		if t.At = moment(t.At); t.At.IsZero() {
+			t.At = c.StartedAt
+		}
+		transfers[i] = t
+	}
+	c.Transfers = transfers
+	return c
+}
+
+// cleanLegs does the same with the legs of a call that began then.
+func cleanLegs(dirty []pbx.Leg, began time.Time) []pbx.Leg {
+	legs := make([]pbx.Leg, len(dirty))
+	for i, l := range dirty {
 		l.ID, l.Channel, l.Parent = text(l.ID, shortText), text(l.Channel, longText), text(l.Parent, shortText)
-		l.Extension, l.Number = text(l.Extension, shortText), text(l.Number, shortText)
+		l.Extension, l.Number, l.PBX = text(l.Extension, shortText), text(l.Number, shortText), text(l.PBX, shortText)
 		l.Role, l.End = pbx.Role(text(string(l.Role), shortText)), pbx.LegEnd(text(string(l.End), shortText))
 		l.OfferedAt, l.AnsweredAt, l.EndedAt = moment(l.OfferedAt), moment(l.AnsweredAt), moment(l.EndedAt)
 		if l.OfferedAt.IsZero() {
-			l.OfferedAt = c.StartedAt
+			l.OfferedAt = began
 		}
 		spans := make([]pbx.Span, 0, len(l.Spans))
 		for _, s := range l.Spans {
@@ -55,18 +72,7 @@ func clean(c pbx.Call) pbx.Call {
 		l.Spans = spans
 		legs[i] = l
 	}
-	c.Legs = legs
-	transfers := make([]pbx.Transfer, len(c.Transfers))
-	for i, t := range c.Transfers {
-		t.Kind = pbx.TransferKind(text(string(t.Kind), shortText))
-		t.By, t.To = text(t.By, shortText), text(t.To, shortText)
-		if t.At = moment(t.At); t.At.IsZero() {
-			t.At = c.StartedAt
-		}
-		transfers[i] = t
-	}
-	c.Transfers = transfers
-	return c
+	return legs
 }
 
 // text makes s valid UTF-8 without NUL, of at most n bytes and whole characters.

@@ -22,6 +22,17 @@
 // A picture says whose its extensions were when it came. One that comes before the directory of agents is there, as when
 // the database is away from the start, says so, and is named when it is written: nothing is written before.
 //
+// # Two nodes
+//
+// Every node that watches an exchange has a recorder, and all are told the same pictures. The one that leads (Lease) writes.
+// The others keep what they are told until the database shows a row that tells at least as much, then forget it: whatever
+// becomes of the leader, what it had not written is with them, and who takes over writes it. Every write carries the epoch
+// of the leader under which it was decided, and is refused once there is a newer one: a process that was stopped for a
+// while cannot write what it believed then. It stands by from then on, and compares.
+//
+// An ended call that a standby has known for 15 seconds and the leader has not written as completely (its stream was cut; it
+// joined later), the standby writes. That needs no lead: pictures merge by what they tell.
+//
 // # Guarantees
 //
 // Writing is idempotent and does not depend on order: pictures of one call may come twice, late, from several nodes

@@ -22,6 +22,7 @@ type metrics struct {
 	unmatched   metric.Int64Counter
 	unreadable  metric.Int64Counter
 	torn        metric.Int64Counter
+	standby     metric.Int64Counter
 	observed    metric.Registration
 }
 
@@ -55,6 +56,11 @@ func newMetrics(r *Recorder) *metrics {
 	v.torn, _ = m.Int64Counter("ringbook.spool.torn", metric.WithUnit("By"),
 		metric.WithDescription("Bytes of half-written calls cut off at start."))
 
+	v.standby, _ = m.Int64Counter("ringbook.calllog.helped",
+		metric.WithDescription("Calls that this node wrote for another, which leads but had not written them."))
+
+	held, _ := m.Int64ObservableGauge("ringbook.calllog.held",
+		metric.WithDescription("Calls in memory that another node is to write and has not written yet."))
 	pending, _ := m.Int64ObservableGauge("ringbook.calllog.pending",
 		metric.WithDescription("Calls in memory whose newest picture is not in the database."))
 	bytes, _ := m.Int64ObservableGauge("ringbook.spool.size", metric.WithUnit("By"),
@@ -67,13 +73,14 @@ func newMetrics(r *Recorder) *metrics {
 		metric.WithDescription("1 while the spool takes no more: ended calls are in memory only. ALARM."))
 	v.observed, _ = m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		b := r.Backlog()
+		o.ObserveInt64(held, int64(b.Held))
 		o.ObserveInt64(pending, int64(b.Pending))
 		o.ObserveInt64(bytes, b.SpoolBytes)
 		o.ObserveFloat64(oldest, b.Oldest.Seconds())
 		o.ObserveInt64(away, one(b.Away))
 		o.ObserveInt64(full, one(b.SpoolFull))
 		return nil
-	}, pending, bytes, oldest, away, full)
+	}, held, pending, bytes, oldest, away, full)
 	return v
 }
 
@@ -99,6 +106,13 @@ func (m *metrics) spooled(d time.Duration, err error) {
 		return
 	}
 	m.spool.Record(m.ctx, d.Seconds())
+}
+
+// helped counts calls that were written for another node.
+func (m *metrics) helped(calls int, err error) {
+	if err == nil {
+		m.standby.Add(m.ctx, int64(calls))
+	}
 }
 
 func (m *metrics) close() {

@@ -67,6 +67,7 @@ type Hangup struct {
 type Leg struct {
 	ID         string      `json:"id"`
 	Channel    string      `json:"channel"`
+	PBX        string      `json:"pbx"` // the exchange that the phone or line belongs to; not always the call's
 	Role       pbx.Role    `json:"role"`
 	Extension  string      `json:"extension"` // empty for a customer
 	Number     string      `json:"number"`    // of somebody outside, as the exchange gave it; empty for an agent, and where none is shown
@@ -79,7 +80,7 @@ type Leg struct {
 	TalkMS     int64       `json:"talk_ms"`
 	HoldMS     int64       `json:"hold_ms"` // the part of the talk with the other party on hold
 	Parent     *string     `json:"parent"`  // ID of the leg that transferred or forwarded the call to this one; nil if none
-	// Spans are the stretches of the talk and of the hold in it, in order. Empty where only the sums are known: calls of
+	// Spans are the stretches of the talk, on hold or not, in order. Empty where only the sums are known: calls of
 	// before they were kept.
 	Spans []Span `json:"spans"`
 }
@@ -91,10 +92,10 @@ type Span struct {
 	To   *time.Time   `json:"to"` // nil: goes on
 }
 
-// NewLeg is a leg as the log tells it, without the name of its agent.
-func NewLeg(l *pbx.Leg) Leg {
+// NewLeg is a leg of a call as the log tells it, without the name of its agent.
+func NewLeg(c *pbx.Call, l *pbx.Leg) Leg {
 	leg := Leg{
-		ID: l.ID, Channel: l.Channel, Role: l.Role, Extension: l.Extension, Number: l.Number,
+		ID: l.ID, Channel: l.Channel, PBX: c.Exchange(l), Role: l.Role, Extension: l.Extension, Number: l.Number,
 		OfferedAt: millis(l.OfferedAt), AnsweredAt: millisOrNil(at(l.AnsweredAt)), EndedAt: millisOrNil(at(l.EndedAt)),
 		TalkMS: l.Talk.Milliseconds(), HoldMS: l.Hold.Milliseconds(), Spans: spansOf(l),
 	}
@@ -122,6 +123,7 @@ type Transfer struct {
 	At   time.Time        `json:"at"`
 	By   string           `json:"by"`
 	To   string           `json:"to"`
+	PBX  string           `json:"pbx"` // that By is on
 }
 
 // Customer names a customer.

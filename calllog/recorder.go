@@ -28,7 +28,8 @@ const (
 	drainTime       = 5 * time.Second
 )
 
-// RecorderConfig says where calls are kept and whom the recorder asks. All fields but SpoolMax and Log are required.
+// RecorderConfig says where calls are kept and whom the recorder asks. All fields but SpoolMax, Lease and Log
+// are required.
 type RecorderConfig struct {
 	DB        *db.DB
 	Spool     string // a folder of its own; made when missing
@@ -38,7 +39,17 @@ type RecorderConfig struct {
 	Match func(context.Context, crm.Query) (crm.Match, error)
 	// Normalise parses a number as the exchange gave it.
 	Normalise func(pbx, trunk, raw string) crm.Number
-	Log       *slog.Logger // nil: nothing is logged
+	// Lease says whether this node writes an exchange's calls; nil: it writes all.
+	Lease Lease
+	Log   *slog.Logger // nil: nothing is logged
+}
+
+// Lease says which node writes an exchange's calls. *db.Leases is one. It must not block.
+type Lease interface {
+	// Epoch is that of the node which writes them, 0 if it is not known, and whether that is this node.
+	Epoch(pbx string) (epoch int64, leads bool)
+	// Doubt is called when a write was refused because another node has taken over.
+	Doubt()
 }
 
 // Directory names the agent behind an extension; it must not block. *crm.Directory is one.
@@ -73,6 +84,8 @@ type Recorder struct {
 	matches map[uuid.UUID]matched // of live calls, so that each is looked up once
 	back    *reader               // the segment being read back; nil: none
 	chunk   []picture             // what was read of it and is not written yet
+	looked  time.Time             // when the database was last asked for what another node writes
+	since   time.Time             // since when the database has been there, or this recorder
 }
 
 // entry is a call whose newest picture is not in the database. Guarded by Recorder.mu.
@@ -80,6 +93,7 @@ type entry struct {
 	call    pbx.Call
 	since   uint64     // the first Update that no batch has taken yet; 0: none
 	taken   uint64     // the first Update of those in the batch being written; 0: none
+	ended   time.Time  // when the picture of its end came; zero: it goes on
 	queued  bool       // in Recorder.ended
 	spooled int64      // version of the newest picture in the spool; 0: none
 	frames  []*segment // where the spool has its pictures, the newest last
@@ -89,6 +103,7 @@ type entry struct {
 type job struct {
 	entry *entry
 	call  pbx.Call
+	ended time.Time // the entry's
 }
 
 // NewRecorder opens the spool, cutting off what a killed process left half-written. It does not use the database.
@@ -113,6 +128,10 @@ func NewRecorder(c RecorderConfig) (*Recorder, error) {
 		pending:    make(map[uuid.UUID]*entry),
 		moved:      make(chan struct{}),
 		matches:    make(map[uuid.UUID]matched),
+		since:      time.Now(),
+	}
+	if c.Lease == nil {
+		r.cfg.Lease = alone{}
 	}
 	r.met = newMetrics(r)
 	bytes, age, cold := s.state(time.Now())
@@ -163,6 +182,9 @@ func (r *Recorder) Update(call pbx.Call) {
 	if e.since == 0 {
 		e.since = r.given
 	}
+	if call.State == pbx.StateEnded && e.ended.IsZero() {
+		e.ended = time.Now()
+	}
 	if call.State == pbx.StateEnded && !e.queued {
 		e.queued = true
 		r.ended = append(r.ended, e)
@@ -198,12 +220,13 @@ func (r *Recorder) Run(ctx context.Context) error {
 	return nil
 }
 
-// Sync waits until everything given so far is in the database (or, if it can never be written, in quarantine). Run
-// must be running.
+// Sync waits until everything given so far is in the database (or, if it can never be written, in quarantine), whichever
+// node writes it. Run must be running.
 func (r *Recorder) Sync(ctx context.Context) error {
 	r.mu.Lock()
 	target := r.given
 	r.mu.Unlock()
+	asked := false
 	for {
 		nudge(r.hurry)
 		r.mu.Lock()
@@ -225,12 +248,17 @@ func (r *Recorder) Sync(ctx context.Context) error {
 			return fmt.Errorf("wait for the call log: %w", ctx.Err())
 		case <-moved:
 		}
+		if asked { // another node writes it, and is asked now and then
+			pause(ctx, gather, nil)
+		}
+		asked = true
 	}
 }
 
 // Backlog is what waits to be written, for readiness and people.
 type Backlog struct {
 	Pending    int           // calls in memory
+	Held       int           // of them those that another node is to write, and has not yet
 	SpoolBytes int64         // on disk
 	Oldest     time.Duration // age of the oldest call on disk
 	Away       bool          // the database did not take the last batch
@@ -244,6 +272,11 @@ func (r *Recorder) Backlog() Backlog {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b.Pending, b.Away, b.SpoolFull = len(r.pending), r.away, r.full
+	for _, e := range r.pending {
+		if _, leads := r.cfg.Lease.Epoch(e.call.PBX); !leads {
+			b.Held++
+		}
+	}
 	return b
 }
 
@@ -265,7 +298,7 @@ func (r *Recorder) name(p *picture) {
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}
-		if a, ok := r.cfg.Directory.ByExtension(p.Call.PBX, l.Extension); ok {
+		if a, ok := r.cfg.Directory.ByExtension(p.Call.Exchange(l), l.Extension); ok {
 			if p.Agents == nil {
 				p.Agents = make(map[string]uuid.UUID, len(p.Call.Legs))
 			}
@@ -305,14 +338,14 @@ func (r *Recorder) keep(live bool) {
 	for _, e := range r.ended {
 		e.queued = false
 		if r.pending[e.call.ID] == e && e.call.Version > e.spooled {
-			jobs = append(jobs, job{e, e.call})
+			jobs = append(jobs, job{e, e.call, e.ended})
 		}
 	}
 	r.ended = nil
 	if live {
 		for _, e := range r.pending {
 			if e.call.State != pbx.StateEnded && e.call.Version > e.spooled {
-				jobs = append(jobs, job{e, e.call})
+				jobs = append(jobs, job{e, e.call, e.ended})
 			}
 		}
 	}

@@ -24,7 +24,7 @@ SELECT c.id, c.started_at, coalesce((
 		SELECT max(w.until_at) + make_interval(secs => $2::bigint / 1e6) FROM watch w
 		WHERE w.pbx = c.pbx AND w.from_at <= to_timestamp((c.version - $2) / 1e6) AND w.until_at < $3),
 		to_timestamp(0)) AS heard, to_timestamp(c.version / 1e6),
-	ARRAY(SELECT l.id FROM call_leg l WHERE l.call_id = c.id AND l.ended_at IS NULL)
+	ARRAY(SELECT l.id FROM call_leg l WHERE l.call_id = c.id AND l.pbx = c.pbx AND l.ended_at IS NULL)
 FROM call c WHERE c.pbx = $1 AND c.state <> 'ended' AND c.started_at < $4 AND c.merged_into IS NULL`
 
 // closeCall ends a call of which nobody saw the end ($2: until when it went on, $3: when it was over). Should the end

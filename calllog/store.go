@@ -1,6 +1,7 @@
 package calllog
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -129,6 +130,7 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 	}
 	for i := range r.Transfers {
 		r.Transfers[i].At = millis(r.Transfers[i].At)
+		r.Transfers[i].PBX = cmp.Or(r.Transfers[i].PBX, r.PBX)
 	}
 	r.StartedAt = millis(f.startedAt)
 	r.AnsweredAt, r.EndedAt, r.EndedBefore = millisOrNil(r.AnsweredAt), millisOrNil(r.EndedAt), millisOrNil(r.EndedBefore)
@@ -179,9 +181,9 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 	batch := &pgx.Batch{}
 	batch.Queue(`
 		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.number, l.agent_id, coalesce(g.name, ''), l.offered_at,
-			l.answered_at, l.ended_at, l.ended_as, l.talk_ms, l.hold_ms, nullif(l.parent, ''), l.spans
+			l.answered_at, l.ended_at, l.ended_as, l.talk_ms, l.hold_ms, nullif(l.parent, ''), l.spans, l.pbx
 		FROM call_leg l LEFT JOIN agent g ON g.id = l.agent_id
-		WHERE l.call_id = ANY($1) ORDER BY l.call_id, l.offered_at, l.id`, ids).Query(func(rows pgx.Rows) error {
+		WHERE l.call_id = ANY($1) AND NOT l.line ORDER BY l.call_id, l.offered_at, l.id`, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var (
 				call uuid.UUID
@@ -189,13 +191,14 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 				end  pbx.LegEnd
 			)
 			if err := rows.Scan(&call, &l.ID, &l.Channel, &l.Role, &l.Extension, &l.Number, &l.AgentID, &l.Agent,
-				&l.OfferedAt, &l.AnsweredAt, &l.EndedAt, &end, &l.TalkMS, &l.HoldMS, &l.Parent, &l.Spans); err != nil {
+				&l.OfferedAt, &l.AnsweredAt, &l.EndedAt, &end, &l.TalkMS, &l.HoldMS, &l.Parent, &l.Spans, &l.PBX); err != nil {
 				return err
 			}
 			l.OfferedAt, l.AnsweredAt, l.EndedAt = millis(l.OfferedAt), millisOrNil(l.AnsweredAt), millisOrNil(l.EndedAt)
 			if end != "" {
 				l.End = &end
 			}
+			l.PBX = cmp.Or(l.PBX, calls[place[call]].PBX)
 			legs[place[call]] = append(legs[place[call]], l)
 		}
 		return rows.Err()

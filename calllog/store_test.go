@@ -101,17 +101,17 @@ func TestStore_RecordIsTheContractsCall(t *testing.T) {
 	"queue":"support","started_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z",
 	"wait_ms":4000,"talk_ms":10000,"hold_ms":0,"hangup":{"by":"caller","cause":16,"text":"Normal Clearing"},
 	"legs":[
-	{"id":"1.0","channel":"PJSIP/trunk-0","role":"customer","extension":"","number":"09120000001","agent_id":null,"agent":"",
+	{"id":"1.0","channel":"PJSIP/trunk-0","pbx":"main","role":"customer","extension":"","number":"09120000001","agent_id":null,"agent":"",
 	 "offered_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:01Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":0,"hold_ms":0,"parent":null,"spans":[]},
-	{"id":"1.1","channel":"PJSIP/1001-1","role":"agent","extension":"1001","number":"","agent_id":"` + neda.ID.String() + `","agent":"Neda",
+	{"id":"1.1","channel":"PJSIP/1001-1","pbx":"main","role":"agent","extension":"1001","number":"","agent_id":"` + neda.ID.String() + `","agent":"Neda",
 	 "offered_at":"2026-11-22T08:30:02Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z","end":"hung_up","talk_ms":10000,
 	 "hold_ms":0,"parent":null,"spans":[{"kind":"talk","from":"2026-11-22T08:30:05Z","to":"2026-11-22T08:30:15Z"}]},
-	{"id":"1.2","channel":"PJSIP/1002-1","role":"agent","extension":"1002","number":"","agent_id":"` + omid.ID.String() + `","agent":"Omid",
+	{"id":"1.2","channel":"PJSIP/1002-1","pbx":"main","role":"agent","extension":"1002","number":"","agent_id":"` + omid.ID.String() + `","agent":"Omid",
 	 "offered_at":"2026-11-22T08:30:02Z","answered_at":null,"ended_at":"2026-11-22T08:30:05Z","end":"answered_elsewhere","talk_ms":0,
 	 "hold_ms":0,"parent":null,"spans":[]}],
 	"transfers":[],"customer":{"id":"` + sara.String() + `","name":"Sara Ahmadi"},
 	"match":{"rule":"exact","candidates":[{"id":"` + sara.String() + `","name":"Sara Ahmadi"}]},
-	"recordings":[],"disposition":null,"note":"","follow_ups":[],"partial":false,"reconstructed":false}`
+	"recordings":[],"disposition":null,"note":"","follow_ups":[],"partial":false,"reconstructed":false,"ended_before":null}`
 	var g, w any
 	if err := errors.Join(json.Unmarshal(b, &g), json.Unmarshal([]byte(want), &w)); err != nil {
 		t.Fatal(err)

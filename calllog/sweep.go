@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
+	"ringbook/db"
 	"ringbook/pbx"
 )
 
@@ -33,7 +34,12 @@ func (r *Recorder) rematch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find calls without a look-up: %w", err)
 	}
+	under := epochs{}
 	for i := range calls {
+		lead := under.of(r.cfg.Lease, calls[i].PBX)
+		if !lead.leads {
+			continue // another node does it
+		}
 		m, err := r.look(ctx, &calls[i])
 		if err != nil {
 			return err
@@ -41,10 +47,13 @@ func (r *Recorder) rematch(ctx context.Context) error {
 		if m.rule == "" {
 			continue
 		}
-		if _, err := r.cfg.DB.Pool().Exec(ctx, `
+		batch := &pgx.Batch{}
+		db.Fence(batch, calls[i].PBX, lead.epoch)
+		batch.Queue(`
 			UPDATE call SET match_rule = $2, matched_id = $3, candidates = $4, search = search || ' ' || $5::text
 			WHERE id = $1 AND match_rule = ''`,
-			calls[i].ID, string(m.rule), m.customer, append([]uuid.UUID{}, m.candidates...), crm.Fold(m.name)); err != nil {
+			calls[i].ID, string(m.rule), m.customer, append([]uuid.UUID{}, m.candidates...), crm.Fold(m.name))
+		if err := r.cfg.DB.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() }); err != nil {
 			return fmt.Errorf("save the match of call %s: %w", calls[i].ID, err)
 		}
 	}

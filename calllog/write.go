@@ -27,7 +27,7 @@ const writeTimeout = 10 * time.Second
 //     the one seen whole beats the partial one; else the greater version wins.
 //   - Times of beginning are the earliest said. What was answered once stays answered.
 //   - A partial picture adds to what a whole one said, but takes nothing from it.
-//   - Legs are added and ended, never removed. Their stretches are of the picture that knows most of the talk; of two that
+//   - Legs are added and ended, never removed; one that has turned out to be a line stays one. Their stretches are of the picture that knows most of the talk; of two that
 //     know as much, of the later: jsonb orders a longer list, and a time before null, as the greater.
 //
 // In the templates {wins} says whether the new picture beats the row, {keep:x} takes column x of the winner, {fill:x}
@@ -104,8 +104,8 @@ const legWins = `CASE
 
 const upsertLegTemplate = `
 INSERT INTO call_leg AS c (call_id, id, version, channel, role, extension, number, agent_id,
-	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent, spans, pbx)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+	offered_at, answered_at, ended_at, ended_as, talk_ms, hold_ms, parent, spans, pbx, line)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT (call_id, id) DO UPDATE SET
 	version = {keep:version},
 	channel = {keep:channel},
@@ -123,7 +123,9 @@ ON CONFLICT (call_id, id) DO UPDATE SET
 	spans = CASE
 		WHEN excluded.talk_ms > c.talk_ms THEN excluded.spans
 		WHEN excluded.talk_ms < c.talk_ms THEN c.spans
-		ELSE greatest(c.spans, excluded.spans) END`
+		ELSE greatest(c.spans, excluded.spans) END,
+	pbx = {keep:pbx},
+	line = c.line OR excluded.line`
 
 // moveNote adds what was written about a call ($1) to what was written about the one that it became part of ($2), so that
 // it is read there. Done again it changes nothing.
@@ -174,13 +176,14 @@ type matched struct {
 	candidates []uuid.UUID
 }
 
-// write puts rows into the database, all or none.
-func (r *Recorder) write(ctx context.Context, rows []row) error {
+// write puts rows into the database, all or none. db.ErrFenced: an epoch is over.
+func (r *Recorder) write(ctx context.Context, rows []row, under epochs) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	// Two nodes that write the same calls take their locks in the same order.
 	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(string(a.Call.ID[:]), string(b.Call.ID[:])) })
 	batch := &pgx.Batch{}
+	under.fence(batch, rows)
 	for i := range rows {
 		if err := r.queue(batch, &rows[i]); err != nil {
 			return err
@@ -230,6 +233,14 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		batch.Queue(moveNote, c.ID, c.MergedInto)
 	}
 	var agents []uuid.UUID
+	leg := func(l *pbx.Leg, agent *uuid.UUID, line bool) {
+		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
+			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent,
+			spansOf(l), c.Exchange(l), line)
+	}
+	for i := range c.Lines {
+		leg(&c.Lines[i], nil, true)
+	}
 	for i := range c.Legs {
 		l := &c.Legs[i]
 		var agent *uuid.UUID
@@ -239,9 +250,7 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 				agents = append(agents, id)
 			}
 		}
-		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
-			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent,
-			spansOf(l), c.PBX)
+		leg(l, agent, false)
 	}
 	if len(agents) > 0 {
 		batch.Queue(upsertAgent, c.ID, agents)

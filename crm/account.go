@@ -158,7 +158,7 @@ func (s *Store) SessionActor(ctx context.Context, token string) (Actor, Session,
 
 // Logout ends the session of a token; none is fine.
 func (s *Store) Logout(ctx context.Context, token string) error {
-	return s.endSessions(ctx, s.db.Pool(), `DELETE FROM session WHERE token_hash = $1 RETURNING id`, hash(token))
+	return s.endSessions(ctx, `DELETE FROM session WHERE token_hash = $1 RETURNING id`, hash(token))
 }
 
 // Sessions lists the live sessions of an agent, the last used first.
@@ -182,22 +182,34 @@ func (s *Store) Sessions(ctx context.Context, a Actor, agent uuid.UUID) ([]Sessi
 // EndSession ends one session. ErrNotFound if it is none, or one that the actor may not end.
 func (s *Store) EndSession(ctx context.Context, a Actor, id uuid.UUID) error {
 	cond, args := a.ScopeSQL(SessionsManage, "agent_id", 2)
-	var ended uuid.UUID
-	err := s.db.Pool().QueryRow(ctx, `DELETE FROM session WHERE id = $1 AND `+cond+` RETURNING id`, append([]any{id}, args...)...).Scan(&ended)
-	if err != nil {
-		return wrap(err, "end session %s", id)
+	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
+		var ended uuid.UUID
+		err := tx.QueryRow(ctx, `DELETE FROM session WHERE id = $1 AND `+cond+` RETURNING id`, append([]any{id}, args...)...).Scan(&ended)
+		if err != nil {
+			return wrap(err, "end session %s", id)
+		}
+		return tellEnded(ctx, tx, []uuid.UUID{ended})
+	})
+	if err == nil {
+		s.sessions.end(id)
 	}
-	s.sessions.end(ended)
-	return nil
+	return err
 }
 
 // OnSessionEnd calls f with the id of every session that ends from now on; f must not block. stop takes f off.
-// What this node ends is told at once, what expires or another node ends within Config.RefreshEvery.
+// What this node ends is told at once, what another node ends as soon as Heed is told, what expires within
+// Config.RefreshEvery. The id may be a token's too.
 func (s *Store) OnSessionEnd(f func(session uuid.UUID)) (stop func()) { return s.sessions.ended.add(f) }
 
-// endSessions runs a DELETE … RETURNING id and tells of what it ended. Not inside a transaction: see collectIDs.
-func (s *Store) endSessions(ctx context.Context, q querier, sql string, args ...any) error {
-	ids, err := collectIDs(ctx, q, sql, args...)
+// endSessions runs a DELETE … RETURNING id in a transaction and tells of what it ended.
+func (s *Store) endSessions(ctx context.Context, sql string, args ...any) error {
+	var ids []uuid.UUID
+	err := s.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		if ids, err = collectIDs(ctx, tx, sql, args...); err != nil {
+			return err
+		}
+		return tellEnded(ctx, tx, ids)
+	})
 	if err != nil {
 		return wrap(err, "end sessions")
 	}
@@ -215,7 +227,7 @@ func collectIDs(ctx context.Context, q querier, sql string, args ...any) ([]uuid
 
 // sweepSessions ends what has expired, and tells of what others have ended.
 func (s *Store) sweepSessions(ctx context.Context) error {
-	err := s.endSessions(ctx, s.db.Pool(), `
+	err := s.endSessions(ctx, `
 		DELETE FROM session WHERE expires_at <= now() OR last_seen <= now() - $1::interval RETURNING id`, s.config.SessionIdle)
 	if err != nil {
 		return err
@@ -271,6 +283,9 @@ func (s *Store) ChangePassword(ctx context.Context, a Actor, keep uuid.UUID, old
 			return fmt.Errorf("change a password: %w", ErrConflict)
 		}
 		ended, err = collectIDs(ctx, tx, `DELETE FROM session WHERE agent_id = $1 AND id <> $2 RETURNING id`, a.AgentID, keep)
+		if err == nil {
+			err = tellEnded(ctx, tx, ended)
+		}
 		if err != nil {
 			return wrap(err, "change a password")
 		}

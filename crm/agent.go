@@ -269,7 +269,11 @@ func (s *Store) ArchiveAgent(ctx context.Context, a Actor, id uuid.UUID) (Agent,
 			now := time.Now()
 			after.ArchivedAt = &now
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM api_token WHERE agent_id = $1`, id); err != nil {
+		tokens, err := collectIDs(ctx, tx, `DELETE FROM api_token WHERE agent_id = $1 RETURNING id`, id)
+		if err == nil {
+			err = tellEnded(ctx, tx, tokens)
+		}
+		if err != nil {
 			return Agent{}, false, wrap(err, "end the tokens of %s", id)
 		}
 		return after, true, nil
@@ -307,7 +311,11 @@ func (s *Store) changeAgent(ctx context.Context, a Actor, id uuid.UUID, action s
 			return err
 		}
 		if end {
-			if ended, err = collectIDs(ctx, tx, `DELETE FROM session WHERE agent_id = $1 RETURNING id`, id); err != nil {
+			ended, err = collectIDs(ctx, tx, `DELETE FROM session WHERE agent_id = $1 RETURNING id`, id)
+			if err == nil {
+				err = tellEnded(ctx, tx, ended)
+			}
+			if err != nil {
 				return wrap(err, "end the sessions of %s", id)
 			}
 		}

@@ -173,8 +173,8 @@ func (c changes) note(field string, before, after any) {
 	}
 }
 
-// AuditTx writes into the history of what was changed by whom, in the transaction of the change. changes is any
-// JSON object; fields map to [before, after].
+// AuditTx writes into the history of what was changed by whom, in the transaction of the change, and tells all nodes that it
+// was changed (an event whose kind is the entity). changes is any JSON object; fields map to [before, after].
 func AuditTx(ctx context.Context, tx pgx.Tx, a Actor, action, entity, id string, changes any) error {
 	agent := &a.AgentID
 	if a.AgentID == uuid.Nil {
@@ -186,7 +186,7 @@ func AuditTx(ctx context.Context, tx pgx.Tx, a Actor, action, entity, id string,
 	if err != nil {
 		return wrap(err, "audit %s of %s %s", action, entity, id)
 	}
-	return nil
+	return db.Emit(ctx, tx, db.Event{Kind: entity, ID: id})
 }
 
 // AuditEntry is one change.

@@ -87,16 +87,23 @@ func (s *Store) Tokens(ctx context.Context, a Actor, agent uuid.UUID) ([]Token, 
 // EndToken ends one token. ErrNotFound if it is none, or one that the actor may not end.
 func (s *Store) EndToken(ctx context.Context, a Actor, id uuid.UUID) error {
 	cond, args := a.ScopeSQL(TokensManage, "agent_id", 2)
-	return s.db.InTx(ctx, func(tx pgx.Tx) error {
+	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `DELETE FROM api_token WHERE id = $1 AND `+cond, append([]any{id}, args...)...)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = pgx.ErrNoRows
+		}
+		if err == nil {
+			err = tellEnded(ctx, tx, []uuid.UUID{id})
 		}
 		if err != nil {
 			return wrap(err, "end token %s", id)
 		}
 		return AuditTx(ctx, tx, a, "delete", "token", id.String(), changes{})
 	})
+	if err == nil {
+		s.sessions.end(id)
+	}
+	return err
 }
 
 // TokenActor tells whose token it is, and notes that it is in use. ErrUnauthenticated if nobody's.

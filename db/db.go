@@ -58,6 +58,8 @@ type DB struct {
 	cluster *Cluster // guarded by mu; nil with a URL, and before Start
 	counted bool     // guarded by mu; its connections are
 
+	emitted chan struct{} // capacity one: a transaction that emitted events is committed
+
 	closing sync.Once
 	closed  error
 }
@@ -125,7 +127,7 @@ func New(c Config) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &DB{pool: pool, ring: ring, config: c, log: c.Log}, nil
+	return &DB{pool: pool, ring: ring, config: c, log: c.Log, emitted: make(chan struct{}, 1)}, nil
 }
 
 // Start looks for the database, starting or taking over the private cluster where it must, and checks that it is fit.
@@ -252,7 +254,18 @@ func (d *DB) RingPool() *pgxpool.Pool { return d.ring }
 
 // InTx runs f in a transaction: committed if f returns nil, else rolled back. f must not keep the Tx.
 func (d *DB) InTx(ctx context.Context, f func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, d.pool, f)
+	t := &emitting{}
+	err := pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		t.Tx = tx
+		return f(t)
+	})
+	if err == nil && t.emitted {
+		select {
+		case d.emitted <- struct{}{}:
+		default: // Events has not come to the last one yet
+		}
+	}
+	return err
 }
 
 // Healthy is nil if the server answers within two seconds.

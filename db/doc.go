@@ -39,6 +39,11 @@
 // moment; Load makes a database of it, in one transaction; Contents sums one up again, to compare. They run pg_dump,
 // pg_restore and psql of the server's major version or the next newer. Where the backup goes is the command's.
 //
+// # Several nodes
+//
+// Programs that share a database agree by Leases on who acts for what: a row each, with a holder, an epoch and an end by the
+// database's clock. Fence ties a write to an epoch.
+//
 // # Guarantees
 //
 // Every statement ends: the server cancels it after 15 seconds, the client gives up after 20 if the caller set no

@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,9 @@ type Call struct {
 	// rang is a leg, never a call of its own.
 	Legs      []Leg
 	Transfers []Transfer
+	// Lines are legs of earlier pictures that have turned out to be no party: they are the line to another exchange, whose
+	// parties are among Legs instead (see Joint). Whoever kept them forgets them.
+	Lines []Leg
 
 	// Partial says that ringbook joined in the middle; Reconstructed that the end was not seen but inferred. Then it
 	// lies between EndedAt, the last moment at which the call is known to have gone on and with which all durations are
@@ -74,6 +78,9 @@ type Call struct {
 	ReceivedAt time.Time
 }
 
+// Exchange is the name of the exchange that a leg's phone or line belongs to.
+func (c *Call) Exchange(l *Leg) string { return cmp.Or(l.PBX, c.PBX) }
+
 // Party is one end of a call as the PBX gave it. Number is unparsed: package crm knows what numbers mean.
 type Party struct {
 	Number string
@@ -90,7 +97,9 @@ type Leg struct {
 	ID string
 	// Channel is the channel's name ("PJSIP/1001-00000004"), for people; it may change during a call.
 	Channel string
-	Role    Role
+	// PBX is the exchange that the channel is on, where that is not the call's own: the same extension may be on both.
+	PBX  string
+	Role Role
 	// Extension is the internal number behind the channel; empty for a customer.
 	Extension string
 	// Number is the outside number behind the channel; empty for an agent, and where none is shown.
@@ -103,13 +112,17 @@ type Leg struct {
 	// Talk is the time in a bridge with another party, Hold the part of it on hold; both of finished stretches.
 	Talk time.Duration
 	Hold time.Duration
-	// Spans are the stretches of the talk, in order and without overlap: those of kind talk and hold add up to Talk, those
-	// of kind hold to Hold. The last one has no end while it goes on. A leg keeps maxSpans of them; what comes later only
+	// Spans are the stretches of the talk, in order and without overlap: they add up to Talk, those of kind hold to Hold. The last one has no end while it goes on. A leg keeps maxSpans of them; what comes later only
 	// counts.
 	Spans []Span
 	// Parent is the ID of the leg that led to this one: of the agent who transferred the call, of the phone that
 	// forwarded it. Empty if none.
 	Parent string
+
+	// Dialog is the Call-ID of the SIP dialog that the channel is, and Outgoing says that the exchange dialled it. The two
+	// ends of a line between two exchanges have the same Dialog; a Joint finds them by that, and nobody keeps it.
+	Dialog   string `json:"-"`
+	Outgoing bool   `json:"-"`
 }
 
 // Span is a stretch of a leg's talk.
@@ -125,6 +138,7 @@ type Transfer struct {
 	At   time.Time
 	By   string // extension of the agent who transferred the call
 	To   string // extension, queue or number to which it went; of a parked call, who fetched it, until then "parking"
+	PBX  string `json:",omitempty"` // the exchange that By is on, where that is not the call's own
 }
 
 // Hangup tells how a call ended. Cause is the Q.850 cause that Asterisk reports, Text its words for it.
@@ -132,6 +146,8 @@ type Hangup struct {
 	By    HangupBy
 	Cause int
 	Text  string
+	// Leg is the ID of the leg whose party hung up; empty if none did, or it was not seen.
+	Leg string `json:"-"`
 }
 
 type Direction string
@@ -190,6 +206,7 @@ type SpanKind string
 const (
 	SpanTalk SpanKind = "talk" // hears another party
 	SpanHold SpanKind = "hold" // has put the other party on hold
+	SpanHeld SpanKind = "held" // is on hold: all others have put the conversation on hold
 )
 
 type HangupBy string

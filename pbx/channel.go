@@ -35,6 +35,7 @@ type channel struct {
 	bridge    *bridge
 	bridgedAt time.Time // when it last entered or left one
 	holding   bool
+	holdingIn *bridge // where it pressed its hold key
 
 	outgoing bool       // Asterisk dialled it
 	number   string     // that it was asked for, if it is a line

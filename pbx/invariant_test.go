@@ -125,7 +125,7 @@ func checkSpans(t failer, l pbx.Leg) {
 	for i, s := range l.Spans {
 		open := s.To.IsZero()
 		if s.From.Before(last) || !open && !s.To.After(s.From) || open && (i < len(l.Spans)-1 || !l.EndedAt.IsZero()) ||
-			s.Kind != pbx.SpanTalk && s.Kind != pbx.SpanHold {
+			s.Kind != pbx.SpanTalk && s.Kind != pbx.SpanHold && s.Kind != pbx.SpanHeld {
 			t.Errorf("leg %s: stretches %+v", l.ID, l.Spans)
 			return
 		}

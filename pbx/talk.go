@@ -181,23 +181,37 @@ func (t *Tracker) converse(from *bridge, at time.Time) {
 		t.merge(c, d, at) // which walks the bridges again
 		return
 	}
-	talking, phones := 0, 0
+	talking, phones, holds := 0, 0, 0
 	for _, ch := range parties {
 		if ch.leg != nil {
 			talking++
 			if ch.phone {
 				phones++
 			}
+			if ch.holds() {
+				holds++
+			}
 		}
 	}
 	for _, ch := range parties {
-		if talking > 1 {
-			t.startTalk(ch, phones, at)
-		} else {
+		if talking <= 1 {
 			t.stopTalk(ch, at)
+			continue
 		}
+		t.startTalk(ch, phones, at)
+		kind := SpanTalk
+		if ch.holding {
+			kind = SpanHold
+		} else if holds == talking-1 {
+			kind = SpanHeld
+		}
+		t.span(ch, kind, at)
 	}
 }
+
+// holds tells whether a channel has put those on hold who are in its bridge. The PBX itself does so when an agent asks a
+// colleague by digits, and does not say that it is over when the agent talks to the colleague, in another bridge.
+func (ch *channel) holds() bool { return ch.holding && ch.holdingIn == ch.bridge }
 
 // startTalk notes that a party hears another from now on. phones tells how many agents are in the conversation.
 func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
@@ -215,12 +229,10 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 	l.talkSince = at
 	c.settled = true // whose talk counts depends on the direction
 	c.hangup, c.gaveUp = "", notGivenUp
-	kind := SpanTalk
 	if ch.holding {
-		kind, l.holdSince = SpanHold, at
+		l.holdSince = at
 		c.updateHold(at)
 	}
-	l.span(kind, at)
 	if l != c.first() {
 		t.answer(c, l, at)
 	} else if !c.answered() && (c.direction != Inbound || phones > 0) && ch.bridge != nil && ch.bridge.room {
@@ -238,7 +250,7 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 	at = c.tick(at)
 	l.Talk += at.Sub(l.talkSince)
 	l.talkSince = time.Time{}
-	l.span("", at)
+	t.span(ch, "", at)
 	if !l.holdSince.IsZero() {
 		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
@@ -255,7 +267,7 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	if ch.holding == on {
 		return
 	}
-	ch.holding = on
+	ch.holding, ch.holdingIn = on, ch.bridge
 	c, l := ch.call, ch.leg
 	if l == nil || l.talkSince.IsZero() {
 		return
@@ -263,21 +275,31 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	at = c.tick(at)
 	if on {
 		l.holdSince = at
-		l.span(SpanHold, at)
 	} else {
 		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
-		l.span(SpanTalk, at)
 	}
 	c.updateHold(at)
 	t.touch(c)
+	if ch.bridge != nil {
+		t.converse(ch.bridge, at)
+	}
 }
 
-// span ends the stretch that goes on, if one does, and begins one of the given kind, if it is of any. Pictures that were
-// given out share the old slice.
-func (l *leg) span(kind SpanKind, at time.Time) {
-	spans := slices.Clone(l.Spans)
-	if n := len(spans); n > 0 && spans[n-1].To.IsZero() {
+// span ends the stretch of talk that goes on, if it is of another kind, and begins one of the given kind, if it is of any.
+// Pictures that were given out share the old slice.
+func (t *Tracker) span(ch *channel, kind SpanKind, at time.Time) {
+	c, l := ch.call, ch.leg
+	if kind != "" && (l == nil || l.talkSince.IsZero()) {
+		return
+	}
+	spans, at := l.Spans, c.tick(at)
+	n := len(spans)
+	if open := n > 0 && spans[n-1].To.IsZero(); open && spans[n-1].Kind == kind || !open && (kind == "" || n == maxSpans) {
+		return
+	}
+	spans = slices.Clone(spans)
+	if n > 0 && spans[n-1].To.IsZero() {
 		if spans[n-1].To = at; !at.After(spans[n-1].From) {
 			spans = spans[:n-1]
 		}
@@ -290,4 +312,5 @@ func (l *leg) span(kind SpanKind, at time.Time) {
 		spans = append(spans, Span{Kind: kind, From: at})
 	}
 	l.Spans = spans
+	t.touch(c)
 }

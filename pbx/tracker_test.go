@@ -326,7 +326,12 @@ func TestTracker_HoldIsPartOfTalk(t *testing.T) {
 	}
 	at := func(s int) time.Time { return c.AnsweredAt.Add(time.Duration(s) * time.Second) }
 	for i, want := range [][]pbx.Span{
-		{{Kind: pbx.SpanTalk, From: at(0), To: at(27)}},
+		{
+			{Kind: pbx.SpanTalk, From: at(0), To: at(10)},
+			{Kind: pbx.SpanHeld, From: at(10), To: at(15)},
+			{Kind: pbx.SpanTalk, From: at(15), To: at(25)},
+			{Kind: pbx.SpanHeld, From: at(25), To: at(27)},
+		},
 		{
 			{Kind: pbx.SpanTalk, From: at(0), To: at(10)},
 			{Kind: pbx.SpanHold, From: at(10), To: at(15)},

@@ -88,6 +88,7 @@ type pop struct {
 	card      *card
 	agent     uuid.UUID
 	extension string
+	exchange  string // that the extension is on
 	state     PopState
 	offeredAt time.Time
 	legAt     time.Time   // when the newest leg of this desk was offered
@@ -157,7 +158,7 @@ func (b *Board) Update(ctx context.Context, call pbx.Call) {
 	case c == nil:
 		c = &card{wantNote: b.cfg.History != nil && joinedLate(&call)}
 		b.cards[call.ID] = c
-	case call.Version <= c.call.Version || c.call.State == pbx.StateEnded:
+	case call.Version <= c.call.Version, c.call.State == pbx.StateEnded && call.MergedInto == uuid.Nil:
 		return
 	}
 	if call.MergedInto != uuid.Nil {
@@ -225,7 +226,7 @@ func (b *Board) place(c *card) {
 	for i := range legs {
 		var id uuid.UUID
 		if legs[i].Role == pbx.RoleAgent && legs[i].Extension != "" {
-			if a, ok := b.cfg.Directory.ByExtension(c.call.PBX, legs[i].Extension); ok {
+			if a, ok := b.cfg.Directory.ByExtension(c.call.Exchange(&legs[i]), legs[i].Extension); ok {
 				id = a.ID
 			}
 		}
@@ -262,7 +263,7 @@ func (b *Board) settle(p *pop, agents []uuid.UUID) {
 			continue
 		}
 		if s := liveState(call, l); rank(s) > rank(state) {
-			state, p.extension, p.legAt = s, l.Extension, l.OfferedAt
+			state, p.extension, p.exchange, p.legAt = s, l.Extension, call.Exchange(l), l.OfferedAt
 		}
 	}
 	switch {
@@ -293,7 +294,8 @@ func (b *Board) settle(p *pop, agents []uuid.UUID) {
 // liveState is the part that an agent's leg plays while it lasts.
 func liveState(call *pbx.Call, l *pbx.Leg) PopState {
 	calls := call.Direction == pbx.Outbound ||
-		call.Direction == pbx.Internal && l.Extension == call.Caller.Number && l.Extension == call.Legs[0].Extension
+		call.Direction == pbx.Internal && l.Extension == call.Caller.Number && l.Extension == call.Legs[0].Extension &&
+			call.Exchange(l) == call.Exchange(&call.Legs[0])
 	switch {
 	case calls && call.AnsweredAt.IsZero():
 		return PopDialing

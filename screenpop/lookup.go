@@ -292,6 +292,15 @@ func (b *Board) RefreshCustomer(customer uuid.UUID) {
 	}
 }
 
+// RefreshAll looks anew for every call: nobody knows what has been changed. It does not block.
+func (b *Board) RefreshAll() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.cards {
+		b.refresh(c)
+	}
+}
+
 // RefreshAgents applies an edit of agents or their extensions to the calls on the board. It does not block.
 func (b *Board) RefreshAgents() {
 	b.mu.Lock()

@@ -1,6 +1,7 @@
 package screenpop
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -136,7 +137,7 @@ func (b *Board) answeredBy(p *pop) *Person {
 	if first == nil {
 		return nil
 	}
-	return b.person(call.PBX, first.Extension)
+	return b.person(call.Exchange(first), first.Extension)
 }
 
 // isCallers says that the leg is the calling agent's own, in a call that an agent began.
@@ -149,8 +150,9 @@ func (b *Board) transferredBy(p *pop) *Person {
 	call := &p.card.call
 	for i := len(call.Transfers) - 1; i >= 0; i-- {
 		t := &call.Transfers[i]
-		if t.By != p.extension && (t.To == p.extension || !t.At.After(p.legAt)) {
-			return b.person(call.PBX, t.By)
+		exchange := cmp.Or(t.PBX, call.PBX)
+		if (t.By != p.extension || exchange != p.exchange) && (t.To == p.extension || !t.At.After(p.legAt)) {
+			return b.person(exchange, t.By)
 		}
 	}
 	return nil

@@ -79,6 +79,5 @@ func (s *Server) patchCall(ctx context.Context, in *patchCallInput) (*callOutput
 	if err != nil {
 		return nil, err
 	}
-	s.Board.Refresh(in.ID)
 	return &callOutput{r}, nil
 }

@@ -92,7 +92,7 @@ func (s *Server) createCustomer(ctx context.Context, in *createCustomerInput) (*
 		Kind: in.Body.Kind, Name: in.Body.Name, OrganizationID: in.Body.OrganizationID, Reference: in.Body.Reference,
 		Numbers: numbers(in.Body.Numbers), Tags: in.Body.Tags, Note: in.Body.Note,
 	})
-	return s.changed(c, err)
+	return customer(c, err)
 }
 
 type patchCustomerInput struct {
@@ -109,23 +109,15 @@ func (s *Server) patchCustomer(ctx context.Context, in *patchCustomerInput) (*cu
 		all := numbers(*in.Body.Numbers)
 		p.Numbers = &all
 	}
-	return s.changed(s.Store.UpdateCustomer(ctx, actorOf(ctx), in.ID, p))
+	return customer(s.Store.UpdateCustomer(ctx, actorOf(ctx), in.ID, p))
 }
 
 func (s *Server) archiveCustomer(ctx context.Context, in *idInput) (*customerOutput, error) {
-	return s.changed(s.Store.ArchiveCustomer(ctx, actorOf(ctx), in.ID))
+	return customer(s.Store.ArchiveCustomer(ctx, actorOf(ctx), in.ID))
 }
 
 func (s *Server) restoreCustomer(ctx context.Context, in *idInput) (*customerOutput, error) {
-	return s.changed(s.Store.RestoreCustomer(ctx, actorOf(ctx), in.ID))
-}
-
-// changed answers with a customer that has changed, and lets the desks that may show it look again.
-func (s *Server) changed(c crm.Customer, err error) (*customerOutput, error) {
-	if err == nil {
-		s.Board.RefreshCustomer(c.ID)
-	}
-	return customer(c, err)
+	return customer(s.Store.RestoreCustomer(ctx, actorOf(ctx), in.ID))
 }
 
 type lookupInput struct {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -119,16 +120,16 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 	}
 	for i := range c.Legs {
 		l := &c.Legs[i]
-		r.Legs[i] = calllog.NewLeg(l)
+		r.Legs[i] = calllog.NewLeg(c, l)
 		if l.Role != pbx.RoleAgent || l.Extension == "" {
 			continue
 		}
-		if a, ok := s.Store.Directory().ByExtension(c.PBX, l.Extension); ok {
+		if a, ok := s.Store.Directory().ByExtension(c.Exchange(l), l.Extension); ok {
 			r.Legs[i].AgentID, r.Legs[i].Agent = &a.ID, a.Name
 		}
 	}
 	for i, t := range c.Transfers {
-		r.Transfers[i] = calllog.Transfer{Kind: t.Kind, At: millis(t.At), By: t.By, To: t.To}
+		r.Transfers[i] = calllog.Transfer{Kind: t.Kind, At: millis(t.At), By: t.By, To: t.To, PBX: cmp.Or(t.PBX, c.PBX)}
 	}
 	if p.Customer != nil {
 		r.Customer = &calllog.Customer{ID: p.Customer.ID, Name: p.Customer.Name}
@@ -183,8 +184,12 @@ type DismissInput struct {
 type dismissInput struct{ Body DismissInput }
 
 func (s *Server) dismiss(ctx context.Context, in *dismissInput) (*struct{}, error) {
-	if !s.Board.Dismiss(actorOf(ctx).AgentID, in.Body.CallID) {
+	actor := actorOf(ctx)
+	if !s.Board.Dismiss(actor.AgentID, in.Body.CallID) {
 		return nil, crm.ErrNotFound
+	}
+	if err := s.Store.PutAway(ctx, actor, in.Body.CallID); err != nil {
+		s.Log.WarnContext(ctx, "other nodes still show a call that was put away here", "err", err)
 	}
 	return nil, nil
 }

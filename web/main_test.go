@@ -83,6 +83,8 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		f(h.server)
 	}
 	run(h.store.Run)
+	events := h.db.NewEvents(log)
+	run(func(ctx context.Context) error { return events.Run(ctx, h.heed) })
 	run(h.recorder.Run)
 	run(h.board.Run)
 	serving, stopServing := context.WithCancel(ctx)
@@ -98,6 +100,24 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		running.Wait()
 	})
 	return h
+}
+
+// heed joins what was changed to what is in memory, as cmd does.
+func (h *house) heed(ctx context.Context, events []db.Event) {
+	h.store.Heed(ctx, events)
+	for _, e := range events {
+		id, _ := uuid.Parse(e.ID)
+		switch e.Kind {
+		case crm.EventCustomer:
+			h.board.RefreshCustomer(id)
+		case calllog.EventCall:
+			h.board.Refresh(id)
+		case crm.EventDesk:
+			if agent, call, ok := crm.ReadPutAway(e); ok {
+				h.board.Dismiss(agent, call)
+			}
+		}
+	}
 }
 
 // history joins the log to the board, as cmd does.

@@ -42,7 +42,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pbx.Outcome]():       {pbx.Answered, pbx.Missed, pbx.Abandoned, pbx.Busy, pbx.Failed, pbx.Voicemail, pbx.Cancelled},
 	reflect.TypeFor[pbx.Role]():          {pbx.RoleCustomer, pbx.RoleAgent},
 	reflect.TypeFor[pbx.LegEnd]():        {pbx.EndHungUp, pbx.EndAnsweredElsewhere, pbx.EndNoAnswer, pbx.EndBusy, pbx.EndDeclined, pbx.EndTransferred, pbx.EndFailed, pbx.EndCancelled, pbx.EndLost},
-	reflect.TypeFor[pbx.SpanKind]():      {pbx.SpanTalk, pbx.SpanHold},
+	reflect.TypeFor[pbx.SpanKind]():      {pbx.SpanTalk, pbx.SpanHold, pbx.SpanHeld},
 	reflect.TypeFor[pbx.HangupBy]():      {pbx.ByCaller, pbx.ByAgent, pbx.BySystem},
 	reflect.TypeFor[pbx.DeviceState]():   {pbx.DeviceOnline, pbx.DeviceOffline, pbx.DeviceUnknown},
 	reflect.TypeFor[calllog.PhoneKind](): {calllog.PhoneNobody, calllog.PhoneUnknown, calllog.PhoneAgent, calllog.PhoneLine},

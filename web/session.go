@@ -192,9 +192,5 @@ func (s *Server) createToken(ctx context.Context, in *createTokenInput) (*newTok
 }
 
 func (s *Server) endToken(ctx context.Context, in *idInput) (*struct{}, error) {
-	if err := s.Store.EndToken(ctx, actorOf(ctx), in.ID); err != nil {
-		return nil, err
-	}
-	s.sockets.endSession(in.ID)
-	return nil, nil
+	return nil, s.Store.EndToken(ctx, actorOf(ctx), in.ID)
 }

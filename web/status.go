@@ -21,6 +21,7 @@ type Part struct {
 	Version string        // Asterisk's; of the last connection if there is none now
 	RTT     time.Duration // of the last test event; zero: none yet
 	Rate    float64       // events per second, over the last seconds
+	Leader *Leader   // of an exchange: which node acts for it; nil: not known
 }
 
 // Reason is an error of Config.Database whose text people are shown.
@@ -32,6 +33,7 @@ func (r Reason) Error() string { return string(r) }
 type Status struct {
 	Now      time.Time    `json:"now" doc:"the server's clock"`
 	Version  string       `json:"version" doc:"of the running ringbook"`
+	Node     string       `json:"node" doc:"the name of the node that answers"`
 	Database PartStatus   `json:"database"`
 	PBX      []PartStatus `json:"pbx" doc:"the stream of every exchange"`
 	Backlog  Backlog      `json:"backlog"`
@@ -57,6 +59,16 @@ type PartStatus struct {
 	Version string   `json:"version,omitempty" doc:"of an exchange: Asterisk's"`
 	RTT     *float64 `json:"canary_rtt_ms,omitempty" doc:"of an exchange: how long the last test event took through its stream, in milliseconds"`
 	Rate    *float64 `json:"events_per_second,omitempty" doc:"of an exchange: how many events came lately"`
+	Leader *Leader    `json:"leader" doc:"of an exchange: which of the nodes that watch it writes its calls and acts for it; null when that is not known"`
+}
+
+// Leader is the node that acts for an exchange.
+type Leader struct {
+	Node    string    `json:"node" doc:"its name; empty: none does at this moment"`
+	Here    bool      `json:"here" doc:"it is the node that answers"`
+	Epoch   int64     `json:"epoch" doc:"grows by one with every change of leader"`
+	Since   time.Time `json:"since" doc:"since when it has been so, as far as the answering node knows"`
+	Standby string    `json:"standby" doc:"the name of a node that is ready to take over; empty: there is none"`
 }
 
 type statusOutput struct{ Body Status }
@@ -69,7 +81,7 @@ func (s *Server) status(ctx context.Context, _ *struct{}) (*statusOutput, error)
 func (s *Server) lookAround(ctx context.Context) Status {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	st := Status{Now: millis(time.Now()), Version: s.Version, PBX: []PartStatus{}, Database: PartStatus{Name: "database", Live: true}}
+	st := Status{Now: millis(time.Now()), Version: s.Version, Node: s.Node, PBX: []PartStatus{}, Database: PartStatus{Name: "database", Live: true}}
 	if err := s.Database(ctx); err != nil {
 		st.Database.Live, st.Database.Reason = false, "The database does not answer."
 		if said, ok := errors.AsType[Reason](err); ok {
@@ -81,6 +93,11 @@ func (s *Server) lookAround(ctx context.Context) Status {
 	for _, p := range s.Exchanges() {
 		part := PartStatus{
 			Name: p.Name, Live: p.Live, Since: timeOrNil(p.Since), Canary: p.canaryAge(st.Now), Reason: p.Reason, Version: p.Version,
+		}
+		if p.Leader != nil {
+			leader := *p.Leader
+			leader.Since = millis(leader.Since)
+			part.Leader = &leader
 		}
 		if p.Live {
 			rtt, rate := round(p.RTT.Seconds()*1000), round(p.Rate)

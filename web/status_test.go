@@ -23,15 +23,15 @@ func TestReadyz_NamesThePart(t *testing.T) {
 			t.Errorf("%d %s, want %d %s", res.StatusCode, got, status, body)
 		}
 	}
-	const db = `{"name":"database","live":true,"since":null,"canary_age_s":null,"reason":""}`
-	const main = `{"name":"main","live":true,"since":"2026-11-22T10:00:00Z","canary_age_s":null,"reason":""}`
-	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":""}]}`)
+	const db = `{"name":"database","live":true,"since":null,"canary_age_s":null,"reason":"","leader":null}`
+	const main = `{"name":"main","live":true,"since":"2026-11-22T10:00:00Z","canary_age_s":null,"reason":"","leader":null}`
+	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":"","leader":null}]}`)
 	parts[1].Live, parts[1].Reason = false, "The exchange does not answer."
-	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer."}]}`)
+	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":null}]}`)
 	parts, database = parts[:1], errors.New("dial unix /secret/path: connection refused")
-	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer."},`+main+`]}`)
+	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer.","leader":null},`+main+`]}`)
 	database = Reason("the database cannot be reached")
-	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"the database cannot be reached"},`+main+`]}`)
+	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"the database cannot be reached","leader":null},`+main+`]}`)
 }
 
 func TestCanaryAge_IsOfTheLastTestEvent(t *testing.T) {

@@ -39,6 +39,7 @@ type Config struct {
 	// X-Forwarded-For: cookies are marked Secure, and that address is believed.
 	Secure  bool
 	Version string
+	Node    string       // this node's name
 	Log     *slog.Logger // optional
 
 	Pages fs.FS // optional: the built UI instead of the embedded one

@@ -21,6 +21,7 @@ import (
 type Config struct {
 	Listen string `env:"RINGBOOK_LISTEN" default:"127.0.0.1:8080" help:"HTTP address, as host:port."`
 	Database
+	Node          string `env:"RINGBOOK_NODE" placeholder:"NAME" help:"Name of this node among several that share a database, as the health page and Asterisk show it. Empty: the host's name."`
 	PBX           string `name:"pbx" env:"RINGBOOK_PBX" secret:"" placeholder:"NAME=URL" help:"The exchanges: name=http://user:password@host:8088/ari, several separated by spaces. Empty: no exchange, nothing rings."`
 	AMI           string `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"NAME=URL" help:"Optional AMI access: name=tcp://user:password@host:5038, with the names of RINGBOOK_PBX. Not used yet."`
 	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for https exchanges."`
@@ -91,6 +92,12 @@ func (c Config) Settings() (Settings, error) {
 		faults.add("RINGBOOK_LISTEN", "%q is not an address; write host:port, as 127.0.0.1:8080", c.Listen)
 	} else if _, err := net.DefaultResolver.LookupPort(context.Background(), "tcp", port); err != nil {
 		faults.add("RINGBOOK_LISTEN", "%q is not a port; write a number from 0 to 65535", port)
+	}
+	if s.Node == "" {
+		s.Node = hostNode()
+	}
+	if !validNode.MatchString(s.Node) {
+		faults.add("RINGBOOK_NODE", "%q is not a node's name; use up to 40 letters, digits, dots, dashes and underscores", c.Node)
 	}
 	c.Database.check(&faults)
 	c.Logging.check(&faults)

@@ -81,7 +81,7 @@ func (d demoCommand) Run(c *console) error {
 		}
 	}()
 	err = run(ctx, settings, outside{
-		log: log, stdout: io.Discard, node: "demo",
+		log: log, stdout: io.Discard,
 		listening: func(a net.Addr) {
 			address = a
 			fmt.Fprintln(c.stdout, "ringbook: preparing the demo; the first time this takes a few seconds.")

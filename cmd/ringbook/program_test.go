@@ -38,7 +38,7 @@ const testPassword = "a password for tests"
 func testSettings(t *testing.T, change func(*Config)) Settings {
 	t.Helper()
 	config := Config{
-		Listen: "127.0.0.1:0", Database: Database{Data: t.TempDir()}, Region: "IR", Area: "21", Timezone: "Asia/Tehran",
+		Listen: "127.0.0.1:0", Node: "test", Database: Database{Data: t.TempDir()}, Region: "IR", Area: "21", Timezone: "Asia/Tehran",
 		AdminPassword: testPassword, Spool: 64, Logging: Logging{Log: "text", LogLevel: "debug"},
 	}
 	if change != nil {
@@ -71,7 +71,7 @@ func startProgram(t *testing.T, s Settings) *program {
 	go func() {
 		defer close(ended)
 		p.done <- run(ctx, s, outside{
-			log: s.logger(p.log), stdout: p.out, node: "test",
+			log: s.logger(p.log), stdout: p.out,
 			listening: func(a net.Addr) { listening <- a },
 		})
 	}()

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
@@ -49,8 +50,6 @@ type outside struct {
 	opened func(ctx context.Context, database *db.DB, store *crm.Store) error
 	// running, if set, is called once every part is started.
 	running func(*crm.Store)
-	// node is this process's name in ARI application names; empty: the host's name.
-	node string
 }
 
 // drainTime bounds the polite part of a shutdown: sockets told, requests finished.
@@ -72,6 +71,10 @@ func run(ctx context.Context, s Settings, o outside) error {
 		return err
 	}
 	defer unlock()
+	owner, err := identity(s.Data)
+	if err != nil {
+		return err
+	}
 
 	listener, err := listen(ctx, s.Listen)
 	if err != nil {
@@ -83,7 +86,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		return err
 	}
 	front := newFront(telemetry.metrics)
-	house, err := build(s, o, database, front)
+	house, err := build(s, o, owner, database, front)
 	if err != nil {
 		return err
 	}
@@ -96,7 +99,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 	}
 	parts, living := errgroup.WithContext(ctx)
 	// Stages end in this order, each after the one before has ended.
-	serving, watching, keeping := newStage(ctx, parts), newStage(ctx, parts), newStage(ctx, parts)
+	serving, watching, keeping, leading := newStage(ctx, parts), newStage(ctx, parts), newStage(ctx, parts), newStage(ctx, parts)
 
 	parts.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -123,6 +126,8 @@ func run(ctx context.Context, s Settings, o outside) error {
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
 			keeping.run("keep account of what is heard", house.watch.Run)
+			leading.run("keep the leases", house.leases.Run)
+			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			front.open()
 			if o.running != nil {
 				o.running(house.store)
@@ -141,6 +146,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		}
 		watching.end() // no more pictures
 		keeping.end()  // the last ones are written, or spooled
+		leading.end()  // another node may take over
 		return failed
 	})
 	err = parts.Wait()
@@ -163,23 +169,26 @@ type house struct {
 	recorder  *calllog.Recorder
 	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
+	leases    *db.Leases
+	events    *db.Events
 	app       *web.Server
 }
 
 // build makes the parts. It opens the spool, and nothing else of the outside.
-func build(s Settings, o outside, database *db.DB, front *front) (*house, error) {
+func build(s Settings, o outside, owner string, database *db.DB, front *front) (*house, error) {
 	store := crm.NewStore(database, crm.Config{Numbering: s.Numbering, Log: o.log})
-	exchanges, err := newExchanges(s, store.Directory(), o, o.log)
+	exchanges, err := newExchanges(s, store.Directory(), o.log)
 	if err != nil {
 		return nil, err
 	}
+	leases := newLeases(s, owner, database, exchanges, o.log)
 	calls := calllog.NewStore(database, store)
 	normalise := func(pbx, trunk, raw string) crm.Number {
 		return crm.ParseNumber(raw, s.Numbering.Rules(pbx, trunk))
 	}
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
 		DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
-		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Log: o.log,
+		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Lease: leases, Log: o.log,
 	})
 	if err != nil {
 		return nil, err
@@ -188,7 +197,8 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 	for i, exchange := range exchanges {
 		streams[i] = exchange
 	}
-	watch := calllog.NewWatch(database, nameOf(o), streams, o.log)
+	watch := calllog.NewWatch(database, s.Node, streams, o.log)
+	leases.OnChange(func(string) { recorder.Lead() })
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
 	})
@@ -201,18 +211,38 @@ func build(s Settings, o outside, database *db.DB, front *front) (*house, error)
 			}
 			return database.Healthy(ctx)
 		},
-		Exchanges: func() []web.Part { return streamParts(exchanges) },
+		Exchanges: func() []web.Part { return streamParts(exchanges, leases) },
 		Devices:   func(ctx context.Context) []pbx.Device { return devicesOf(ctx, exchanges, o.log) },
-		Secure:    s.Secure, Version: programVersion(), Log: o.log,
+		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, watch, exchanges, app}, nil
+	return &house{store, board, recorder, watch, exchanges, leases, database.NewEvents(o.log), app}, nil
 }
 
 // follow is the way of a call's picture.
 func (h *house) follow(ctx context.Context, call pbx.Call) {
 	h.board.Update(ctx, call) // show: what each desk should see
 	h.recorder.Update(call)   // remember: durable, idempotent, in the background
+}
+
+// heed is the way of a change that people made, here or on another node, to what is kept in memory.
+func (h *house) heed(ctx context.Context, events []db.Event) {
+	h.store.Heed(ctx, events) // who is who, and who is logged in
+	for _, e := range events {
+		id, _ := uuid.Parse(e.ID)
+		switch e.Kind {
+		case "":
+			h.board.RefreshAll()
+		case crm.EventCustomer:
+			h.board.RefreshCustomer(id)
+		case calllog.EventCall:
+			h.board.Refresh(id)
+		case crm.EventDesk:
+			if agent, call, ok := crm.ReadPutAway(e); ok {
+				h.board.Dismiss(agent, call)
+			}
+		}
+	}
 }
 
 // stage is parts that run together and are ended together.
@@ -351,11 +381,10 @@ func mayComeBack(err error) bool {
 	return connecting || network || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
-func newExchanges(s Settings, directory *crm.Directory, o outside, log *slog.Logger) ([]*pbx.Exchange, error) {
-	node := nameOf(o)
+func newExchanges(s Settings, directory *crm.Directory, log *slog.Logger) ([]*pbx.Exchange, error) {
 	var exchanges []*pbx.Exchange
 	for _, x := range s.Exchanges {
-		client, err := ari.New(ari.Config{Name: x.Name, URL: x.URL, Node: node, CAFile: s.PBXCA, Log: log})
+		client, err := ari.New(ari.Config{Name: x.Name, URL: x.URL, Node: s.Node, CAFile: s.PBXCA, Log: log})
 		if err != nil {
 			return nil, err
 		}
@@ -365,14 +394,6 @@ func newExchanges(s Settings, directory *crm.Directory, o outside, log *slog.Log
 		}, log))
 	}
 	return exchanges, nil
-}
-
-func streamParts(exchanges []*pbx.Exchange) []web.Part {
-	parts := make([]web.Part, len(exchanges))
-	for i, exchange := range exchanges {
-		parts[i] = streamPart(exchange.Name(), exchange.Health(), time.Now())
-	}
-	return parts
 }
 
 // devicesOf asks all exchanges at once.
@@ -389,28 +410,4 @@ func devicesOf(ctx context.Context, exchanges []*pbx.Exchange, log *slog.Logger)
 	}
 	asking.Wait()
 	return slices.Concat(answers...)
-}
-
-// nameOf is the name of this process among several.
-func nameOf(o outside) string {
-	if o.node != "" {
-		return o.node
-	}
-	return nodeName()
-}
-
-// nodeName is the host's name, as far as ARI takes it.
-func nodeName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		return "node"
-	}
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
-			return r
-		}
-		return '-'
-	}, host)
-	return name[:min(len(name), 40)]
 }

@@ -76,7 +76,7 @@ func TestBadStart(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			log := newLines()
-			err := run(ctx, settings, outside{log: settings.logger(log), stdout: log, node: "test"})
+			err := run(ctx, settings, outside{log: settings.logger(log), stdout: log})
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("ended with %v, want %q", err, test.says)
 			}

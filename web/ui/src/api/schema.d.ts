@@ -856,6 +856,24 @@ export interface components {
             cause: number;
             text: string;
         };
+        Leader: {
+            /**
+             * Format: int64
+             * @description grows by one with every change of leader
+             */
+            epoch: number;
+            /** @description it is the node that answers */
+            here: boolean;
+            /** @description its name; empty: none does at this moment */
+            node: string;
+            /**
+             * Format: date-time
+             * @description since when it has been so, as far as the answering node knows
+             */
+            since: string;
+            /** @description the name of a node that is ready to take over; empty: there is none */
+            standby: string;
+        };
         Leg: {
             agent: string;
             /** Format: uuid */
@@ -875,6 +893,7 @@ export interface components {
             /** Format: date-time */
             offered_at: string;
             parent: string | null;
+            pbx: string;
             /** @enum {string} */
             role: "customer" | "agent";
             spans: components["schemas"]["Span"][];
@@ -938,6 +957,8 @@ export interface components {
              * @description of an exchange: how many events came lately
              */
             events_per_second?: number;
+            /** @description of an exchange: which of the nodes that watch it writes its calls and acts for it; null when that is not known */
+            leader: components["schemas"]["Leader"] | null;
             live: boolean;
             name: string;
             /** @description in plain words, when it is not live */
@@ -1165,13 +1186,15 @@ export interface components {
             /** Format: date-time */
             from: string;
             /** @enum {string} */
-            kind: "talk" | "hold";
+            kind: "talk" | "hold" | "held";
             /** Format: date-time */
             to: string | null;
         };
         Status: {
             backlog: components["schemas"]["Backlog"];
             database: components["schemas"]["PartStatus"];
+            /** @description the name of the node that answers */
+            node: string;
             /**
              * Format: date-time
              * @description the server's clock
@@ -1247,6 +1270,7 @@ export interface components {
             by: string;
             /** @enum {string} */
             kind: "blind" | "attended";
+            pbx: string;
             to: string;
         };
     };

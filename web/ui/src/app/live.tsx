@@ -56,6 +56,16 @@ export function troubles(link: Link, s: Status | undefined, at: number, t: TFunc
   return out;
 }
 
+/** leaders puts into words which node writes which exchange's calls, where there is more than one. */
+export function leaders(s: Status, t: TFunction): string[] {
+  return s.pbx.flatMap(({ name, leader }) => {
+    if (!leader || (leader.here && !leader.standby)) return [];
+    const words = { name, leader: leader.node, standby: leader.standby, node: s.node };
+    if (!leader.node) return [t("link.leaderNone", words)];
+    return [t(leader.standby ? "link.leaderReady" : "link.leader", words)];
+  });
+}
+
 function useTroubles(): { troubles: Trouble[]; link: Link; status: Status | undefined } {
   const { t } = useTranslation();
   const f = useFormat();
@@ -96,6 +106,7 @@ export function LiveDot() {
     troubles.length > 0
       ? troubles.map((x) => x.text)
       : [t("link.liveDetail", { time: f.moment(new Date(Math.max(...since)), new Date(now())) })];
+  if (link.state === "live" && status) details.push(...leaders(status, t));
   return (
     <Suspense fallback={dot}>
       <LiveDetails details={details}>{dot}</LiveDetails>

@@ -16,6 +16,7 @@ function leg(
   return {
     id,
     role,
+    pbx: "main",
     channel: `PJSIP/${id}`,
     extension: role === "agent" ? id : "",
     agent: "",

@@ -102,6 +102,9 @@ export const en = {
     databaseAway:
       "The database is away since {{time}}. Calls still appear, without customers. Notes are kept in this browser and sent later.",
     liveDetail: "Exchange and connection are live since {{time}}.",
+    leader: "Node {{leader}} writes the calls of {{name}}; you are connected to {{node}}.",
+    leaderReady: "Node {{leader}} writes the calls of {{name}}, {{standby}} stands by; you are connected to {{node}}.",
+    leaderNone: "No node writes the calls of {{name}} at this moment; they are kept until one does.",
     retryNow: "Try now",
   },
   state: { available: "Available", ringing: "Ringing", talking: "Talking", wrap_up: "Wrap-up" },
