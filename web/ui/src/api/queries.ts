@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { Agent, CallQuery, CustomerQuery } from "./types";
+import type { Agent, CallQuery, CustomerQuery, PhoneQuery } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -101,6 +101,23 @@ export const agents = (archived = false) =>
       }
       return { items };
     },
+  });
+
+/** A phone that rings is to appear at once; who has paged far down waits a little longer. */
+export const phones = (query: PhoneQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["phones", query],
+    queryFn: ({ pageParam, signal }) =>
+      got(
+        api.GET("/api/v1/phones", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: (q) => ((q.state.data?.pages.length ?? 0) > 1 ? 5000 : 1000),
   });
 
 export const teams = queryOptions({

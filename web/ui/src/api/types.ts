@@ -10,6 +10,9 @@ export type AgentInput = S["AgentInput"];
 export type AgentPatch = S["AgentPatch"];
 export type Team = S["Team"];
 export type Token = S["Token"];
+export type Phone = S["Phone"];
+export type PhoneCall = S["PhoneCall"];
+export type PhonePatch = S["PhonePatch"];
 export type Call = S["Call"];
 export type Leg = S["Leg"];
 export type Customer = S["Customer"];
@@ -26,4 +29,5 @@ export type Outcome = NonNullable<Call["outcome"]>;
 export type Direction = Call["direction"];
 
 export type CallQuery = NonNullable<operations["listCalls"]["parameters"]["query"]>;
+export type PhoneQuery = NonNullable<operations["listPhones"]["parameters"]["query"]>;
 export type CustomerQuery = NonNullable<operations["listCustomers"]["parameters"]["query"]>;

@@ -5,6 +5,7 @@ import { me, queryClient } from "../api/queries";
 import { readCallSearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { Failed, Loading } from "../parts/states";
+import { readPhoneSearch } from "../settings/phone";
 import { NoPage, Root } from "./root";
 
 const shell = () => import("./shell");
@@ -112,6 +113,12 @@ const settingsAgents = createRoute({
   validateSearch: (s: Record<string, unknown>): { archived?: "1" } => (s.archived === "1" ? { archived: "1" } : {}),
   component: lazyRouteComponent(() => import("../settings/agents-page"), "AgentsPage"),
 });
+const settingsPhones = createRoute({
+  getParentRoute: () => settings,
+  path: "/phones",
+  validateSearch: readPhoneSearch,
+  component: lazyRouteComponent(() => import("../settings/phones-page"), "PhonesPage"),
+});
 const settingsTeams = createRoute({
   getParentRoute: () => settings,
   path: "/teams",
@@ -134,7 +141,7 @@ const tree = root.addChildren([
     newCustomer,
     customer,
     editCustomer,
-    settings.addChildren([settingsHome, settingsMe, settingsAgents, settingsTeams, settingsTokens]),
+    settings.addChildren([settingsHome, settingsMe, settingsAgents, settingsPhones, settingsTeams, settingsTokens]),
   ]),
 ]);
 

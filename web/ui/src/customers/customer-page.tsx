@@ -12,10 +12,11 @@ import {
 } from "../api/queries";
 import type { Customer } from "../api/types";
 import { CallTable } from "../calls/call-table";
-import { complain, notice, show } from "../parts/notice";
+import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Failed, Loading } from "../parts/states";
 import { Moment, Num } from "../parts/text";
+import { offerUndo } from "../parts/undo";
 import styles from "./customers.module.css";
 
 const shown = 20;
@@ -45,24 +46,7 @@ function useArchive(c: Customer) {
     mutationFn: () => got(api.DELETE("/api/v1/customers/{id}", { params: { path: { id: c.id } } })),
     onSuccess: () => {
       changed();
-      const hide = show({
-        autoClose: 10_000,
-        message: (
-          <Group justify="space-between" wrap="nowrap">
-            <span>{t("customers.archivedDone", { name: c.name })}</span>
-            <Button
-              size="compact-sm"
-              variant="default"
-              onClick={() => {
-                void hide.then((h) => h());
-                restore.mutate();
-              }}
-            >
-              {t("action.undo")}
-            </Button>
-          </Group>
-        ),
-      });
+      void offerUndo(t("customers.archivedDone", { name: c.name }), () => restore.mutate());
     },
     onError: complain,
   });

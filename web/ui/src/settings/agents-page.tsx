@@ -8,11 +8,10 @@ import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { agents as agentsQuery, me as meQuery, queryClient, teams as teamsQuery } from "../api/queries";
 import type { Agent } from "../api/types";
+import { ListPanel } from "../parts/list-panel";
 import { complain, notice } from "../parts/notice";
-import { Empty, Failed, Loading } from "../parts/states";
 import { Num } from "../parts/text";
 import { AgentForm } from "./agent-form";
-import styles from "./settings.module.css";
 
 export function AgentsPage() {
   const { t } = useTranslation();
@@ -35,82 +34,76 @@ export function AgentsPage() {
 
   return (
     <>
-      <div className={styles.bar}>
-        <Switch
-          label={t("agents.showArchived")}
-          checked={archived}
-          onChange={(e) => void navigate({ search: e.currentTarget.checked ? { archived: "1" } : {} })}
-        />
-        <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
-          {t("agents.create")}
-        </Button>
-      </div>
-      <div className="panel flush">
-        {list.isPending ? (
-          <Loading />
-        ) : list.isError ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 ? (
-          <Empty
-            icon={<IconUsers size={28} stroke={1.5} />}
-            title={t("agents.emptyTitle")}
-            body={t("agents.emptyBody")}
-          />
-        ) : (
-          <Table className="table" aria-label={t("settings.agents")}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("agents.name")}</Table.Th>
-                <Table.Th className="only-wide">{t("agents.username")}</Table.Th>
-                <Table.Th>{t("agents.extensions")}</Table.Th>
-                <Table.Th>{t("agents.role")}</Table.Th>
-                <Table.Th className="only-wide">{t("agents.team")}</Table.Th>
-                <Table.Th aria-label={t("action.edit")} />
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {items.map((a) => (
-                <Table.Tr key={a.id}>
-                  <Table.Td>
-                    {a.name}
-                    {a.id === me.agent.id && <span className="quiet"> ({t("agents.you")})</span>}
-                  </Table.Td>
-                  <Table.Td className="only-wide">
-                    <bdi dir="ltr">{a.username}</bdi>
-                  </Table.Td>
-                  <Table.Td>
-                    <Group gap={4}>
-                      {a.extensions.map((x) => (
-                        <Badge key={x} color="gray">
-                          <Num value={x} plain />
-                        </Badge>
-                      ))}
-                    </Group>
-                  </Table.Td>
-                  <Table.Td>{t(`agents.roles.${a.role}`)}</Table.Td>
-                  <Table.Td className="only-wide">{a.team}</Table.Td>
-                  <Table.Td ta="end">
-                    {archived ? (
-                      <Button size="compact-sm" variant="default" onClick={() => restore.mutate(a)}>
-                        {t("action.restore")}
-                      </Button>
-                    ) : (
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        onClick={() => setEditing(a)}
-                        aria-label={`${t("action.edit")}: ${a.name}`}
-                      >
-                        {t("action.edit")}
-                      </Button>
-                    )}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
+      <ListPanel
+        list={list}
+        items={items}
+        label={t("settings.agents")}
+        bar={
+          <>
+            <Switch
+              label={t("agents.showArchived")}
+              checked={archived}
+              onChange={(e) => void navigate({ search: e.currentTarget.checked ? { archived: "1" } : {} })}
+            />
+            <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
+              {t("agents.create")}
+            </Button>
+          </>
+        }
+        empty={{
+          icon: <IconUsers size={28} stroke={1.5} />,
+          title: t("agents.emptyTitle"),
+          body: t("agents.emptyBody"),
+        }}
+        head={
+          <>
+            <Table.Th>{t("agents.name")}</Table.Th>
+            <Table.Th className="only-wide">{t("agents.username")}</Table.Th>
+            <Table.Th>{t("agents.extensions")}</Table.Th>
+            <Table.Th>{t("agents.role")}</Table.Th>
+            <Table.Th className="only-wide">{t("agents.team")}</Table.Th>
+            <Table.Th aria-label={t("action.edit")} />
+          </>
+        }
+        row={(a) => (
+          <Table.Tr key={a.id}>
+            <Table.Td>
+              {a.name}
+              {a.id === me.agent.id && <span className="quiet"> ({t("agents.you")})</span>}
+            </Table.Td>
+            <Table.Td className="only-wide">
+              <bdi dir="ltr">{a.username}</bdi>
+            </Table.Td>
+            <Table.Td>
+              <Group gap={4}>
+                {a.extensions.map((x) => (
+                  <Badge key={x} color="gray">
+                    <Num value={x} plain />
+                  </Badge>
+                ))}
+              </Group>
+            </Table.Td>
+            <Table.Td>{t(`agents.roles.${a.role}`)}</Table.Td>
+            <Table.Td className="only-wide">{a.team}</Table.Td>
+            <Table.Td ta="end">
+              {archived ? (
+                <Button size="compact-sm" variant="default" onClick={() => restore.mutate(a)}>
+                  {t("action.restore")}
+                </Button>
+              ) : (
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  onClick={() => setEditing(a)}
+                  aria-label={`${t("action.edit")}: ${a.name}`}
+                >
+                  {t("action.edit")}
+                </Button>
+              )}
+            </Table.Td>
+          </Table.Tr>
         )}
-      </div>
+      />
       {editing && (
         <AgentForm
           agent={editing === "new" ? null : editing}

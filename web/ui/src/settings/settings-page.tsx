@@ -13,10 +13,11 @@ export function SettingsPage() {
   const me = useSuspenseQuery(meQuery).data;
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const part = useLocation({ select: (l) => l.pathname.split("/")[2] ?? "me" });
-  const parts = admin ? (["me", "agents", "teams", "tokens"] as const) : (["me", "tokens"] as const);
+  const parts = admin ? (["me", "agents", "phones", "teams", "tokens"] as const) : (["me", "tokens"] as const);
   const words = {
     me: "settings.mine",
     agents: "settings.agents",
+    phones: "settings.phones",
     teams: "settings.teams",
     tokens: "settings.tokens",
   } as const;

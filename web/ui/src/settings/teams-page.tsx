@@ -9,9 +9,8 @@ import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { agents as agentsQuery, queryClient, teams as teamsQuery } from "../api/queries";
 import type { Agent, Team } from "../api/types";
+import { ListPanel } from "../parts/list-panel";
 import { notice } from "../parts/notice";
-import { Empty, Failed, Loading } from "../parts/states";
-import styles from "./settings.module.css";
 
 export function TeamsPage() {
   const { t } = useTranslation();
@@ -21,65 +20,59 @@ export function TeamsPage() {
   const items = list.data?.items ?? [];
   return (
     <>
-      <div className={styles.bar}>
-        <span />
-        <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
-          {t("teams.create")}
-        </Button>
-      </div>
-      <div className="panel flush">
-        {list.isPending ? (
-          <Loading />
-        ) : list.isError ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 ? (
-          <Empty
-            icon={<IconUsersGroup size={28} stroke={1.5} />}
-            title={t("teams.emptyTitle")}
-            body={t("teams.emptyBody")}
-          />
-        ) : (
-          <Table className="table" aria-label={t("settings.teams")}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("teams.name")}</Table.Th>
-                <Table.Th>{t("settings.agents")}</Table.Th>
-                <Table.Th className="only-wide">{t("teams.supervisors")}</Table.Th>
-                <Table.Th aria-label={t("action.edit")} />
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {items.map((x) => (
-                <Table.Tr key={x.id}>
-                  <Table.Td>{x.name}</Table.Td>
-                  <Table.Td>
-                    {agents.data?.items
-                      .filter((a) => a.team_id === x.id)
-                      .map((a) => a.name)
-                      .join("، ")}
-                  </Table.Td>
-                  <Table.Td className="only-wide">
-                    {agents.data?.items
-                      .filter((a) => x.supervisors.includes(a.id))
-                      .map((a) => a.name)
-                      .join("، ")}
-                  </Table.Td>
-                  <Table.Td ta="end">
-                    <Button
-                      size="compact-sm"
-                      variant="default"
-                      onClick={() => setEditing(x)}
-                      aria-label={`${t("action.edit")}: ${x.name}`}
-                    >
-                      {t("action.edit")}
-                    </Button>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
+      <ListPanel
+        list={list}
+        items={items}
+        label={t("settings.teams")}
+        bar={
+          <>
+            <span />
+            <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
+              {t("teams.create")}
+            </Button>
+          </>
+        }
+        empty={{
+          icon: <IconUsersGroup size={28} stroke={1.5} />,
+          title: t("teams.emptyTitle"),
+          body: t("teams.emptyBody"),
+        }}
+        head={
+          <>
+            <Table.Th>{t("teams.name")}</Table.Th>
+            <Table.Th>{t("settings.agents")}</Table.Th>
+            <Table.Th className="only-wide">{t("teams.supervisors")}</Table.Th>
+            <Table.Th aria-label={t("action.edit")} />
+          </>
+        }
+        row={(x) => (
+          <Table.Tr key={x.id}>
+            <Table.Td>{x.name}</Table.Td>
+            <Table.Td>
+              {agents.data?.items
+                .filter((a) => a.team_id === x.id)
+                .map((a) => a.name)
+                .join("، ")}
+            </Table.Td>
+            <Table.Td className="only-wide">
+              {agents.data?.items
+                .filter((a) => x.supervisors.includes(a.id))
+                .map((a) => a.name)
+                .join("، ")}
+            </Table.Td>
+            <Table.Td ta="end">
+              <Button
+                size="compact-sm"
+                variant="default"
+                onClick={() => setEditing(x)}
+                aria-label={`${t("action.edit")}: ${x.name}`}
+              >
+                {t("action.edit")}
+              </Button>
+            </Table.Td>
+          </Table.Tr>
         )}
-      </div>
+      />
       {editing && (
         <TeamForm
           team={editing === "new" ? null : editing}

@@ -9,8 +9,8 @@ import { say } from "../api/problem";
 import { queryClient, tokens as tokensQuery } from "../api/queries";
 import type { Token } from "../api/types";
 import { copyText } from "../parts/copy";
+import { ListPanel } from "../parts/list-panel";
 import { complain, notice } from "../parts/notice";
-import { Empty, Failed, Loading } from "../parts/states";
 import { Moment } from "../parts/text";
 import styles from "./settings.module.css";
 
@@ -29,57 +29,47 @@ export function TokensPage() {
   });
   return (
     <>
-      <div className={styles.bar}>
-        <Text c="dimmed">{t("tokens.body")}</Text>
-        <Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>
-          {t("tokens.create")}
-        </Button>
-      </div>
-      <div className="panel flush">
-        {list.isPending ? (
-          <Loading />
-        ) : list.isError ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 ? (
-          <Empty
-            icon={<IconKey size={28} stroke={1.5} />}
-            title={t("tokens.emptyTitle")}
-            body={t("tokens.emptyBody")}
-          />
-        ) : (
-          <Table className="table" aria-label={t("settings.tokens")}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("tokens.name")}</Table.Th>
-                <Table.Th className="only-wide">{t("tokens.created")}</Table.Th>
-                <Table.Th>{t("tokens.used")}</Table.Th>
-                <Table.Th aria-label={t("tokens.revoke")} />
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {items.map((x) => (
-                <Table.Tr key={x.id}>
-                  <Table.Td>{x.name}</Table.Td>
-                  <Table.Td className="only-wide">
-                    <Moment at={x.created_at} />
-                  </Table.Td>
-                  <Table.Td>{x.last_used ? <Moment at={x.last_used} /> : t("tokens.never")}</Table.Td>
-                  <Table.Td ta="end">
-                    <Button
-                      size="compact-sm"
-                      variant="default"
-                      onClick={() => revoke.mutate(x)}
-                      aria-label={`${t("tokens.revoke")}: ${x.name}`}
-                    >
-                      {t("tokens.revoke")}
-                    </Button>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
+      <ListPanel
+        list={list}
+        items={items}
+        label={t("settings.tokens")}
+        bar={
+          <>
+            <Text c="dimmed">{t("tokens.body")}</Text>
+            <Button leftSection={<IconPlus size={16} />} onClick={() => setMaking(true)}>
+              {t("tokens.create")}
+            </Button>
+          </>
+        }
+        empty={{ icon: <IconKey size={28} stroke={1.5} />, title: t("tokens.emptyTitle"), body: t("tokens.emptyBody") }}
+        head={
+          <>
+            <Table.Th>{t("tokens.name")}</Table.Th>
+            <Table.Th className="only-wide">{t("tokens.created")}</Table.Th>
+            <Table.Th>{t("tokens.used")}</Table.Th>
+            <Table.Th aria-label={t("tokens.revoke")} />
+          </>
+        }
+        row={(x) => (
+          <Table.Tr key={x.id}>
+            <Table.Td>{x.name}</Table.Td>
+            <Table.Td className="only-wide">
+              <Moment at={x.created_at} />
+            </Table.Td>
+            <Table.Td>{x.last_used ? <Moment at={x.last_used} /> : t("tokens.never")}</Table.Td>
+            <Table.Td ta="end">
+              <Button
+                size="compact-sm"
+                variant="default"
+                onClick={() => revoke.mutate(x)}
+                aria-label={`${t("tokens.revoke")}: ${x.name}`}
+              >
+                {t("tokens.revoke")}
+              </Button>
+            </Table.Td>
+          </Table.Tr>
         )}
-      </div>
+      />
       {making && <NewToken onClose={() => setMaking(false)} />}
     </>
   );

@@ -1,0 +1,116 @@
+import "../app/rest.css";
+import { Alert, Button, Group, Modal, Radio, Select, Stack, TextInput } from "@mantine/core";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { sayFault } from "../api/fault";
+import { Problem, say } from "../api/problem";
+import type { Agent, Phone, PhonePatch } from "../api/types";
+import { ascii } from "../text/digits";
+
+type Meaning = "rule" | "extension" | "line";
+
+interface Props {
+  phone: Phone;
+  agents: Agent[];
+  /** What the server said to the last attempt. */
+  fault: Error | null;
+  saving: boolean;
+  onSave: (change: PhonePatch) => void;
+  onClose: () => void;
+}
+
+/** PhoneForm says what a phone is, against what its name tells, and whose. */
+export function PhoneForm({ phone, agents, fault, saving, onSave, onClose }: Props) {
+  const { t } = useTranslation();
+  const before: Meaning = phone.correction ? (phone.extension ? "extension" : "line") : "rule";
+  const [meaning, setMeaning] = useState<Meaning>(before);
+  const [extension, setExtension] = useState(phone.extension);
+  const [agent, setAgent] = useState(phone.agent_id);
+  const at = (field: string) => {
+    const said = fault instanceof Problem ? fault.fields[field] : undefined;
+    return said ? sayFault(said, t) : undefined;
+  };
+  const placed = at("extension") ?? at("agent_id");
+  const typed = ascii(extension.trim());
+
+  const save = () => {
+    const change: PhonePatch = {};
+    if (meaning === "line") change.extension = "";
+    else if (meaning === "rule" && before !== "rule") change.extension = null;
+    else if (meaning === "extension" && (before !== "extension" || typed !== phone.extension)) change.extension = typed;
+    if (meaning !== "line" && agent !== phone.agent_id) change.agent_id = agent;
+    if (Object.keys(change).length === 0) onClose();
+    else onSave(change);
+  };
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={
+        <>
+          {t("phones.correct")}: <bdi dir="ltr">{phone.endpoint}</bdi>
+        </>
+      }
+      closeButtonProps={{ "aria-label": t("action.close") }}
+    >
+      <form
+        noValidate
+        onSubmit={(e) => {
+          e.preventDefault();
+          save();
+        }}
+      >
+        <Stack gap="md">
+          {fault && !placed && (
+            <Alert color="red" role="alert" py={8}>
+              {say(fault, t)}
+            </Alert>
+          )}
+          <Radio.Group label={t("phones.meaning")} value={meaning} onChange={(v) => setMeaning(v as Meaning)}>
+            <Stack gap="xs" mt="xs">
+              <Radio value="rule" label={t("phones.meaningRule")} description={t("phones.meaningRuleBody")} />
+              <Radio value="extension" label={t("phones.meaningExtension")} />
+              {meaning === "extension" && (
+                <TextInput
+                  aria-label={t("phones.extension")}
+                  placeholder="1001"
+                  dir="ltr"
+                  inputMode="numeric"
+                  autoComplete="off"
+                  ms={32}
+                  value={extension}
+                  error={at("extension")}
+                  onChange={(e) => setExtension(e.currentTarget.value)}
+                />
+              )}
+              <Radio value="line" label={t("phones.meaningLine")} description={t("phones.meaningLineBody")} />
+            </Stack>
+          </Radio.Group>
+          {meaning !== "line" && (
+            <Select
+              label={t("phones.agent")}
+              description={t("phones.agentBody")}
+              placeholder={t("phones.nobody")}
+              searchable
+              clearable
+              clearButtonProps={{ "aria-label": t("action.remove") }}
+              nothingFoundMessage={t("phones.nobodyFound")}
+              data={agents.map((a) => ({ value: a.id, label: a.name }))}
+              value={agent}
+              error={at("agent_id")}
+              onChange={setAgent}
+            />
+          )}
+          <Group justify="flex-end" gap="xs">
+            <Button variant="default" onClick={onClose}>
+              {t("action.cancel")}
+            </Button>
+            <Button type="submit" loading={saving} disabled={meaning === "extension" && typed === ""}>
+              {t("action.save")}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
