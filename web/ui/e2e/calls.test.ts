@@ -1,6 +1,7 @@
 // The whole arch on the real thing: a call in a real Asterisk, the customer on two real screens while the phones ring, and
 // one true row in PostgreSQL after it. Times are compared with the logs of sipp, which knows nothing of ringbook.
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { fa } from "../src/locale/fa";
 import { Office, type Seat } from "./office";
 
 let office: Office;
@@ -263,6 +264,42 @@ test("L1 an internal call pops at both desks, and is one internal row", async ()
   near("start", call.started_at, started);
   near("answer", call.answered_at, answered);
   near("end", call.ended_at, ended);
+});
+
+test("a phone of nobody is on the settings' page while it rings, is given to an agent, and pops at that desk", async () => {
+  const admin = await office.administrator("fa");
+  await admin.goto("/settings/phones?needy=1");
+  await admin.locator("main").waitFor();
+  const phone = await office.pbx.phone("1003");
+  const row = admin.locator('tr[data-phone="PJSIP/1003"]');
+  expect(await row.count()).toBe(0);
+  const first = await office.pbx.call({ agent: "1001", to: "1003" });
+  const firstRing = await phone.ring();
+  await row.waitFor();
+  const delay = Date.now() - firstRing.at;
+  process.stdout.write(`a phone of nobody rings → it is on the page: ${Math.round(delay)} ms\n`);
+  expect(delay, "milliseconds from the ring to the page").toBeLessThan(2000);
+  await row.getByText(fa.phones.online).waitFor(); // the exchange is asked every five seconds
+
+  // Given away while it rings it pops at once, and at the next ring as every other.
+  await row.getByRole("combobox").click();
+  await admin.getByRole("option", { name: omid.name }).click();
+  await omid.shows("ringing");
+  await row.waitFor({ state: "detached" });
+  await firstRing.answer();
+  await omid.shows("talking");
+  await first.hangUp();
+  await office.tidy();
+  await office.pbx.free("1003");
+  const next = await office.pbx.call({ agent: "1001", to: "1003" });
+  const ring = await phone.ring();
+  await omid.shows("ringing");
+  await ring.answer();
+  await omid.shows("talking");
+  await next.hangUp();
+  const calls = await office.logged(await first.dialled(), 2);
+  for (const c of calls) expect(c.legs.find((l) => l.extension === "1003")).toMatchObject({ agent_id: omid.id });
+  await admin.context().close();
 });
 
 test("P10 a desk that lost its connection while it rang shows the truth once it is back, without a reload", async () => {

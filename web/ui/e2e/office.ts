@@ -58,6 +58,13 @@ export class Office {
     }
   }
 
+  /** administrator logs the administrator in, in a browser of their own. */
+  async administrator(language: "fa" | "en"): Promise<Page> {
+    const { page } = await open(this.#browser, this.service, { language });
+    await logIn(page, "admin", { language }, adminPassword);
+    return page;
+  }
+
   get seats(): [Seat, Seat] {
     return [this.neda, this.omid];
   }

@@ -140,6 +140,11 @@ const pages: Record<string, { path: () => string; wait: string; looks: Look[] }>
     looks: [wide("en"), narrow("fa")],
   },
   "settings-agents": { path: () => "/settings/agents", wait: "tbody tr", looks: [wide("fa")] },
+  "settings-phones": {
+    path: () => "/settings/phones",
+    wait: "tbody tr",
+    looks: [wide("fa"), wide("en"), narrow("fa")],
+  },
   "settings-me": { path: () => "/settings/me", wait: "form", looks: [narrow("en")] },
 };
 

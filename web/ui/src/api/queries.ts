@@ -103,7 +103,7 @@ export const agents = (archived = false) =>
     },
   });
 
-/** A phone that rings is to appear at once; who has paged far down waits a little longer. */
+/** A phone that rings is to appear at once; who has paged far down waits a little longer. What failed stays said. */
 export const phones = (query: PhoneQuery) =>
   infiniteQueryOptions({
     queryKey: ["phones", query],
@@ -117,7 +117,7 @@ export const phones = (query: PhoneQuery) =>
     initialPageParam: "",
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: (q) => ((q.state.data?.pages.length ?? 0) > 1 ? 5000 : 1000),
+    refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 5000 : 1000),
   });
 
 export const teams = queryOptions({

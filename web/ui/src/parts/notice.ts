@@ -14,6 +14,10 @@ export function complain(error: unknown): void {
 /** show shows a message and returns what hides it again. */
 export async function show(message: NotificationData): Promise<() => void> {
   const { notifications } = await import("@mantine/notifications");
-  const id = notifications.show({ withBorder: true, ...message });
+  const id = notifications.show({
+    withBorder: true,
+    closeButtonProps: { "aria-label": i18next.t("action.close") },
+    ...message,
+  });
   return () => notifications.hide(id);
 }

@@ -25,20 +25,24 @@ export function PhoneForm({ phone, agents, fault, saving, onSave, onClose }: Pro
   const before: Meaning = phone.correction ? (phone.extension ? "extension" : "line") : "rule";
   const [meaning, setMeaning] = useState<Meaning>(before);
   const [extension, setExtension] = useState(phone.extension);
-  const [agent, setAgent] = useState(phone.agent_id);
+  const [chosen, setChosen] = useState<string | null>(); // undefined: whose the extension is
   const at = (field: string) => {
     const said = fault instanceof Problem ? fault.fields[field] : undefined;
     return said ? sayFault(said, t) : undefined;
   };
   const placed = at("extension") ?? at("agent_id");
   const typed = ascii(extension.trim());
+  const meant = meaning === "extension" ? typed : phone.extension;
+  const owner = agents.find((a) => a.extensions.some((x) => x === meant || x === `${meant}@${phone.pbx}`))?.id ?? null;
+  // Taken back, the name may tell another extension than the correction did.
+  const asksAgent = meaning === "extension" || (meaning === "rule" && before === "rule");
 
   const save = () => {
     const change: PhonePatch = {};
     if (meaning === "line") change.extension = "";
     else if (meaning === "rule" && before !== "rule") change.extension = null;
     else if (meaning === "extension" && (before !== "extension" || typed !== phone.extension)) change.extension = typed;
-    if (meaning !== "line" && agent !== phone.agent_id) change.agent_id = agent;
+    if (asksAgent && chosen !== undefined && chosen !== owner) change.agent_id = chosen;
     if (Object.keys(change).length === 0) onClose();
     else onSave(change);
   };
@@ -86,7 +90,7 @@ export function PhoneForm({ phone, agents, fault, saving, onSave, onClose }: Pro
               <Radio value="line" label={t("phones.meaningLine")} description={t("phones.meaningLineBody")} />
             </Stack>
           </Radio.Group>
-          {meaning !== "line" && (
+          {asksAgent && (
             <Select
               label={t("phones.agent")}
               description={t("phones.agentBody")}
@@ -96,9 +100,9 @@ export function PhoneForm({ phone, agents, fault, saving, onSave, onClose }: Pro
               clearButtonProps={{ "aria-label": t("action.remove") }}
               nothingFoundMessage={t("phones.nobodyFound")}
               data={agents.map((a) => ({ value: a.id, label: a.name }))}
-              value={agent}
+              value={chosen === undefined ? owner : chosen}
               error={at("agent_id")}
-              onChange={setAgent}
+              onChange={setChosen}
             />
           )}
           <Group justify="flex-end" gap="xs">
