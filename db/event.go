@@ -89,11 +89,7 @@ func (e *Events) Run(ctx context.Context, heed func(context.Context, []Event)) e
 	e.heed = heed
 	failing := false
 	for ctx.Err() == nil {
-		err := e.session(ctx, &failing)
-		if ctx.Err() != nil {
-			break
-		}
-		if !failing {
+		if err := e.session(ctx, &failing); err != nil && ctx.Err() == nil && !failing {
 			failing = true
 			e.log.Warn("other nodes' changes cannot be read; trying again", "err", err)
 		}
