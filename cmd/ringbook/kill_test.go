@@ -43,11 +43,18 @@ const asProgram = "RINGBOOK_TEST_PROGRAM"
 // test, if it still runs.
 func startProcess(t testing.TB, environment ...string) *process {
 	t.Helper()
+	return startProcessBy(t, nil, environment...)
+}
+
+// startProcessBy starts it by another program, which becomes it.
+func startProcessBy(t testing.TB, by []string, environment ...string) *process {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(self, "serve"), stderr: newLines(), ended: make(chan error, 1)}
+	command := append(slices.Clone(by), self, "serve")
+	p := &process{cmd: exec.Command(command[0], command[1:]...), stderr: newLines(), ended: make(chan error, 1)}
 	p.cmd.Env = append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "RINGBOOK_LISTEN=127.0.0.1:0"}, environment...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stderr, p.stderr
 	if err := p.cmd.Start(); err != nil {
@@ -72,6 +79,14 @@ func (p *process) kill() {
 	}
 	_ = p.cmd.Process.Kill() // it may be gone already
 	<-p.ended
+}
+
+// signal sends a signal to the process.
+func (p *process) signal(t testing.TB, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestKill_L10_NoEndedCallIsLost: kill -9 during 20 calls with PostgreSQL stopped, then both back: every call that had
