@@ -23,6 +23,7 @@ type channel struct {
 	seen     bool // ChannelCreated was seen, so nothing before it was missed
 
 	state     string
+	dialog    string // Call-ID of a line
 	caller    ari.CallerID
 	connected ari.CallerID
 	dialplan  ari.Dialplan
@@ -136,6 +137,12 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 	}
 	if s.State != "" {
 		ch.state = s.State
+	}
+	if s.ProtocolID != "" && ch.dialog == "" && !ch.phone && !ch.local {
+		if ch.dialog = clean(s.ProtocolID); ch.leg != nil {
+			ch.leg.Dialog = ch.dialog
+			t.touch(ch.call)
+		}
 	}
 	if s.Caller != ch.caller {
 		ch.caller = s.Caller

@@ -391,6 +391,7 @@ func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
 	if c.hangup != "" || !calling && l.AnsweredAt.IsZero() {
 		return
 	}
+	c.hungUp = l.ID
 	switch {
 	case !l.phone && e.Soft:
 		c.hangup = BySystem

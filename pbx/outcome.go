@@ -126,6 +126,9 @@ func (c *call) lastEnd() LegEnd {
 // did not answer, what the network said about that one.
 func (c *call) howEnded() Hangup {
 	h := Hangup{By: c.hangup, Cause: c.cause, Text: c.text}
+	if c.hangup != "" {
+		h.Leg = c.hungUp
+	}
 	if h.By == "" || c.pic.Reconstructed {
 		h.By = BySystem
 	}

@@ -26,6 +26,7 @@ type call struct {
 	ended     bool
 
 	hangup    HangupBy // of the first party that hung up since the last conversation
+	hungUp    string   // ID of that party's leg
 	gaveUp    gaveUp
 	cause     int // of the root's end
 	text      string
@@ -100,6 +101,7 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 	c.tick(offered)
 	l := &leg{ch: ch, phone: ch.phone, attempt: ch.attempt}
 	l.ID, l.Channel, l.OfferedAt = ch.id, ch.name, offered.UTC()
+	l.Dialog, l.Outgoing = ch.dialog, ch.outgoing
 	if ch.legs++; ch.legs > 1 {
 		l.ID += "/" + strconv.Itoa(ch.legs)
 	}
