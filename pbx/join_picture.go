@@ -15,6 +15,7 @@ type limb struct {
 	line   *line
 	hidden bool // dialled, and who that reaches is about to be known
 	mate   *limb
+	now    time.Time // when its part was pictured
 }
 
 // member is a part on its way into the picture.
@@ -93,7 +94,7 @@ func (d *drawing) gather(j *Joint, p *part) {
 func (d *drawing) add(j *Joint, p *part, shift time.Duration) {
 	m := &member{part: p, shift: shift}
 	for i, l := range p.call.Legs {
-		b := &limb{Leg: l, part: p, first: i == 0, line: d.lineOf(p, &l)}
+		b := &limb{Leg: l, part: p, first: i == 0, line: d.lineOf(p, &l), now: time.UnixMicro(p.call.Version).Add(shift)}
 		if n := j.lines[l.Dialog]; n != nil && b.line == nil && n.from == p && n.to == nil {
 			b.hidden = n.patience != nil && !n.outside
 		}
@@ -176,12 +177,30 @@ func (d *drawing) waits() bool {
 // listen takes from everybody's talk what was heard over a line at whose other end nobody was: music of a queue, an
 // announcement.
 func (d *drawing) listen() {
-	for range d.lines { // what is heard over one line may come over another
+	for range len(d.lines) + 1 { // what is heard over one line may come over another
 		for _, l := range d.limbs {
-			if l.mate == nil || len(l.Spans) == maxSpans || len(l.mate.Spans) == maxSpans {
+			var heard []stretch
+			switch {
+			case len(l.Spans) == maxSpans || l.mate == nil && !l.hidden || l.mate != nil && len(l.mate.Spans) == maxSpans:
 				continue
+			case l.mate != nil:
+				// What goes on at the other end is known until that exchange was heard last.
+				if heard = stretches(l.mate.Spans); len(heard) > 0 {
+					end := &heard[len(heard)-1]
+					if end.to.Equal(forever) {
+						end.to = l.mate.now.Truncate(time.Millisecond)
+					}
+					if !end.to.After(end.from) {
+						heard = heard[:len(heard)-1]
+					}
+				}
 			}
-			silent := without(stretches(l.Spans), stretches(l.mate.Spans))
+			// What seems to go on with nobody there has in truth just ended, and the exchange is about to say so. Less than
+			// an instant is the difference between the clocks.
+			silent := without(stretches(l.Spans), heard)
+			silent = slices.DeleteFunc(silent, func(s stretch) bool {
+				return s.to.Sub(s.from) < instant || s.to.Equal(forever) && l.mate != nil && len(l.mate.Spans) > 0
+			})
 			if len(silent) == 0 {
 				continue
 			}
@@ -513,7 +532,10 @@ func (l *Leg) closeSpans(at time.Time) {
 		return
 	}
 	l.Spans = slices.Clone(l.Spans)
-	if l.Spans[n-1].To = maxTime(at, l.Spans[n-1].From); n < maxSpans {
+	if l.Spans[n-1].To = at; !at.After(l.Spans[n-1].From) {
+		l.Spans = l.Spans[:n-1]
+	}
+	if n < maxSpans {
 		l.count()
 	}
 }
@@ -555,6 +577,9 @@ func (l *Leg) cut(out []stretch) {
 
 // stretch is a stretch of time.
 type stretch struct{ from, to time.Time }
+
+// instant is as much as what two exchanges say of the same moment may differ by.
+const instant = 200 * time.Millisecond
 
 // forever is the end of what goes on.
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -114,8 +114,12 @@ func run(ctx context.Context, s Settings, o outside) error {
 	// Calls are seen and kept from the first moment on, whatever the database does.
 	keeping.run("record calls", house.recorder.Run)
 	watching.run("look callers up", house.board.Run)
+	follow := house.follow
+	if len(house.exchanges) > 1 {
+		follow = house.joint.Update
+	}
 	for _, exchange := range house.exchanges {
-		watching.run("watch exchange "+exchange.Name(), func(ctx context.Context) error { return exchange.Run(ctx, house.follow) })
+		watching.run("watch exchange "+exchange.Name(), func(ctx context.Context) error { return exchange.Run(ctx, follow) })
 	}
 	serving.run("look after the desks' sockets", house.app.Run)
 	if len(house.exchanges) == 0 {
@@ -145,6 +149,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 			log.Warn("some requests did not finish in time", "err", err)
 		}
 		watching.end() // no more pictures
+		house.joint.Close()
 		keeping.end()  // the last ones are written, or spooled
 		leading.end()  // another node may take over
 		return failed
@@ -169,6 +174,7 @@ type house struct {
 	recorder  *calllog.Recorder
 	watch     *calllog.Watch
 	exchanges []*pbx.Exchange
+	joint     *pbx.Joint // of calls that pass several of them
 	leases    *db.Leases
 	events    *db.Events
 	app       *web.Server
@@ -216,10 +222,12 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
 	})
 	front.app = app
-	return &house{store, board, recorder, watch, exchanges, leases, database.NewEvents(o.log), app}, nil
+	h := &house{store, board, recorder, watch, exchanges, nil, leases, database.NewEvents(o.log), app}
+	h.joint = pbx.NewJoint(h.follow)
+	return h, nil
 }
 
-// follow is the way of a call's picture.
+// follow is the way of a call's picture; where several exchanges are watched, joint stands before it.
 func (h *house) follow(ctx context.Context, call pbx.Call) {
 	h.board.Update(ctx, call) // show: what each desk should see
 	h.recorder.Update(call)   // remember: durable, idempotent, in the background

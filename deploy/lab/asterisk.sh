@@ -18,6 +18,7 @@ usage: deploy/lab/asterisk.sh COMMAND
 
 keys (default):
   BIND (127.0.0.1)  ARI_PORT (8088)  SIP_PORT (5060)  TRUNK_HOST (127.0.0.1)  TRUNK_PORT (5080)
+  PEER_HOST (127.0.0.1)  PEER_PORT (5062)     another such PBX, which is called by 8 and a number of its own
   RTP_START (21000)  RTP_END (22999)
   ARI_PASSWORD (ringbook-lab)  VIEWER_PASSWORD (viewer-lab)  PHONE_PASSWORD (phone-lab)
   FLAVOUR (plain)      or freepbx: the same numbers by a dialplan in the shape of FreePBX's and Issabel's
@@ -108,6 +109,7 @@ install_root() {
 
 declare -A value=(
 	[BIND]=127.0.0.1 [ARI_PORT]=8088 [SIP_PORT]=5060 [TRUNK_HOST]=127.0.0.1 [TRUNK_PORT]=5080
+	[PEER_HOST]=127.0.0.1 [PEER_PORT]=5062
 	[RTP_START]=21000 [RTP_END]=22999
 	[ARI_PASSWORD]=ringbook-lab [VIEWER_PASSWORD]=viewer-lab [PHONE_PASSWORD]=phone-lab
 	[RING_SECONDS]=20 [MEMBER_SECONDS]=10 [QUEUE_SECONDS]=60 [WRAPUP_SECONDS]=5 [PARK_SECONDS]=45

@@ -47,6 +47,7 @@ type Asterisk struct {
 	name      string // of the instance
 	repo      string // the repository's root
 	dir       string // logs of sipp, kept when the test fails
+	sipPort   int    // of SIP; 0: any
 	trunkPort int
 	ari       *http.Client
 
@@ -69,6 +70,23 @@ const startTimeout = 40 * time.Second
 // Without an installed Asterisk it fails the test; RINGBOOK_LAB=off (make test-fast) leaves such tests out.
 func StartAsterisk(tb TB, settings ...string) *Asterisk {
 	tb.Helper()
+	a := newAsterisk(tb)
+	// Between choosing a port and Asterisk's taking it, another program may have it; then others are tried.
+	var err error
+	for range 3 {
+		if err = a.start(settings); err == nil || !strings.Contains(err.Error(), "Address already in use") {
+			break
+		}
+	}
+	if err != nil {
+		tb.Fatalf("start Asterisk: %v", err)
+	}
+	return a
+}
+
+// newAsterisk makes an Asterisk that does not run yet.
+func newAsterisk(tb TB) *Asterisk {
+	tb.Helper()
 	if os.Getenv("RINGBOOK_LAB") == "off" {
 		tb.Skipf("left out of the fast tests: needs a real Asterisk")
 	}
@@ -86,15 +104,6 @@ func StartAsterisk(tb TB, settings ...string) *Asterisk {
 		tb.Fatalf("make a folder for logs: %v", err)
 	}
 	tb.Cleanup(a.close)
-	// Between choosing a port and Asterisk's taking it, another program may have it; then others are tried.
-	for range 3 {
-		if err = a.start(settings); err == nil || !strings.Contains(err.Error(), "Address already in use") {
-			break
-		}
-	}
-	if err != nil {
-		tb.Fatalf("start Asterisk: %v", err)
-	}
 	return a
 }
 
@@ -104,9 +113,11 @@ func (a *Asterisk) start(settings []string) error {
 	if err != nil {
 		return err
 	}
-	phonePort, err := sipPort()
-	if err != nil {
-		return err
+	phonePort := a.sipPort
+	if phonePort == 0 {
+		if phonePort, err = sipPort(); err != nil {
+			return err
+		}
 	}
 	if a.trunkPort, err = sipPort(); err != nil {
 		return err

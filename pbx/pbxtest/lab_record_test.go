@@ -195,8 +195,12 @@ func recordScenario(t *testing.T, s pbxtest.Scenario, flavour string) []byte {
 	state(func() bool { stop = true; return true })()
 	cancel()
 	<-done
-	// Phones come and go around the call; the recording ends with the last event of the calls.
-	lines := strings.SplitAfter(out.String(), "\n")
+	return untilLastCall(out.String())
+}
+
+// untilLastCall cuts a recording off after the last event of its calls: phones come and go around them.
+func untilLastCall(recording string) []byte {
+	lines := strings.SplitAfter(recording, "\n")
 	last := len(lines) - 1
 	for last > 0 && !strings.Contains(lines[last], `"Channel`) && !strings.Contains(lines[last], `"Bridge`) {
 		last--
