@@ -98,7 +98,7 @@ bench: deps-run ## Measure, as ratios to a floor measured in the same run, and w
 
 .PHONY: soak
 soak: deps ## Ten minutes of calls on a real Asterisk with two nodes and a fault every 20 s; writes into docs/benchmarks.md
-	go test -timeout 60m -count=1 -run '^$$' -bench '^Benchmark(Soak|Crowd)$$' -benchtime 1x ./cmd/ringbook -args -soak $(SOAKTIME) -report ../../docs/benchmarks.md
+	go test -timeout 60m -count=1 -run '^$$' -bench '^Benchmark(Soak|Away|Crowd)$$' -benchtime 1x ./cmd/ringbook -args -soak $(SOAKTIME) -away $(SOAKTIME) -report ../../docs/benchmarks.md
 
 .PHONY: screenshots
 screenshots: deps build ## Take the pictures of README.md and docs/ anew

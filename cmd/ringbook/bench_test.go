@@ -60,13 +60,18 @@ doing this would need.
 `+"`make bench`"+` takes some minutes. `+"`RINGBOOK_BENCH_CUSTOMERS`, `_DESKS`, `_RATE`, `_SECONDS` and `_NUMBERS`"+` make it smaller, for example
 `+"`RINGBOOK_BENCH_CUSTOMERS=10000 RINGBOOK_BENCH_NUMBERS=100000 RINGBOOK_BENCH_SECONDS=4 make bench`"+`.
 `, time.Now().UTC().Format(time.DateOnly), processor(), runtime.Version(), runtime.NumCPU(), load, loadAverage(), strings.Join(tables, "\n"))
-	soak := section(*report, soakHeading) // which make soak measures
+	var soaked []string // the sections that make soak writes
+	for _, heading := range []string{soakHeading, awayHeading, crowdHeading} {
+		soaked = append(soaked, section(*report, heading))
+	}
 	if err := os.WriteFile(*report, []byte(text), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	if soak != "" {
-		if err := writeSection(*report, soakHeading, soak); err != nil {
-			b.Fatal(err)
+	for _, text := range soaked {
+		if heading, _, found := strings.Cut(text, "\n"); found {
+			if err := writeSection(*report, heading, text); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 }

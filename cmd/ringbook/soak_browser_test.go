@@ -40,7 +40,6 @@ type deskFrame struct {
 	Desk struct {
 		Calls []struct {
 			State     string    `json:"state"`
-			LookedUp  bool      `json:"looked_up"`
 			OfferedAt time.Time `json:"offered_at"`
 			Call      struct {
 				ID     string `json:"id"`
@@ -126,9 +125,6 @@ func (s *soakBrowsers) read(conn *websocket.Conn, left time.Time) {
 				continue
 			}
 			s.callers[c.Call.Caller.Raw] = true
-			if !c.LookedUp {
-				continue
-			}
 			still[c.Call.ID] = true
 			// What is there when a browser connects has been there for a while.
 			if !shown[c.Call.ID] && !first {
@@ -162,20 +158,6 @@ func (s *soakBrowsers) delays(mishaps []mishap) (calm, troubled []time.Duration)
 		}
 	}
 	return calm, troubled
-}
-
-// missing are the callers with these prefixes who rang on no desk.
-func (s *soakBrowsers) missing(placed map[string]string, prefixes ...string) (callers []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for caller := range placed {
-		for _, prefix := range prefixes {
-			if strings.HasPrefix(caller, prefix) && !s.callers[caller] {
-				callers = append(callers, caller)
-			}
-		}
-	}
-	return callers
 }
 
 // close ends all browsers. Closing twice is fine.

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -44,6 +41,9 @@ type soakKind struct {
 	// come at a moment when the machine is slow; faults change nothing of it, unless nobody saw it.
 	right func(outcome string) bool
 }
+
+// caller is the number of the nth caller.
+func (k soakKind) caller(n int) string { return fmt.Sprintf("%s%06d", k.prefix, n) }
 
 func direct(phone string) string { return "9101" + phone }
 
@@ -85,60 +85,86 @@ func BenchmarkSoak(b *testing.B) {
 	if b.N > 1 {
 		b.Fatal("run it with -benchtime 1x")
 	}
-	s := newSoak(b)
-	began := time.Now()
-	kinds := soakKinds()
-	placed := map[string]string{} // caller -> kind
+	s := newSoak(b, *soakTime)
+	s.place(func(ctx context.Context) {
+		faults, next := s.faults(), 0
+		for at := range ticks(ctx, soakEvery) {
+			if at.Sub(s.began) > *soakTime-soakEvery {
+				return
+			}
+			s.cause(faults[next%len(faults)])
+			next++
+		}
+	})
+	s.publish(soakHeading, fmt.Sprintf("Two nodes, and a fault every %v.", soakEvery))
+}
+
+var awayTime = flag.Duration("away", 10*time.Minute, "how long PostgreSQL is away in BenchmarkAway")
+
+const awayHeading = "## PostgreSQL away"
+
+// BenchmarkAway is the part of make soak in which PostgreSQL is away for long, under the same calls.
+func BenchmarkAway(b *testing.B) {
+	if b.N > 1 {
+		b.Fatal("run it with -benchtime 1x")
+	}
+	const before, after = 20 * time.Second, 40 * time.Second
+	s := newSoak(b, before+*awayTime+after)
+	s.place(func(context.Context) {
+		<-time.After(before)
+		o := mishap{name: fmt.Sprintf("PostgreSQL is away for %v", *awayTime), began: time.Now()}
+		stopCluster(b, s.cluster)
+		<-time.After(*awayTime)
+		s.cluster = startCluster(b, s.folder)
+		o.end = time.Now()
+		s.mishaps = append(s.mishaps, o)
+	})
+	s.publish(awayHeading, fmt.Sprintf("Two nodes; PostgreSQL is stopped after %v, and back %v later.", before, *awayTime))
+}
+
+// place places calls, causes trouble meanwhile, and returns when all calls are over and both nodes are well.
+func (s *soak) place(trouble func(context.Context)) {
+	s.began = time.Now()
 	var loads []*pbxtest.Load
-	for _, kind := range kinds {
+	for _, kind := range soakKinds() {
 		spec := pbxtest.LoadSpec{Rate: kind.rate, GiveUp: kind.giveUp, Talk: kind.talk}
-		for n := range int(soakTime.Seconds()) * kind.rate {
-			call := pbxtest.LoadCall{From: fmt.Sprintf("%s%06d", kind.prefix, n), To: kind.dialled(kind.phones[n%len(kind.phones)])}
-			placed[call.From] = kind.name
+		for n := range int(s.lasts.Seconds()) * kind.rate {
+			call := pbxtest.LoadCall{From: kind.caller(n), To: kind.dialled(kind.phones[n%len(kind.phones)])}
+			s.placed[call.From] = kind.name
 			spec.Calls = append(spec.Calls, call)
 		}
 		loads = append(loads, s.exchange.Load(kind.name, spec))
 	}
-
-	ctx, cancel := context.WithCancel(b.Context())
+	ctx, cancel := context.WithCancel(s.b.Context())
+	defer cancel()
 	var beside sync.WaitGroup
 	beside.Go(func() { s.sample(ctx) })
-	faults, next := s.faults(), 0
-	for at := range ticks(ctx, soakEvery) {
-		if at.Sub(began) > *soakTime-soakEvery {
-			break
-		}
-		s.cause(faults[next%len(faults)])
-		next++
-	}
-	failed := 0
+	trouble(ctx)
 	for _, load := range loads {
 		_, bad, err := load.Wait()
 		if err != nil {
-			b.Fatal(err)
+			s.b.Fatal(err)
 		}
-		failed += bad
+		s.failed += bad
 	}
 	s.exchange.Quiet()
 	s.await("both nodes are ready", func() bool { return s.nodes[0].ready() && s.nodes[1].ready() })
 	cancel()
 	beside.Wait()
+}
 
-	table, wrong := s.compare(placed, kinds)
+// publish compares the log with what was placed, and writes the report.
+func (s *soak) publish(heading, what string) {
+	table, wrong := s.compare()
 	for _, line := range wrong {
-		b.Error(line)
+		s.b.Error(line)
 	}
 	s.browsers.close()
-	unseen := s.browsers.missing(placed, "09351", "09354")
-	text := s.report(began, len(placed), failed, table, len(wrong)) + fmt.Sprintf(`
-Sockets that were lost: %d; the browser had a picture again after %s (median), %s (95 %%), %s (at most). A call that is answered rings for 0.3 s
-here: %d of %d rang while its desk's browsers had no socket to a node that saw it, and were first shown as under way.
-`, len(s.browsers.away), seconds(percentile(s.browsers.away, .5)), seconds(percentile(s.browsers.away, .95)), seconds(percentile(s.browsers.away, 1)),
-		len(unseen), s.placedFrom(placed, "09351", "09354"))
-	b.Log("\n" + text)
+	text := s.report(heading, what, table, len(wrong))
+	s.b.Log("\n" + text)
 	if *report != "" {
-		if err := writeSection(*report, soakHeading, text); err != nil {
-			b.Fatal(err)
+		if err := writeSection(*report, heading, text); err != nil {
+			s.b.Fatal(err)
 		}
 	}
 }
@@ -164,6 +190,10 @@ func ticks(ctx context.Context, interval time.Duration) func(func(time.Time) boo
 // soak is the house under test, and what is seen of it.
 type soak struct {
 	b        *testing.B
+	lasts    time.Duration     // for which calls are placed
+	began    time.Time         // when the first one was
+	placed   map[string]string // caller -> kind
+	failed   int               // of them, for their callers
 	exchange *pbxtest.Asterisk
 	folder   string // PostgreSQL's
 	cluster  *db.Cluster
@@ -188,9 +218,9 @@ type memorySample struct {
 	bytes int64
 }
 
-func newSoak(b *testing.B) *soak {
+func newSoak(b *testing.B, lasts time.Duration) *soak {
 	b.Helper()
-	s := &soak{b: b, folder: b.TempDir(), memory: map[int][]memorySample{}}
+	s := &soak{b: b, lasts: lasts, placed: map[string]string{}, folder: b.TempDir(), memory: map[int][]memorySample{}}
 	s.cluster = startCluster(b, s.folder)
 	s.exchange = pbxtest.StartAsterisk(b, "RING_SECONDS=10")
 	for _, kind := range soakKinds() {
@@ -213,8 +243,8 @@ func newSoak(b *testing.B) *soak {
 			desks = append(desks, login(b, s.balancer.url(), "agent"+phone, testPassword))
 		}
 		// Every tenth of the callers is a customer.
-		for n := 0; n < int(soakTime.Seconds())*kind.rate; n += 10 {
-			number := fmt.Sprintf("%s%06d", kind.prefix, n)
+		for n := 0; n < int(lasts.Seconds())*kind.rate; n += 10 {
+			number := kind.caller(n)
 			admin.do(http.MethodPost, "/customers", map[string]any{
 				"name": "Customer " + number, "numbers": []any{map[string]any{"number": number}},
 			}, nil)
@@ -255,7 +285,7 @@ func (s *soak) sample(ctx context.Context) {
 }
 
 // compare waits until the log is complete, and looks whether it has every call that was placed, once, and no other.
-func (s *soak) compare(placed map[string]string, kinds []soakKind) (table string, wrong []string) {
+func (s *soak) compare() (table string, wrong []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.cluster.URL("ringbook"))
@@ -268,7 +298,7 @@ func (s *soak) compare(placed map[string]string, kinds []soakKind) (table string
 		if err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state <> 'ended'), count(*) FROM call`).Scan(&open, &rows); err != nil {
 			s.b.Fatal(err)
 		}
-		return open == 0 && rows >= len(placed)-len(placed)/100
+		return open == 0 && rows >= len(s.placed)-len(s.placed)/100
 	})
 	type row struct {
 		Caller, Outcome        string
@@ -283,12 +313,12 @@ func (s *soak) compare(placed map[string]string, kinds []soakKind) (table string
 		s.b.Fatal(err)
 	}
 	byKind := map[string]soakKind{}
-	for _, k := range kinds {
+	for _, k := range soakKinds() {
 		byKind[k.name] = k
 	}
 	type count struct{ placed, logged, right, partial, reconstructed int }
 	counts := map[string]*count{}
-	for _, kind := range placed {
+	for _, kind := range s.placed {
 		if counts[kind] == nil {
 			counts[kind] = &count{}
 		}
@@ -296,7 +326,7 @@ func (s *soak) compare(placed map[string]string, kinds []soakKind) (table string
 	}
 	seen := map[string]int{}
 	for _, r := range all {
-		kind, known := placed[r.Caller]
+		kind, known := s.placed[r.Caller]
 		if !known {
 			wrong = append(wrong, fmt.Sprintf("a ghost: the log has a call from %q, which nobody placed", r.Caller))
 			continue
@@ -317,7 +347,7 @@ func (s *soak) compare(placed map[string]string, kinds []soakKind) (table string
 			c.right++
 		}
 	}
-	for caller, kind := range placed {
+	for caller, kind := range s.placed {
 		if seen[caller] == 0 {
 			wrong = append(wrong, fmt.Sprintf("lost: %s (%s) is not in the log", caller, kind))
 		}
@@ -332,112 +362,3 @@ func (s *soak) compare(placed map[string]string, kinds []soakKind) (table string
 }
 
 const soakHeading = "## Ten minutes of faults"
-
-func (s *soak) report(began time.Time, placed, failed int, table string, wrong int) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `%s
-
-Written by `+"`make soak`"+`, %s, on %s: %s, %d cores shared by two nodes, PostgreSQL, a real Asterisk 22, the telephones and %d browsers. %d calls in %v, %d per second,
-and a fault every %v. Calls placed and not in the log, in it twice, or in it without having been placed: **%d**. Calls that did not go as SIP should, seen from the telephones: %d.
-
-%s
-`, soakHeading, time.Now().UTC().Format(time.DateOnly), processor(), runtime.Version(), runtime.NumCPU(), soakSockets, placed,
-		time.Since(began).Round(time.Second), soakRate, soakEvery, wrong, failed, table)
-
-	b.WriteString("| fault | times | another node led after, median | at most |\n|---|---|---|---|\n")
-	byName := map[string][]mishap{}
-	for _, o := range s.mishaps {
-		byName[o.name] = append(byName[o.name], o)
-	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		var took []time.Duration
-		for _, o := range byName[name] {
-			if o.takeover > 0 {
-				took = append(took, o.takeover)
-			}
-		}
-		median, most := "no change", ""
-		if len(took) > 0 {
-			median, most = seconds(percentile(took, .5)), seconds(percentile(took, 1))
-		}
-		fmt.Fprintf(&b, "| %s | %d | %s | %s |\n", name, len(byName[name]), median, most)
-	}
-
-	calm, troubled := s.browsers.delays(s.mishaps)
-	b.WriteString("\nFrom Asterisk's time stamp of a ring until a browser has read the frame in which it rings, looked up:\n\n| | rings × browsers | p50 | p95 | p99 |\n|---|---|---|---|---|\n")
-	for _, part := range []struct {
-		name   string
-		delays []time.Duration
-	}{{"without a fault", calm}, {fmt.Sprintf("from a fault until %v after it", aftermath), troubled}} {
-		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s |\n", part.name, len(part.delays), ms(percentile(part.delays, .5)), ms(percentile(part.delays, .95)), ms(percentile(part.delays, .99)))
-	}
-	b.WriteString("\nMemory of the process that lived longest, in the second half of its life: " + s.memoryTrend() + "\n")
-	return b.String()
-}
-
-// placedFrom counts the calls from callers with these prefixes.
-func (*soak) placedFrom(placed map[string]string, prefixes ...string) (n int) {
-	for caller := range placed {
-		for _, prefix := range prefixes {
-			if strings.HasPrefix(caller, prefix) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-
-// memoryTrend is the straight line through the second half of the longest life's samples.
-func (s *soak) memoryTrend() string {
-	var longest []memorySample
-	for _, samples := range s.memory {
-		if len(samples) > len(longest) {
-			longest = samples
-		}
-	}
-	longest = longest[len(longest)/2:]
-	if len(longest) < 3 {
-		return "no process lived long enough."
-	}
-	var n, sx, sy, sxx, sxy float64
-	low, high := longest[0].bytes, longest[0].bytes
-	for _, m := range longest {
-		x, y := m.at.Sub(longest[0].at).Minutes(), float64(m.bytes)
-		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
-		low, high = min(low, m.bytes), max(high, m.bytes)
-	}
-	slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
-	return fmt.Sprintf("%+.2f MB per minute over %v, between %.1f and %.1f MB.", slope/1e6, longest[len(longest)-1].at.Sub(longest[0].at).Round(time.Second),
-		float64(low)/1e6, float64(high)/1e6)
-}
-
-// section is a section of a Markdown file, with its heading; empty: it has none.
-func section(file, heading string) string {
-	content, err := os.ReadFile(file)
-	_, text, found := strings.Cut(string(content), heading+"\n")
-	if err != nil || !found {
-		return ""
-	}
-	text, _, _ = strings.Cut(text, "\n## ")
-	return heading + "\n" + text
-}
-
-// writeSection puts a section into a Markdown file in the place of the one with this heading, or at its end.
-func writeSection(file, heading, text string) error {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, found := strings.Cut(string(old), heading+"\n")
-	after := ""
-	if found {
-		if i := strings.Index(rest, "\n## "); i >= 0 {
-			after = rest[i:]
-		}
-	} else {
-		before = strings.TrimRight(before, "\n") + "\n\n"
-	}
-	return os.WriteFile(filepath.Clean(file), []byte(before+strings.TrimRight(text, "\n")+"\n"+after), 0o644)
-}
