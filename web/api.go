@@ -118,11 +118,13 @@ func add[I, O any](a *operations, p crm.Permission, method, path, id, summary st
 func describePush(doc *huma.OpenAPI) {
 	doc.Components.Schemas.Schema(reflect.TypeFor[DeskFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[SeenFrame](), true, "")
+	doc.Components.Schemas.Schema(reflect.TypeFor[BeatFrame](), true, "")
 	doc.AddOperation(&huma.Operation{
 		OperationID: "push", Method: http.MethodGet, Path: base + "/push", Tags: []string{"desk"},
 		Summary: "The pictures of my desk, as they change (WebSocket)",
 		Description: "Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser " +
-			"answers each that it has drawn with a SeenFrame. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, " +
+			"answers each that it has drawn with a SeenFrame. With ?beat=true a BeatFrame tells every four seconds that nothing " +
+			"has changed: who hears nothing for ten has lost the server, and comes back. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, " +
 			"4503 shutting down; after all but 4401 come back, a little later than the others.",
 		Metadata:  map[string]any{permissionKey: anySession},
 		Responses: map[string]*huma.Response{"101": {Description: "Switching Protocols"}},

@@ -21,6 +21,13 @@ type DeskFrame struct {
 	Desk   Desk      `json:"desk"`
 }
 
+// BeatFrame is what the push socket writes when it has written nothing for four seconds, if it was opened with ?beat=true:
+// who hears nothing for long has lost the server.
+type BeatFrame struct {
+	Type   string    `json:"type" enum:"beat"`
+	SentAt time.Time `json:"sent_at" doc:"the server's clock"`
+}
+
 // SeenFrame is what the browser answers when it has drawn a frame; that covers all frames before it.
 type SeenFrame struct {
 	Type string `json:"type" enum:"seen"`

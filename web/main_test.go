@@ -365,7 +365,7 @@ func (c *client) want(status int, method, path string, body, v any) {
 }
 
 // dial opens the push socket.
-func (c *client) dial() (*websocket.Conn, *http.Response, error) {
+func (c *client) dial(query ...string) (*websocket.Conn, *http.Response, error) {
 	u, err := url.Parse(c.url)
 	if err != nil {
 		c.t.Fatal(err)
@@ -374,7 +374,7 @@ func (c *client) dial() (*websocket.Conn, *http.Response, error) {
 	for _, k := range c.http.Jar.Cookies(u) {
 		header.Add("Cookie", k.Name+"="+k.Value)
 	}
-	u.Scheme, u.Path = "ws", base+"/push"
+	u.Scheme, u.Path, u.RawQuery = "ws", base+"/push", strings.Join(query, "&")
 	conn, res, err := (&websocket.Dialer{HandshakeTimeout: 10 * time.Second}).Dial(u.String(), header)
 	if err == nil {
 		c.t.Cleanup(func() { conn.Close() })
@@ -390,9 +390,9 @@ type tab struct {
 	raw  []byte // all that was ever read, to look for what should not be there
 }
 
-func (c *client) open() *tab {
+func (c *client) open(query ...string) *tab {
 	c.t.Helper()
-	conn, _, err := c.dial()
+	conn, _, err := c.dial(query...)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -26,12 +26,13 @@ const (
 type pushTimings struct {
 	write   time.Duration // one frame must be taken by the browser's kernel in this time
 	ping    time.Duration // between two pings
+	beat    time.Duration // between two frames, for those who want to be told that nothing has changed
 	pong    time.Duration // without any sign of life for this long, the browser is gone
 	lost    time.Duration // a pop not seen after this time is lost
 	recheck time.Duration // between two looks at whether the tokens of all sockets still live; of sessions we are told
 }
 
-var defaultTimings = pushTimings{write: 5 * time.Second, ping: 25 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
+var defaultTimings = pushTimings{write: 5 * time.Second, ping: 25 * time.Second, beat: 4 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
 
 // sockets knows every open push socket.
 type sockets struct {
@@ -168,6 +169,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := newSocket(s, conn, actor)
+	c.beats = r.URL.Query().Get("beat") == "true"
 	if !s.sockets.add(c) {
 		defer conn.Close()
 		sayClose(conn, ending{closeShutdown, "ringbook is shutting down"}, s.timings.write)

@@ -478,3 +478,28 @@ func waitFor(ok func() bool) bool {
 	}
 	return true
 }
+
+// TestPush_BeatsForWhoWantsThem: a browser that asked for it hears that nothing has changed; no other client is sent what
+// it does not know.
+func TestPush_BeatsForWhoWantsThem(t *testing.T) {
+	h := newHouse(t, func(s *Server) { s.timings.beat = 20 * time.Millisecond })
+	h.agent("neda", crm.RoleAgent, "1001")
+	c := h.login("neda")
+	plain := c.open()
+	plain.next()
+	beating := c.open("beat=true")
+	beating.next()
+	for range 3 {
+		var beat BeatFrame
+		if err := beating.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if err := beating.conn.ReadJSON(&beat); err != nil || beat.Type != "beat" || time.Since(beat.SentAt).Abs() > time.Minute {
+			t.Fatalf("a beat is %+v, %v", beat, err)
+		}
+	}
+	h.follow(h.ring("09123334455", "1001"))
+	if frame := plain.next(); frame.Type != "desk" || frame.Seq != 2 {
+		t.Errorf("the other client was sent %q number %d, want the desk, number 2", frame.Type, frame.Seq)
+	}
+}

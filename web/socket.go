@@ -26,6 +26,7 @@ type socket struct {
 	agent   uuid.UUID
 	session uuid.UUID // or token
 	token   string    // its secret; empty for a session
+	beats   bool      // it wants a BeatFrame when there is nothing else to say
 	watch   *screenpop.Watch
 
 	ended    chan ending // capacity one: the first reason wins
@@ -116,6 +117,8 @@ func (c *socket) write(ctx context.Context) ending {
 	t := c.server.timings
 	ping := time.NewTicker(t.ping)
 	defer ping.Stop()
+	beat := time.NewTicker(t.beat)
+	defer beat.Stop()
 	for {
 		select {
 		case e := <-c.ended:
@@ -129,6 +132,15 @@ func (c *socket) write(ctx context.Context) ending {
 			if err := c.picture(ctx); err != nil {
 				return slowOrGone(err)
 			}
+			beat.Reset(t.beat)
+		case now := <-beat.C:
+			if !c.beats {
+				beat.Stop()
+				continue
+			}
+			if err := c.beat(now); err != nil {
+				return slowOrGone(err)
+			}
 		case now := <-ping.C:
 			c.server.metrics.lost.Add(ctx, c.receipts.expire(now, t.lost))
 			if err := c.conn.WriteControl(websocket.PingMessage, nil, now.Add(t.write)); err != nil {
@@ -136,6 +148,17 @@ func (c *socket) write(ctx context.Context) ending {
 			}
 		}
 	}
+}
+
+// beat says that nothing has changed: a browser whose server, or the way to it, has died hears nothing, as one whose
+// telephone does not ring.
+func (c *socket) beat(now time.Time) error {
+	if err := c.conn.SetWriteDeadline(now.Add(c.server.timings.write)); err != nil {
+		return err
+	}
+	b := append(make([]byte, 0, 64), `{"type":"beat","sent_at":"`...)
+	b = now.UTC().AppendFormat(b, time.RFC3339Nano)
+	return c.conn.WriteMessage(websocket.TextMessage, append(b, `"}`...))
 }
 
 // frames are the buffers in which frames are put together.

@@ -21,7 +21,7 @@ type Part struct {
 	Version string        // Asterisk's; of the last connection if there is none now
 	RTT     time.Duration // of the last test event; zero: none yet
 	Rate    float64       // events per second, over the last seconds
-	Leader *Leader   // of an exchange: which node acts for it; nil: not known
+	Leader  *Leader       // of an exchange: which node acts for it; nil: not known
 }
 
 // Reason is an error of Config.Database whose text people are shown.
@@ -59,7 +59,7 @@ type PartStatus struct {
 	Version string   `json:"version,omitempty" doc:"of an exchange: Asterisk's"`
 	RTT     *float64 `json:"canary_rtt_ms,omitempty" doc:"of an exchange: how long the last test event took through its stream, in milliseconds"`
 	Rate    *float64 `json:"events_per_second,omitempty" doc:"of an exchange: how many events came lately"`
-	Leader *Leader    `json:"leader" doc:"of an exchange: which of the nodes that watch it writes its calls and acts for it; null when that is not known"`
+	Leader  *Leader  `json:"leader" doc:"of an exchange: which of the nodes that watch it writes its calls and acts for it; null when that is not known"`
 }
 
 // Leader is the node that acts for an exchange.

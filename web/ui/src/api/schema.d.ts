@@ -365,7 +365,7 @@ export interface paths {
         };
         /**
          * The pictures of my desk, as they change (WebSocket)
-         * @description Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser answers each that it has drawn with a SeenFrame. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, 4503 shutting down; after all but 4401 come back, a little later than the others.
+         * @description Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser answers each that it has drawn with a SeenFrame. With ?beat=true a BeatFrame tells every four seconds that nothing has changed: who hears nothing for ten has lost the server, and comes back. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, 4503 shutting down; after all but 4401 come back, a little later than the others.
          */
         get: operations["push"];
         put?: never;
@@ -647,6 +647,15 @@ export interface components {
             spool_bytes: number;
             /** @description the disk takes no more: what ends now is in memory only */
             spool_full: boolean;
+        };
+        BeatFrame: {
+            /**
+             * Format: date-time
+             * @description the server's clock
+             */
+            sent_at: string;
+            /** @enum {string} */
+            type: "beat";
         };
         Call: {
             /** Format: date-time */

@@ -16,8 +16,12 @@ import { current } from "./session";
 
 const LiveDetails = lazy(() => import("./live-details"));
 
-/** Shorter losses of the socket are not worth a banner. */
-const patience = 2000;
+/** Shorter losses of the socket are not worth a word: the browser moves to another node meanwhile. */
+const patience = 5000;
+
+function lost(link: Link): boolean {
+  return link.state === "away" && Date.now() - link.since > patience;
+}
 
 interface Trouble {
   key: string;
@@ -28,7 +32,7 @@ interface Trouble {
 /** troubles puts into words what is not live. */
 export function troubles(link: Link, s: Status | undefined, at: number, t: TFunction, f: Format): Trouble[] {
   const time = (x: Date) => f.moment(x, new Date(at));
-  if (link.state === "away" && Date.now() - link.since > patience) {
+  if (lost(link)) {
     return [
       { key: "link", icon: <IconWifiOff size={18} />, text: t("link.awaySince", { time: time(new Date(link.since)) }) },
     ];
@@ -91,12 +95,13 @@ export function LiveDot() {
   const f = useFormat();
   const { troubles, link, status } = useTroubles();
   const good = link.state === "live" && troubles.length === 0;
-  const word = good ? t("link.live") : link.state === "connecting" ? t("link.connecting") : t("link.away");
+  const connecting = link.state === "connecting" || (link.state === "away" && !lost(link));
+  const word = good ? t("link.live") : connecting ? t("link.connecting") : t("link.away");
   const wordOrTrouble = link.state === "live" && !good ? t("link.away") : word;
   const since = [link.since, ...(status?.pbx ?? []).map((p) => (p.since ? Date.parse(p.since) : 0))];
   const dot = (
     <ActionIcon variant="subtle" color="gray" w="auto" px={8} className="live" aria-label={wordOrTrouble}>
-      <span className="dot" data-state={good ? "good" : link.state === "connecting" ? "wait" : "bad"} aria-hidden />
+      <span className="dot" data-state={good ? "good" : connecting ? "wait" : "bad"} aria-hidden />
       <Text size="xs" component="span" visibleFrom="xs">
         {wordOrTrouble}
       </Text>

@@ -26,6 +26,7 @@ export function begin(me: Me): Session {
   end();
   const url = new URL("/api/v1/push", location.href);
   url.protocol = url.protocol.replace("http", "ws");
+  url.searchParams.set("beat", "true");
   let wasAway = false;
   const drafts = new Drafts({
     owner: me.agent.id,

@@ -38,18 +38,22 @@ afterEach(() => vi.useRealTimers());
 
 function start() {
   const links: Link["state"][] = [];
+  const since: number[] = [];
   const frames: number[] = [];
   const ended = vi.fn();
   const socket = new PushSocket({
     url: "ws://x",
     onFrame: (f) => frames.push(f.seq),
-    onLink: (l) => links.push(l.state),
+    onLink: (l) => {
+      links.push(l.state);
+      since.push(l.since);
+    },
     onSessionEnded: ended,
     open: () => new Wire() as unknown as WebSocket,
     random: () => 0.5,
   });
   socket.start();
-  return { socket, links, frames, ended, wire: () => Wire.all.at(-1) as Wire };
+  return { socket, links, since, frames, ended, wire: () => Wire.all.at(-1) as Wire };
 }
 
 test("it is live with the first picture, not with the open socket", () => {
@@ -129,9 +133,31 @@ test("receipts are sent on an open socket only; nonsense is survived", () => {
   socket.stop();
 });
 
-test("the wait doubles up to 15 s and is half random", () => {
-  expect(backoff(0, () => 0)).toBe(125);
-  expect(backoff(0, () => 1)).toBe(250);
-  expect(backoff(50, () => 1)).toBe(15_000);
-  expect(backoff(50, () => 0)).toBe(7500);
+test("the first attempt comes any time within a second, then the wait doubles up to 5 s and is half random", () => {
+  expect(backoff(0, () => 0)).toBe(0);
+  expect(backoff(0, () => 1)).toBe(1000);
+  expect(backoff(1, () => 0)).toBe(500);
+  expect(backoff(2, () => 1)).toBe(2000);
+  expect(backoff(50, () => 1)).toBe(5000);
+  expect(backoff(50, () => 0)).toBe(2500);
+});
+
+test("P10 a server that falls silent is left, and it is said since when", async () => {
+  const { links, since, wire, socket } = start();
+  wire().opens();
+  wire().picture(1);
+  for (let i = 0; i < 5; i++) {
+    await vi.advanceTimersByTimeAsync(4000);
+    wire().onmessage?.({ data: '{"type":"beat"}' });
+  }
+  expect(Wire.all.length).toBe(1);
+  const heard = Date.now();
+  await vi.advanceTimersByTimeAsync(9999);
+  expect(links.at(-1)).toBe("live");
+  await vi.advanceTimersByTimeAsync(1);
+  expect(links.at(-1)).toBe("away");
+  expect(since.at(-1)).toBe(heard);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(Wire.all.length).toBe(2);
+  socket.stop();
 });

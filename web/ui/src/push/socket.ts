@@ -22,16 +22,21 @@ export interface SocketOptions {
   random?: () => number;
 }
 
-const firstWait = 250;
-const longestWait = 15_000;
+/** The first attempts of all browsers of a node that has died are spread over this time. */
+const firstWait = 1000;
+const longestWait = 5000;
 /** An attempt that neither opens nor fails in this time is given up. */
-const openTimeout = 10_000;
+const openTimeout = 5000;
+/** The server says something every four seconds; one that says nothing for this long is lost. */
+const silence = 10_000;
 
 /** PushSocket keeps one WebSocket open. Make it, start it, stop it; it cannot be started twice. */
 export class PushSocket {
   readonly #o: SocketOptions;
   #ws: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
+  #heard = 0;
   #attempt = 0;
   #awaySince = Date.now();
   #lastSeq = 0;
@@ -55,6 +60,7 @@ export class PushSocket {
     window.removeEventListener("online", this.#hurry);
     document.removeEventListener("visibilitychange", this.#hurry);
     clearTimeout(this.#timer);
+    clearTimeout(this.#quiet);
     this.#ws?.close(1000);
     this.#ws = null;
   }
@@ -95,10 +101,14 @@ export class PushSocket {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#lost(ws), openTimeout);
     ws.onopen = () => {
-      if (this.#ws === ws) clearTimeout(this.#timer);
+      if (this.#ws !== ws) return;
+      clearTimeout(this.#timer);
+      this.#hear(ws);
     };
     ws.onmessage = (e) => {
-      if (this.#ws === ws && typeof e.data === "string") this.#take(e.data);
+      if (this.#ws !== ws || typeof e.data !== "string") return;
+      this.#hear(ws);
+      this.#take(e.data);
     };
     ws.onclose = (e) => {
       if (e.code === sessionEnded && this.#ws === ws) {
@@ -109,6 +119,13 @@ export class PushSocket {
       this.#lost(ws);
     };
     ws.onerror = () => this.#lost(ws);
+  }
+
+  /** hear notes a sign of life, and waits for the next. */
+  #hear(ws: WebSocket): void {
+    this.#heard = Date.now();
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#lost(ws, this.#heard), silence);
   }
 
   #take(text: string): void {
@@ -130,11 +147,13 @@ export class PushSocket {
     this.#o.onFrame(frame, gap);
   }
 
-  #lost(ws: WebSocket): void {
+  /** lost gives a socket up. since: when it was last known to be there. */
+  #lost(ws: WebSocket, since = Date.now()): void {
     if (this.#ws !== ws || this.#stopped) return;
     this.#ws = null;
+    clearTimeout(this.#quiet);
     ws.onclose = ws.onerror = ws.onmessage = ws.onopen = null;
-    if (this.#lastSeq > 0) this.#awaySince = Date.now();
+    if (this.#lastSeq > 0) this.#awaySince = since;
     this.#lastSeq = 0;
     if (ws.readyState < 2) ws.close();
     this.#retry();
@@ -148,8 +167,12 @@ export class PushSocket {
   }
 }
 
-/** backoff is how long to wait before attempt n (from 0), in ms: doubling up to 15 s, half of it random. */
+/**
+ * backoff is how long to wait before attempt n (from 0), in ms. The first is soon and all random, so that the browsers of a
+ * node that has died do not all come to the other at one moment; then it doubles, from half a second to 5 s, half of it random.
+ */
 export function backoff(attempt: number, random: () => number): number {
-  const top = Math.min(longestWait, firstWait * 2 ** Math.min(attempt, 16));
+  if (attempt === 0) return firstWait * random();
+  const top = Math.min(longestWait, firstWait * 2 ** Math.min(attempt - 1, 16));
   return top / 2 + (top / 2) * random();
 }
