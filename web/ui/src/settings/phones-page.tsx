@@ -163,7 +163,7 @@ function PhoneRow({ phone: p, agents, several, busy, onAssign, onEdit }: RowProp
         {needy(p) ? (
           <Select
             size="xs"
-            w={180}
+            w={{ base: 112, sm: 180 }}
             searchable
             disabled={busy}
             aria-label={t("phones.assignLabel", { phone: p.endpoint })}
