@@ -155,11 +155,11 @@ func handOver(call *pbx.Call, seconds func(from, to int) time.Duration, random *
 	}
 	x := pbx.Transfer{Kind: pbx.Blind, By: first.Extension, To: to}
 	stretch(pbx.SpanTalk, seconds(20, 90))
-	left := at // when the customer heard the first agent last
+	heard := len(spans) // of these, by the customer too
 	if random.IntN(2) == 0 {
 		stretch(pbx.SpanHold, seconds(10, 40))
 		stretch(pbx.SpanTalk, seconds(5, 20))
-		left = at
+		heard = len(spans)
 		next.OfferedAt = at.Add(300 * time.Millisecond)
 		next.AnsweredAt = next.OfferedAt.Add(seconds(3, 12))
 	} else {
@@ -177,9 +177,14 @@ func handOver(call *pbx.Call, seconds func(from, to int) time.Duration, random *
 	end := joined.Add(seconds(30, 200))
 	next.EndedAt, customer.EndedAt, call.EndedAt = end, end, end
 	next.Spans = []pbx.Span{{Kind: pbx.SpanTalk, From: next.AnsweredAt, To: end}}
-	customer.Spans = []pbx.Span{
-		{Kind: pbx.SpanTalk, From: call.AnsweredAt, To: left}, {Kind: pbx.SpanTalk, From: joined, To: end},
+	customer.Spans = nil
+	for _, s := range spans[:heard] {
+		if s.Kind == pbx.SpanHold {
+			s.Kind = pbx.SpanHeld
+		}
+		customer.Spans = append(customer.Spans, s)
 	}
+	customer.Spans = append(customer.Spans, pbx.Span{Kind: pbx.SpanTalk, From: joined, To: end})
 	call.Legs, call.Transfers = append(call.Legs, next), []pbx.Transfer{x}
 	for i := range call.Legs {
 		l := &call.Legs[i]

@@ -2,6 +2,7 @@
 // one true row in PostgreSQL after it. Times are compared with the logs of sipp, which knows nothing of ringbook.
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { fa } from "../src/locale/fa";
+import { axe } from "./harness";
 import { Office, type Seat } from "./office";
 
 let office: Office;
@@ -264,6 +265,99 @@ test("L1 an internal call pops at both desks, and is one internal row", async ()
   near("start", call.started_at, started);
   near("answer", call.answered_at, answered);
   near("end", call.ended_at, ended);
+});
+
+test("P12 P13 L4 L5 L6 a transferred call: the next desk has customer, sender and note; the record has everybody's part", async () => {
+  const laleh = await office.customer("لاله منتقل", "09161112222");
+  const drawn = neda.drawn(laleh.name);
+  const caller = await office.pbx.call({ from: "09161112222", to: "91001236" });
+  const nedas = await neda.phone.ring();
+  await drawn;
+  const answered = await nedas.answer();
+  await neda.shows("talking", laleh.name);
+  expect(await omid.page.locator("section[data-phase]").count()).toBe(0);
+
+  // The note is still being typed when the call is sent on.
+  const note = "فاکتور ۱۲ را می‌خواهد";
+  await neda.page.keyboard.press("KeyN");
+  await neda.page.keyboard.type(note);
+  const came = omid.drawn(laleh.name);
+  const left = await nedas.transfer("1002");
+  const omids = await omid.phone.ring();
+  await came;
+  expect(await omid.why()).toBe(omid.words.rule.exact);
+  const from = omid.card("ringing").locator("dl");
+  await from.getByText(omid.words.desk.transferredBy).waitFor();
+  expect(await from.textContent()).toMatch(new RegExp(`${neda.name}.*1001`));
+  expect(digits(await from.textContent())).toContain("1001");
+  await omid.noted(note);
+
+  // Neda's part is over as soon as she has sent it on, whenever her phone hangs up; where it went is said.
+  await neda.shows("ended", neda.words.desk.transferredTo.replace("{{name}}", omid.name));
+  await neda.page.keyboard.press("Control+Enter");
+  await neda.page.keyboard.press("KeyD");
+  await neda.page.locator(".empty").waitFor();
+  await nedas.hangUp();
+
+  const taken = await omids.answer();
+  await omid.shows("talking", laleh.name);
+  expect(await neda.page.locator("section[data-phase]").count()).toBe(0);
+  const started = await caller.dialled();
+  const ended = await caller.hangUp();
+  await omid.shows("ended", laleh.name);
+  expect(await neda.page.locator(".empty").count()).toBe(1);
+
+  const call = await office.onlyCall(started);
+  expect(call).toMatchObject({
+    outcome: "answered",
+    customer: { id: laleh.id },
+    caller: { number: "+989161112222" },
+    hangup: { by: "caller" },
+    transfers: [{ kind: "blind", by: "1001", to: "1002" }],
+    note,
+  });
+  const [customer, first, second] = call.legs;
+  expect(call.legs.map((l) => [l.role, l.extension, l.end, l.parent])).toEqual([
+    ["customer", "", "hung_up", null],
+    ["agent", "1001", "transferred", null],
+    ["agent", "1002", "hung_up", first?.id],
+  ]);
+  near("answer at Neda's", first?.answered_at, answered);
+  near("end at Neda's", first?.ended_at, left);
+  near("answer at Omid's", second?.answered_at, taken);
+  near("end at Omid's", second?.ended_at, ended);
+  expect(customer?.spans.map((s) => s.kind)).toEqual(["talk", "talk"]);
+  for (const [what, ms, truth] of [
+    ["talk of Neda", first?.talk_ms ?? 0, left - answered],
+    ["talk of Omid", second?.talk_ms ?? 0, ended - taken],
+    ["talk of the call", call.talk_ms, left - answered + ended - taken],
+    ["talk of the customer", customer?.talk_ms ?? 0, left - answered + ended - taken],
+  ] as const) {
+    expect(Math.abs(ms - truth), `${what}: ${ms} ms instead of ${truth}`).toBeLessThanOrEqual(200);
+  }
+
+  // What a supervisor sees of it.
+  for (const s of office.seats) {
+    await s.page.goto("/calls");
+    const line = s.page.locator("tbody tr").first();
+    await line.waitFor();
+    expect(await line.textContent()).toContain(omid.name);
+    expect(await line.getByTestId("transferred").first().getAttribute("aria-label")).toBe(
+      s.words.calls.transferred_one,
+    );
+    await s.page.goto(`/calls/${call.id}`);
+    const rows = s.page.locator("ol > li");
+    await rows.nth(2).waitFor();
+    expect(await rows.count()).toBe(3);
+    for (const [i, who] of [laleh.name, neda.name, omid.name].entries())
+      expect(await rows.nth(i).textContent()).toContain(who);
+    expect(await rows.nth(1).textContent()).toContain(s.words.calls.transferredTo.replace("{{to}}", omid.name));
+    expect(await rows.nth(0).textContent()).toContain(s.words.calls.hungUp);
+    expect(await rows.nth(0).locator('[data-kind="talk"]').count()).toBe(2);
+    expect(await s.page.getByTestId("transfer").count()).toBe(1);
+    expect(await axe(s.page)).toEqual([]);
+    await s.page.goto("/desk");
+  }
 });
 
 test("a phone of nobody is on the settings' page while it rings, is given to an agent, and pops at that desk", async () => {

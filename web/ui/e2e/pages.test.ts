@@ -1,6 +1,7 @@
 // The lists and settings in a real browser against the real program.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Call } from "../src/api/types";
 import { en } from "../src/locale/en";
 import { fa } from "../src/locale/fa";
 import { axe, launch, logIn, open, phone, type Server, startDemo } from "./harness";
@@ -89,6 +90,33 @@ for (const language of ["fa", "en"] as const) {
       expect(await axe(page)).toEqual([]);
     });
 
+    test("a transferred call: an arrow, both agents, every time by keyboard and in the table", async () => {
+      const { items } = (await (await page.request.get("/api/v1/calls?limit=200")).json()) as { items: Call[] };
+      const call = items.find((c) => c.transfers.length > 0 && c.hold_ms > 0);
+      if (!call) throw new Error("the demo's past has no transferred call");
+      await page.goto(`/calls/${call.id}`);
+      const bars = page.locator("button[data-bar]");
+      await bars.first().waitFor();
+      expect(await page.getByTestId("transfer").count()).toBe(1);
+      expect(await page.locator("ol > li").count()).toBe(3);
+      // One stop of the Tab key; the arrow keys lead on, and each bar says from when to when.
+      expect(await page.locator('button[data-bar][tabindex="0"]').count()).toBe(1);
+      await bars.first().focus();
+      await page.keyboard.press(language === "fa" ? "ArrowLeft" : "ArrowRight");
+      const second = page.locator("ol > li").first().locator("button[data-bar]").nth(1);
+      expect(await second.evaluate((b) => b === document.activeElement)).toBe(true);
+      await page.locator('[role="tooltip"]').waitFor();
+      expect(await page.locator('[role="tooltip"]').textContent()).toContain(w.locale.calls.talk);
+      await page.keyboard.press("ArrowDown");
+      expect(await page.evaluate(() => document.activeElement?.closest("li")?.matches(":nth-child(2)"))).toBe(true);
+      await page.getByText(w.locale.calls.details).click();
+      await page.locator("details table tbody tr").nth(2).waitFor();
+      for (const head of [w.locale.calls.onHold, w.locale.calls.through]) {
+        expect(await page.locator("details th").getByText(head, { exact: true }).count()).toBe(1);
+      }
+      expect(await axe(page)).toEqual([]);
+    });
+
     test("time runs as the language reads: from the right in Persian, from the left in English", async () => {
       await page.goto("/calls?outcome=answered&direction=inbound");
       await page.locator("tbody tr a").first().click();
@@ -98,7 +126,7 @@ for (const language of ["fa", "en"] as const) {
         const ring = document.querySelector("[data-kind=ring]") as Element;
         const talk = ring.parentElement?.querySelector("[data-kind=talk]") as Element;
         const track = box(ring.parentElement as Element);
-        const ticks = [...document.querySelectorAll('[role="img"] [aria-hidden] span')].map((t) => box(t));
+        const ticks = [...document.querySelectorAll("[data-axis] span")].map((t) => box(t));
         return {
           track: [track.left, track.right],
           ring: [box(ring).left, box(ring).right],

@@ -21,7 +21,7 @@ import {
 const folder = join(repository, "docs/screenshots");
 let demo: Demo;
 let browser: Browser;
-let story: { customer: Customer; number: string; call: Call };
+let story: { customer: Customer; number: string; moved: Call };
 
 beforeAll(async () => {
   await mkdir(folder, { recursive: true });
@@ -54,7 +54,10 @@ async function tell(api: APIRequestContext): Promise<typeof story> {
   const talked = (c: Call) => c.direction === "inbound" && c.outcome === "answered";
   const [id, calls] = [...of].filter(([, c]) => c.some(talked)).sort((a, b) => b[1].length - a[1].length)[0] ?? [];
   const call = calls?.find(talked);
-  if (!id || !calls || !call) throw new Error("the demo has no past calls");
+  const moved = all.find(
+    (c) => c.transfers[0]?.kind === "blind" && c.hold_ms > 20_000 && c.queue !== null && c.customer,
+  );
+  if (!id || !calls || !call || !moved) throw new Error("the demo has no past calls");
   const write = async (c: Call | undefined, note: string) => {
     if (c) expect((await api.patch(`/api/v1/calls/${c.id}`, { data: { note } })).ok()).toBe(true);
   };
@@ -63,6 +66,7 @@ async function tell(api: APIRequestContext): Promise<typeof story> {
   await write(calls[2], "برای سرویس سالانه وقت گرفت.");
   await write(calls[3], "شمارهٔ حساب را پیامک کردم.");
   if (!calls.slice(0, 4).includes(call)) await write(call, "نشانی تازهٔ انبار را ثبت کردم.");
+  await write(moved, "نشانی را عوض کرد؛ برای زمان ارسال به فروش وصل شد.");
   const others = all.filter((c) => c.outcome === "answered" && c.customer?.id !== id);
   await write(others[1], "قیمت خواست؛ فهرست را فرستادم.");
   await write(others[3], "پیگیری ارسال. فردا می‌رسد.");
@@ -73,7 +77,7 @@ async function tell(api: APIRequestContext): Promise<typeof story> {
   expect(changed.ok()).toBe(true);
   const customer = (await changed.json()) as Customer;
   const number = customer.numbers[0]?.number.replace("+98", "0") ?? "";
-  return { customer, number, call };
+  return { customer, number, moved };
 }
 
 async function shoot(page: Page, name: string): Promise<void> {
@@ -127,7 +131,11 @@ test("a customer's call on the desk, ringing and talked on", async () => {
 
 const pages: Record<string, { path: () => string; wait: string; looks: Look[] }> = {
   calls: { path: () => "/calls", wait: "tbody tr", looks: [wide("fa"), wide("en"), narrow("fa"), dark(wide("fa"))] },
-  call: { path: () => `/calls/${story.call.id}`, wait: "#note", looks: [wide("fa"), wide("en"), narrow("fa")] },
+  call: {
+    path: () => `/calls/${story.moved.id}`,
+    wait: "#note",
+    looks: [wide("fa"), wide("en"), narrow("fa"), narrow("en"), dark(wide("en"))],
+  },
   customers: { path: () => "/customers", wait: "tbody tr", looks: [wide("fa"), narrow("en")] },
   customer: {
     path: () => `/customers/${story.customer.id}`,

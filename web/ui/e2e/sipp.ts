@@ -143,6 +143,47 @@ export class Ring {
     return (await this.#program.find(true, "BYE ", this.#id)).at;
   }
 
+  /** transfer sends the other side on to an extension (REFER), and returns when the PBX has agreed. The phone still has to hang up. */
+  async transfer(to: string): Promise<number> {
+    const answer = await this.#program.find(true, "SIP/2.0 200", this.#id, "INVITE");
+    await this.#program.find(false, "ACK ", this.#id);
+    const pbx = Number(/<sip:[^>]*:(\d+)/.exec(header(this.#invite, "Contact"))?.[1]);
+    const socket = createSocket("udp4");
+    await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
+    const contact = `<sip:127.0.0.1:${this.#program.port};transport=UDP>`;
+    const lines = [
+      `REFER sip:asterisk@127.0.0.1:${pbx} SIP/2.0`,
+      `Via: SIP/2.0/UDP 127.0.0.1:${socket.address().port};branch=z9hG4bK-refer-${socket.address().port}`,
+      "Max-Forwards: 70",
+      `From: ${header(answer, "To")}`,
+      `To: ${header(answer, "From")}`,
+      `Call-ID: ${this.#id}`,
+      "CSeq: 50 REFER",
+      `Contact: ${contact}`,
+      `Refer-To: <sip:${to}@127.0.0.1:${pbx}>`,
+      `Referred-By: ${contact}`,
+      "Refer-Sub: false",
+      "Content-Length: 0",
+    ];
+    try {
+      const status = await new Promise<string>((told, failed) => {
+        const late = setTimeout(() => failed(new Error(`no answer to the transfer to ${to}`)), 10_000);
+        socket.on("message", (m) => {
+          const [first = ""] = m.toString().split("\r\n");
+          if (/^SIP\/2.0 1/.test(first)) return;
+          clearTimeout(late);
+          told(first);
+        });
+        socket.send(`${lines.join("\r\n")}\r\n\r\n`, pbx, "127.0.0.1", (err) => err && failed(err));
+      });
+      const agreed = Date.now();
+      if (!/^SIP\/2.0 2/.test(status)) throw new Error(`the transfer to ${to} was refused: ${status}`);
+      return agreed;
+    } finally {
+      socket.close();
+    }
+  }
+
   /** cancelled returns when the phone was told that the call is no longer for it. */
   async cancelled(): Promise<number> {
     return (await this.#program.find(false, "CANCEL ", this.#id)).at;

@@ -90,9 +90,16 @@ function CallView({ call: c }: { call: Call }) {
           <Fact word={t("calls.talked")}>
             <Talked call={c} />
           </Fact>
+          {c.hold_ms > 0 && (
+            <Fact word={t("calls.onHold")}>
+              <Duration ms={c.hold_ms} />
+            </Fact>
+          )}
           {c.hangup && (
             <Fact word={t("calls.how")}>
-              {t("calls.hangupBy", { by: t(`by.${c.hangup.by}`) })}{" "}
+              {t("calls.hangupBy", {
+                by: t(`by.${c.hangup.by === "caller" && c.direction === "outbound" ? "customer" : c.hangup.by}`),
+              })}{" "}
               <span className="quiet num" title={c.hangup.text}>
                 ({t("calls.cause", { n: f.number(c.hangup.cause) })})
               </span>

@@ -1,21 +1,42 @@
 import "../app/rest.css";
 import { Table } from "@mantine/core";
+import { IconArrowForwardUp } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { Call } from "../api/types";
 import { now } from "../app/clock";
+import { Hint } from "../parts/hint";
 import { DirectionIcon, OutcomeText } from "../parts/outcome";
 import { Duration, Moment, Num } from "../parts/text";
+import { useFormat } from "../text/use-format";
+import styles from "./calls.module.css";
+import { lastTalker } from "./timeline";
 
 /** other is the number of the side that is not ours. */
 export function other(c: Call): string {
   return c.direction === "outbound" ? c.dialed.number || c.dialed.raw : c.caller.number || c.caller.raw;
 }
 
-/** talkers are those who talked, or the queue, or nobody. */
-function talkers(c: Call): string {
-  const names = c.legs.filter((l) => l.role === "agent" && l.answered_at).map((l) => l.agent || l.extension);
-  return [...new Set(names)].join("، ");
+/** Answerer is the agent who talked last, with a mark for how often the call was transferred. */
+function Answerer({ call }: { call: Call }) {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const last = lastTalker(call);
+  const n = call.transfers.length;
+  const words = t("calls.transferred", { count: n, n: f.number(n) });
+  return (
+    <>
+      {last && (last.agent ? <bdi>{last.agent}</bdi> : <Num value={last.extension} plain />)}{" "}
+      {n > 0 && (
+        <Hint label={words}>
+          <span className={styles.moved} role="img" aria-label={words} data-testid="transferred">
+            <IconArrowForwardUp size={16} aria-hidden className="turn" />
+            {f.number(n)}
+          </span>
+        </Hint>
+      )}
+    </>
+  );
 }
 
 /** CallTable is a list of calls; a row leads to its call. */
@@ -54,11 +75,16 @@ export function CallTable({ calls, withoutCustomer }: { calls: Call[]; withoutCu
             )}
             <Table.Td>
               <OutcomeText outcome={c.outcome} />
+              <div className={styles.answerer}>
+                <Answerer call={c} />
+              </div>
             </Table.Td>
             <Table.Td className="only-wide">
               <bdi>{c.queue}</bdi>
             </Table.Td>
-            <Table.Td className="only-wide">{talkers(c)}</Table.Td>
+            <Table.Td className="only-wide">
+              <Answerer call={c} />
+            </Table.Td>
             <Table.Td className="only-wide">
               <Duration ms={c.wait_ms} />
             </Table.Td>

@@ -22,7 +22,7 @@ import { Duration, Key, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import styles from "./desk.module.css";
 import { PhaseIcon } from "./phase-icon";
-import { countsFrom, incoming, name, otherNumber, withheld } from "./pop";
+import { countsFrom, gaveTo, incoming, name, otherNumber, talkedHere, withheld } from "./pop";
 import { isLive } from "./store";
 
 interface Props {
@@ -46,21 +46,25 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
   const hidden = withheld(pop, desk);
   const who = name(pop, desk);
   const several = !pop.customer && pop.candidates.length > 0;
+  const gave = is === "ended" ? gaveTo(pop, desk) : null;
+  const f = useFormat();
 
   return (
     <section className={styles.card} data-phase={is} aria-label={t(`phase.${is}`)}>
       <header className={styles.cardHead}>
         <span className={styles.phase}>
           <PhaseIcon phase={is} size={20} />
-          {is === "answered_elsewhere" ? t("desk.answeredBy", { name: pop.answered_by?.name }) : t(`phase.${is}`)}
-          {is === "ended" && (
+          {is === "answered_elsewhere" && t("desk.answeredBy", { name: pop.answered_by?.name })}
+          {gave !== null && t("desk.transferredTo", { name: f.digits(gave) })}
+          {is !== "answered_elsewhere" && gave === null && t(`phase.${is}`)}
+          {is === "ended" && gave === null && (
             <>
               {" · "}
               <OutcomeText outcome={pop.call.outcome} />
             </>
           )}
         </span>
-        {is !== "answered_elsewhere" && <Timer pop={pop} live={isLive(is)} />}
+        {is !== "answered_elsewhere" && <Timer pop={pop} desk={desk} live={isLive(is)} />}
       </header>
 
       <div className={styles.who}>
@@ -127,7 +131,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
       {is === "ended" && (
         <Text size="xs" c="dimmed">
           {pop.call.hangup && `${t("desk.endedBy", { by: t(`by.${pop.call.hangup.by}`) })}. `}
-          {t("desk.endedBody")}
+          {t(pop.call.state === "ended" ? "desk.endedBody" : "desk.transferredBody")}
         </Text>
       )}
 
@@ -215,11 +219,11 @@ function Action({
 }
 
 /** Timer ticks by the server's clock while the call is live, and stands when it has ended. */
-function Timer({ pop, live }: { pop: Pop; live: boolean }) {
+function Timer({ pop, desk, live }: { pop: Pop; desk: Desk; live: boolean }) {
   const { t } = useTranslation();
   const now = useNow(live ? 1000 : null);
   const talked = pop.call.answered_at !== null;
-  const ms = live ? now - Date.parse(countsFrom(pop)) : talked ? pop.call.talk_ms : pop.call.wait_ms;
+  const ms = live ? now - Date.parse(countsFrom(pop)) : talked ? talkedHere(pop, desk) : pop.call.wait_ms;
   const word = t(talked ? "desk.talkTime" : "desk.waited");
   return (
     <span className={styles.timer} role="timer" aria-label={word} title={word}>
@@ -282,7 +286,12 @@ function From({ pop, desk }: { pop: Pop; desk: Desk }) {
       {pop.transferred_by && (
         <div>
           <dt>{t("desk.transferredBy")}</dt>
-          <dd>{pop.transferred_by.name}</dd>
+          <dd>
+            <bdi>{pop.transferred_by.name}</bdi>{" "}
+            <span className="quiet">
+              <Num value={pop.transferred_by.extension} plain />
+            </span>
+          </dd>
         </div>
       )}
     </dl>

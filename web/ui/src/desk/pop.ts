@@ -28,3 +28,17 @@ export function countsFrom(p: Pop): string {
   if (p.state === "talking" || p.state === "held") return mine?.answered_at ?? p.call.answered_at ?? p.offered_at;
   return p.call.direction === "inbound" ? p.call.started_at : p.offered_at;
 }
+
+/** talkedHere is how long this desk has talked in the call, in milliseconds; a transferred call is not all its talk. */
+export function talkedHere(p: Pop, desk: Desk): number {
+  const mine = p.call.legs.filter((l) => l.role === "agent" && desk.agent.extensions.includes(l.extension));
+  return mine.reduce((ms, l) => ms + l.talk_ms, 0);
+}
+
+/** gaveTo is to whom this desk handed the call over at last: a name, else an extension, queue or number; null: to nobody. */
+export function gaveTo(p: Pop, desk: Desk): string | null {
+  const mine = p.call.legs.findLast((l) => l.role === "agent" && desk.agent.extensions.includes(l.extension));
+  const x = p.call.transfers.findLast((x) => desk.agent.extensions.includes(x.by));
+  if (mine?.end !== "transferred" || !x) return null;
+  return p.call.legs.find((l) => l.extension === x.to)?.agent || x.to;
+}
