@@ -211,8 +211,11 @@ prepare() {
 	rm -rf --one-file-system "$dir"
 	mkdir -p "$root$instances"
 	sweep
-	local modules=("$root"/usr/lib/*/asterisk/modules)
-	render "$dir" "$instances/$name" "${modules[0]#"$root"}"
+	local folder modules=""
+	for folder in "$root"/usr/lib/asterisk/modules "$root"/usr/lib/*/asterisk/modules; do
+		[ ! -d "$folder" ] || modules=${folder#"$root"}
+	done
+	render "$dir" "$instances/$name" "$modules"
 	chroot "$root" chown -R asterisk:asterisk "$instances/$name"
 	{ for key in "${!value[@]}"; do printf '%s=%s\n' "$key" "${value[$key]}"; done; } >"$dir/settings"
 }
@@ -263,8 +266,11 @@ run() {
 	read_values "$@"
 	prepare "$name"
 	dir=$root$instances/$name
-	# setpriv: should this script be killed the hard way, Asterisk goes with it.
-	chroot --userspec=asterisk:asterisk "$root" setpriv --pdeathsig TERM \
+	# setpriv: should this script be killed the hard way, Asterisk goes with it. That of an older system may not work with
+	# this kernel.
+	local dies=(setpriv --pdeathsig TERM)
+	chroot --userspec=asterisk:asterisk "$root" "${dies[@]}" true 2>/dev/null || dies=()
+	chroot --userspec=asterisk:asterisk "$root" "${dies[@]}" \
 		/usr/sbin/asterisk -f -C "$instances/$name/etc/asterisk.conf" >"$dir/log/output" 2>&1 </dev/null &
 	pid=$!
 	trap 'kill -TERM "$pid" 2>/dev/null || true' INT TERM HUP
