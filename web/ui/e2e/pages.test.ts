@@ -285,6 +285,7 @@ for (const language of ["fa", "en"] as const) {
           "/settings/teams",
           "/settings/tokens",
           "/settings/agents",
+          "/settings/health",
         ]) {
           await page.goto(path);
           await page.locator("tbody tr, form, .empty").first().waitFor();
@@ -319,7 +320,15 @@ for (const language of ["fa", "en"] as const) {
 
     test("nothing is wider than a phone", async () => {
       await page.setViewportSize(phone);
-      for (const path of ["/desk", "/calls", "/customers", "/customers/new", "/settings/agents", "/settings/me"]) {
+      for (const path of [
+        "/desk",
+        "/calls",
+        "/customers",
+        "/customers/new",
+        "/settings/agents",
+        "/settings/health",
+        "/settings/me",
+      ]) {
         await page.goto(path);
         await page.locator("main").waitFor();
         const wider = await page.evaluate(

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { Agent, CallQuery, CustomerQuery, PhoneQuery } from "./types";
+import type { Agent, CallQuery, CustomerQuery, GapQuery, PhoneQuery } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -45,6 +45,15 @@ export const calls = (query: CallQuery) =>
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
     refetchOnWindowFocus: true,
+  });
+
+/** Gaps are the stretches of time in which an exchange was not heard, newest first. */
+export const gaps = (query: GapQuery) =>
+  queryOptions({
+    queryKey: ["gaps", query],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/gaps", { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+    refetchInterval: 30_000,
   });
 
 export const call = (id: string) =>

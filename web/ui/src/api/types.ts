@@ -23,11 +23,13 @@ export type PastCall = S["PastCall"];
 export type Desk = S["Desk"];
 export type DeskFrame = S["DeskFrame"];
 export type Status = S["Status"];
+export type Gap = S["Gap"];
 export type Rule = Pop["rule"];
 export type Role = Agent["role"];
 export type Outcome = NonNullable<Call["outcome"]>;
 export type Direction = Call["direction"];
 
+export type GapQuery = NonNullable<operations["listGaps"]["parameters"]["query"]>;
 export type CallQuery = NonNullable<operations["listCalls"]["parameters"]["query"]>;
 export type PhoneQuery = NonNullable<operations["listPhones"]["parameters"]["query"]>;
 export type CustomerQuery = NonNullable<operations["listCustomers"]["parameters"]["query"]>;

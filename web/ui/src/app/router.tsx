@@ -130,6 +130,12 @@ const settingsTokens = createRoute({
   component: lazyRouteComponent(() => import("../settings/tokens-page"), "TokensPage"),
 });
 
+const settingsHealth = createRoute({
+  getParentRoute: () => settings,
+  path: "/health",
+  component: lazyRouteComponent(() => import("../settings/health-page"), "HealthPage"),
+});
+
 const tree = root.addChildren([
   home,
   login,
@@ -141,7 +147,15 @@ const tree = root.addChildren([
     newCustomer,
     customer,
     editCustomer,
-    settings.addChildren([settingsHome, settingsMe, settingsAgents, settingsPhones, settingsTeams, settingsTokens]),
+    settings.addChildren([
+      settingsHome,
+      settingsMe,
+      settingsAgents,
+      settingsPhones,
+      settingsTeams,
+      settingsTokens,
+      settingsHealth,
+    ]),
   ]),
 ]);
 

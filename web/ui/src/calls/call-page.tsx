@@ -65,7 +65,12 @@ function CallView({ call: c }: { call: Call }) {
       )}
       {c.reconstructed && (
         <Alert color="orange" mb="md" py={8} title={t("calls.reconstructed")}>
-          {t("calls.reconstructedBody")}
+          {c.ended_at && c.ended_before
+            ? t("calls.reconstructedBetween", {
+                from: f.timeWithSeconds(new Date(c.ended_at)),
+                to: f.timeWithSeconds(new Date(c.ended_before)),
+              })
+            : t("calls.reconstructedBody")}
         </Alert>
       )}
       <section className="panel">

@@ -2,9 +2,11 @@ import "../app/rest.css";
 import { Table } from "@mantine/core";
 import { IconArrowForwardUp } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
-import type { Call } from "../api/types";
+import type { Call, Gap } from "../api/types";
 import { now } from "../app/clock";
+import { GapText } from "../parts/gap";
 import { Hint } from "../parts/hint";
 import { DirectionIcon, OutcomeText } from "../parts/outcome";
 import { Duration, Moment, Num } from "../parts/text";
@@ -39,8 +41,16 @@ function Answerer({ call }: { call: Call }) {
   );
 }
 
+interface CallTableProps {
+  /** Newest first, as gaps. */
+  calls: Call[];
+  /** When an exchange was not heard: told between the calls. */
+  gaps?: Gap[];
+  withoutCustomer?: boolean;
+}
+
 /** CallTable is a list of calls; a row leads to its call. */
-export function CallTable({ calls, withoutCustomer }: { calls: Call[]; withoutCustomer?: boolean }) {
+export function CallTable({ calls, gaps = [], withoutCustomer }: CallTableProps) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   return (
@@ -58,47 +68,70 @@ export function CallTable({ calls, withoutCustomer }: { calls: Call[]; withoutCu
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>
-        {calls.map((c) => (
-          <Table.Tr key={c.id} data-link onClick={() => void navigate({ to: "/calls/$id", params: { id: c.id } })}>
-            <Table.Td>
-              <span className="outcome">
-                <DirectionIcon direction={c.direction} />
-                <Link to="/calls/$id" params={{ id: c.id }} className="row-link" onClick={(e) => e.stopPropagation()}>
-                  <Moment at={c.started_at} />
-                </Link>
-              </span>
-            </Table.Td>
-            {!withoutCustomer && (
+        {calls.map((c, i) => (
+          <Fragment key={c.id}>
+            <GapRows gaps={between(gaps, calls[i - 1], c)} />
+            <Table.Tr data-link onClick={() => void navigate({ to: "/calls/$id", params: { id: c.id } })}>
               <Table.Td>
-                <Who call={c} />
+                <span className="outcome">
+                  <DirectionIcon direction={c.direction} />
+                  <Link to="/calls/$id" params={{ id: c.id }} className="row-link" onClick={(e) => e.stopPropagation()}>
+                    <Moment at={c.started_at} />
+                  </Link>
+                </span>
               </Table.Td>
-            )}
-            <Table.Td>
-              <OutcomeText outcome={c.outcome} />
-              <div className={styles.answerer}>
+              {!withoutCustomer && (
+                <Table.Td>
+                  <Who call={c} />
+                </Table.Td>
+              )}
+              <Table.Td>
+                <OutcomeText outcome={c.outcome} />
+                <div className={styles.answerer}>
+                  <Answerer call={c} />
+                </div>
+              </Table.Td>
+              <Table.Td className="only-wide">
+                <bdi>{c.queue}</bdi>
+              </Table.Td>
+              <Table.Td className="only-wide">
                 <Answerer call={c} />
-              </div>
-            </Table.Td>
-            <Table.Td className="only-wide">
-              <bdi>{c.queue}</bdi>
-            </Table.Td>
-            <Table.Td className="only-wide">
-              <Answerer call={c} />
-            </Table.Td>
-            <Table.Td className="only-wide">
-              <Duration ms={c.wait_ms} />
-            </Table.Td>
-            <Table.Td className="only-wide">{c.talk_ms > 0 && <Duration ms={c.talk_ms} />}</Table.Td>
-            <Table.Td className="only-wide">
-              <div className="clip" dir="auto" title={c.note}>
-                {c.note}
-              </div>
-            </Table.Td>
-          </Table.Tr>
+              </Table.Td>
+              <Table.Td className="only-wide">
+                <Duration ms={c.wait_ms} />
+              </Table.Td>
+              <Table.Td className="only-wide">{c.talk_ms > 0 && <Duration ms={c.talk_ms} />}</Table.Td>
+              <Table.Td className="only-wide">
+                <div className="clip" dir="auto" title={c.note}>
+                  {c.note}
+                </div>
+              </Table.Td>
+            </Table.Tr>
+          </Fragment>
         ))}
+        <GapRows gaps={between(gaps, calls.at(-1), undefined)} />
       </Table.Tbody>
     </Table>
   );
+}
+
+/** between are the gaps that began between two calls of a list that is newest first. */
+export function between(gaps: Gap[], newer: Call | undefined, older: Call | undefined): Gap[] {
+  const at = (c: Call | undefined, none: number) => (c ? Date.parse(c.started_at) : none);
+  return gaps.filter((g) => {
+    const from = Date.parse(g.from);
+    return from < at(newer, Number.POSITIVE_INFINITY) && from >= at(older, Number.NEGATIVE_INFINITY);
+  });
+}
+
+function GapRows({ gaps }: { gaps: Gap[] }) {
+  return gaps.map((g) => (
+    <Table.Tr key={`${g.pbx} ${g.from}`} className="gap">
+      <Table.Td colSpan={8}>
+        <GapText gap={g} />
+      </Table.Td>
+    </Table.Tr>
+  ));
 }
 
 function Who({ call }: { call: Call }) {

@@ -6,7 +6,14 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { agents as agentsQuery, calls as callsQuery, customer as customerQuery, queryClient } from "../api/queries";
+import {
+  agents as agentsQuery,
+  calls as callsQuery,
+  customer as customerQuery,
+  gaps as gapsQuery,
+  queryClient,
+} from "../api/queries";
+import type { Call, Gap, GapQuery } from "../api/types";
 import { useDesk } from "../desk/store";
 import { CustomerPicker } from "../parts/customer-picker";
 import { More } from "../parts/more";
@@ -37,6 +44,7 @@ export function CallsPage() {
   );
   const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
   const filtered = Object.keys(search).length > 0;
+  const gaps = useGaps(search, items, list.hasNextPage);
   useFreshCalls();
 
   return (
@@ -47,7 +55,7 @@ export function CallsPage() {
           <Loading />
         ) : list.isError && items.length === 0 ? (
           <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 ? (
+        ) : items.length === 0 && gaps.length === 0 ? (
           filtered ? (
             <Empty
               icon={<IconSearchOff size={28} stroke={1.5} />}
@@ -67,7 +75,7 @@ export function CallsPage() {
           )
         ) : (
           <>
-            <CallTable calls={items} />
+            <CallTable calls={items} gaps={gaps} />
             <More
               hasMore={list.hasNextPage}
               loading={list.isFetchingNextPage}
@@ -82,6 +90,17 @@ export function CallsPage() {
       </span>
     </Page>
   );
+}
+
+/** useGaps are the gaps among the calls that are shown. A filter by anything but the time would hide them in any case. */
+function useGaps(search: CallSearch, shown: Call[], more: boolean): Gap[] {
+  const { from, to, ...others } = search;
+  const asked: GapQuery = query({ ...(from ? { from } : {}), ...(to ? { to } : {}) });
+  const oldest = shown.at(-1);
+  if (more && oldest) asked.from = oldest.started_at;
+  const wanted = Object.keys(others).length === 0;
+  const { data } = useQuery({ ...gapsQuery(asked), enabled: wanted, retry: false });
+  return wanted ? (data?.items ?? []) : [];
 }
 
 /** A call of this desk that ends is a new row: the list is asked for again. */

@@ -13,13 +13,16 @@ export function SettingsPage() {
   const me = useSuspenseQuery(meQuery).data;
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const part = useLocation({ select: (l) => l.pathname.split("/")[2] ?? "me" });
-  const parts = admin ? (["me", "agents", "phones", "teams", "tokens"] as const) : (["me", "tokens"] as const);
+  const parts = admin
+    ? (["me", "agents", "phones", "teams", "tokens", "health"] as const)
+    : (["me", "tokens"] as const);
   const words = {
     me: "settings.mine",
     agents: "settings.agents",
     phones: "settings.phones",
     teams: "settings.teams",
     tokens: "settings.tokens",
+    health: "settings.health",
   } as const;
   return (
     <Page title={t("settings.title")} name={t("settings.title")}>
