@@ -12,6 +12,7 @@ UI        := web/ui
 UI_SOURCE := $(shell find $(UI) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/e2e*' 2>/dev/null)
 FUZZTIME  ?= 30s
 SOAKTIME  ?= 10m
+ROUNDS    ?= 10000
 # Tests start what they need (PostgreSQL, Asterisk, Chromium) themselves, and stop it.
 RACE      ?= -race
 
@@ -62,6 +63,11 @@ test-ui: $(UI)/node_modules/.package-lock.json
 fuzz: ## Look for new findings with every fuzz target; what was found earlier runs with every test
 	@tools/step "Go: every fuzz target for $(FUZZTIME)"
 	tools/fuzz $(FUZZTIME)
+
+.PHONY: properties
+properties: ## Damage every recording 10000 times, as every test does 100 times; takes some minutes of both cores
+	@tools/step "Go: every recording damaged $(ROUNDS) times"
+	RINGBOOK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 60m -run '^TestTracker_L4_L8_DamagedRecordings$$' ./pbx
 
 .PHONY: test-browser
 test-browser: build

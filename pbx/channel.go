@@ -19,6 +19,7 @@ type channel struct {
 	ext      string // of a phone
 	created  time.Time
 	heard    time.Time // our clock, of the first item that told of it
+	at       time.Time // of the latest snapshot
 	born     uint64
 	seen     bool // ChannelCreated was seen, so nothing before it was missed
 
@@ -34,21 +35,24 @@ type channel struct {
 	via  string // ID of the leg that led to this channel
 
 	bridge    *bridge
-	bridgedAt time.Time // when it last entered or left one
+	bridgedAt time.Time // when it last said to have entered or left one
+	left      string    // ID of the bridge it left last, and when at the latest
+	leftAt    time.Time
 	holding   bool
 	holdingIn *bridge // where it pressed its hold key
 
-	outgoing bool       // Asterisk dialled it
-	number   string     // that it was asked for, if it is a line
-	attempt  int        // how often
-	dialedAt time.Time  // first Dial event of the last attempt
-	answered time.Time  // its Dial ANSWER
-	failed   time.Time  // its Dial status that says otherwise
-	status   string     // that status
-	dialer   *channel   // that dialled it
-	half     *channel   // the other one of a Local channel, also when it is gone
-	forwards bool       // it asked for another to be called in its place
-	dialed   []*channel // by this one while it belongs to no call yet
+	outgoing  bool       // Asterisk dialled it
+	number    string     // that it was asked for, if it is a line
+	attempt   int        // how often
+	dialedAt  time.Time  // first Dial event of the last attempt
+	answered  time.Time  // its Dial ANSWER
+	failed    time.Time  // its Dial status that says otherwise
+	status    string     // that status
+	dialer    *channel   // that dialled it
+	half      *channel   // the other one of a Local channel, also when it is gone
+	forwards  bool       // it asked for another to be called in its place
+	forwardTo *channel   // that other
+	dialed    []*channel // by this one while it belongs to no call yet
 
 	cause int // Q.850, of the request to hang up or of the end
 }
@@ -112,8 +116,14 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 	}
 	ch := t.channels[s.ID]
 	if ch == nil {
-		if service(s.Name) || ours(s) || t.tombs.has(s.ID, s.CreationTime) {
+		if service(s.Name) || ours(s) {
 			return nil
+		}
+		if t.tombs.has(s.ID, s.CreationTime) {
+			if ch = t.recall(s.ID); ch != nil {
+				t.update(ch, s, at)
+			}
+			return ch
 		}
 		if len(t.channels) >= maxChannels {
 			t.evict(at)
@@ -132,6 +142,13 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 
 // update takes over what a snapshot says, and makes the channel the root of a call if it shows to be one.
 func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
+	if !t.surveying {
+		if late(at, ch.at) {
+			t.missed(ch, s, at)
+			return
+		}
+		ch.at = at
+	}
 	if s.Name != ch.name && s.Name != "" {
 		t.rename(ch, s.Name)
 	}
@@ -147,7 +164,7 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 	if s.Caller != ch.caller {
 		ch.caller = s.Caller
 		if c := ch.call; c != nil && ch.leg != nil && ch.leg == c.first() {
-			t.setCaller(c, ch)
+			t.setCaller(c, ch, ch.caller, false)
 		}
 	}
 	ch.connected = s.Connected
@@ -168,18 +185,57 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 			}
 		}
 	}
-	if ch.call == nil {
-		if other := t.otherHalf(ch); other != nil && other.call != nil {
-			t.join(ch, other.call, at)
-		} else if ch.isRoot() {
-			t.begin(ch, at)
-		}
-	}
+	t.find(ch, at)
 	// Only with "channelvars" in the PBX's ari.conf; others are asked for, see Exchange.
 	if ch.call != nil {
 		for name, value := range s.Vars {
 			t.variable(ch, name, value)
 		}
+	}
+}
+
+// find looks for the call of a channel that has none yet.
+func (t *Tracker) find(ch *channel, at time.Time) {
+	if ch.call != nil {
+		return
+	}
+	if other := t.otherHalf(ch); other != nil && other.call != nil {
+		if other.via != "" {
+			t.lead(ch, other.via)
+		}
+		t.join(ch, other.call, at)
+	} else if c := t.company[ch.id]; c != nil && !c.ended {
+		t.join(ch, c, at)
+	} else if ch.isRoot() {
+		t.begin(ch, at)
+	}
+	if ch.call != nil {
+		delete(t.company, ch.id)
+	}
+}
+
+// missed takes from a snapshot that comes late, what later ones no longer show.
+func (t *Tracker) missed(ch *channel, s *ari.Channel, at time.Time) {
+	if s.Dialplan.AppData == outgoingLine {
+		ch.outgoing = true
+	}
+	if ch.call == nil && s.State == "Ring" {
+		ch.state = s.State
+		t.find(ch, at)
+	}
+	c := ch.call
+	if c == nil {
+		return
+	}
+	if ch.leg != nil && ch.leg == c.first() {
+		t.setCaller(c, ch, s.Caller, false)
+	}
+	switch {
+	case s.Dialplan.AppName == "VoiceMail":
+		c.voicemail = true
+	case s.Dialplan.AppName == "Queue" && c.pic.Queue == "":
+		c.enterQueue(s.Dialplan.AppData)
+		t.touch(c)
 	}
 }
 
@@ -203,7 +259,11 @@ func (t *Tracker) rename(ch *channel, name string) {
 	ch.name = name
 	if ch.local = strings.HasPrefix(name, "Local/"); ch.local {
 		t.locals[name] = ch
-		if other := t.otherHalf(ch); other != nil {
+		other := t.otherHalf(ch)
+		if other == nil {
+			other = t.tombs.locals[otherName(name)]
+		}
+		if other != nil {
 			ch.half, other.half = other, ch
 		}
 		ch.endpoint, ch.phone, ch.ext = "", false, ""
@@ -224,17 +284,25 @@ func (t *Tracker) rename(ch *channel, name string) {
 
 // otherHalf is the half of a Local channel that is joined to this one: ";1" was dialled, ";2" runs the dialplan.
 func (t *Tracker) otherHalf(ch *channel) *channel {
-	if !ch.local || len(ch.name) < 2 {
+	if !ch.local {
 		return nil
 	}
-	stem, half := ch.name[:len(ch.name)-1], ch.name[len(ch.name)-1]
-	switch half {
-	case '1':
-		return t.locals[stem+"2"]
-	case '2':
-		return t.locals[stem+"1"]
+	if ch.half != nil && t.locals[ch.half.name] == ch.half {
+		return ch.half
 	}
-	return nil
+	return t.locals[otherName(ch.name)]
+}
+
+// otherName is the name of the other half of a Local channel, or one that none has.
+func otherName(name string) string {
+	stem := name[:max(0, len(name)-1)]
+	switch name[len(stem):] {
+	case "1":
+		return stem + "2"
+	case "2":
+		return stem + "1"
+	}
+	return ""
 }
 
 // remove forgets a channel for ever.

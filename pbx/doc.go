@@ -78,7 +78,10 @@
 //
 //   - An answered call stays answered, an ended one ended. The ids of channels that are gone are remembered for ten
 //     minutes, so that a late event does not bring them back.
-//   - Times within a call never go back. A clock that does costs duration, nothing else.
+//   - Events that come up to 50 ms late, or twice, change no record: what counts is the PBX's time, and at the same
+//     millisecond what is more certain. A channel that has just gone comes back for an event that is late (recall).
+//     Only what comes after the last picture of its call is lost: that picture waits for nothing.
+//   - Times within a call never go back by more than that. A clock that does costs duration, nothing else.
 //   - One root channel is one call with one id (CallID), whichever node sees it and whenever.
 //   - What was not seen is said: Partial (joined in the middle), Reconstructed (the end was inferred, with End lost).
 //   - Memory is bounded: see maxChannels and its neighbours.

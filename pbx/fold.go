@@ -17,14 +17,17 @@ func (t *Tracker) event(e *ari.Event, received time.Time) {
 	} else if !received.IsZero() {
 		t.skew = at.Sub(received)
 	}
+	t.recalling = e.Type != "ChannelEnteredBridge" && e.Type != "ChannelLeftBridge" // whose own channel stays away
 	switch e.Type {
 	case "Dial":
 		t.dial(e, at)
 	case "ChannelEnteredBridge":
 		ch := t.channel(e.Channel, at)
+		t.recalling = true
 		t.membership(e.Bridge, ch, true, at)
 	case "ChannelLeftBridge":
 		ch := t.channel(e.Channel, at)
+		t.recalling = true
 		t.membership(e.Bridge, ch, false, at)
 	case "BridgeDestroyed":
 		if e.Bridge != nil {
@@ -61,6 +64,10 @@ func (t *Tracker) event(e *ari.Event, received time.Time) {
 	if c := t.callOf(e); c != nil {
 		c.tick(at)
 	}
+	t.recalling = false
+	if len(t.recalled) > 0 {
+		t.dismiss()
+	}
 }
 
 // clock is the PBX's time at a moment of ours.
@@ -83,23 +90,20 @@ func (t *Tracker) created(s *ari.Channel, at time.Time) {
 	if s == nil {
 		return
 	}
-	if ch := t.channels[s.ID]; ch != nil {
-		// A later event was faster.
-		ch.seen = true
-		if c := ch.call; c != nil && c.root == ch && c.pic.Partial && !c.gap {
-			c.pic.Partial = false
-			t.touch(c)
-		}
-		return
-	}
-	ch := t.channel(s, at)
+	ch := t.channels[s.ID]
+	if ch == nil {
+		ch = t.channel(s, at)
+	} // else a later event was faster
 	if ch == nil {
 		return
 	}
-	ch.seen = true
-	if c := ch.call; c != nil && c.root == ch {
-		c.pic.Partial = false
+	if c := ch.call; c != nil && c.root == ch && !ch.seen {
+		c.pic.Partial = c.pic.Partial && c.gap
+		t.setDialed(c, ch, s.Dialplan.Exten, true)
+		t.setCaller(c, ch, s.Caller, true)
+		t.touch(c)
 	}
+	ch.seen = true
 }
 
 // dial handles all stages of one attempt to reach a peer. The edge from caller to peer is what makes several
@@ -109,6 +113,13 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 	if peer == nil {
 		return
 	}
+	t.attempt(caller, peer, e, at)
+	if to := t.channel(e.Forwarded, at); to != nil {
+		t.forward(peer, to)
+	}
+}
+
+func (t *Tracker) attempt(caller, peer *channel, e *ari.Event, at time.Time) {
 	if caller != nil && t.channels[caller.id] != caller {
 		caller = nil // evicted to make room for the peer
 	}
@@ -117,17 +128,16 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 		// One who was not called answers, in the place of one who was: Pickup().
 		t.merge(caller.call, peer.call, at)
 	}
-	if e.Forward != "" || e.Forwarded != nil {
-		t.forward(peer, t.channel(e.Forwarded, at))
-	}
+	peer.forwards = peer.forwards || e.Forward != "" || e.Forwarded != nil
 	if caller != nil && peer.dialer == nil {
 		peer.dialer = caller
 	}
 	if caller != nil && caller.via != "" {
 		t.lead(peer, caller.via)
 	}
-	if e.DialString != "" {
-		peer.number = dialedNumber(e.DialString)
+	if n := dialedNumber(e.DialString); n != "" && n != peer.number {
+		peer.number = n
+		t.setLine(peer)
 	}
 	switch e.DialStatus {
 	case "ANSWER":
@@ -143,11 +153,15 @@ func (t *Tracker) dial(e *ari.Event, at time.Time) {
 			peer.dialedAt, peer.answered, peer.failed, peer.status = at, time.Time{}, time.Time{}, ""
 		}
 	default:
-		// app_queue follows NOANSWER up with CANCEL: the first counts.
-		if peer.failed.IsZero() {
+		// app_queue follows NOANSWER up with CANCEL: the first counts, or what says more.
+		if peer.failed.IsZero() || late(at, peer.failed) || at.Equal(peer.failed) && peer.status == "CANCEL" {
 			peer.failed, peer.status = at, e.DialStatus
+			if caller != nil && caller.call != nil && e.DialStatus != "CANCEL" {
+				defer t.reconsider(caller.call)
+			}
 		}
 	}
+	peer.attempt = max(peer.attempt, 1)
 	switch {
 	case e.Caller == nil:
 		// Somebody outside asked the PBX to dial: the call begins with the one dialled.
@@ -193,11 +207,15 @@ func (t *Tracker) join(ch *channel, c *call, at time.Time) {
 	ch.call = c
 	c.channels = append(c.channels, ch)
 	if c.root == ch {
-		t.setDialed(c, ch)
+		t.setDialed(c, ch, ch.dialplan.Exten, false)
 	}
 	t.settle(ch, at)
 	t.application(ch)
-	if other := t.otherHalf(ch); other != nil && other.call == nil {
+	other := t.otherHalf(ch)
+	if other == nil && ch.half != nil {
+		other = t.recall(ch.half.id)
+	}
+	if other != nil && other.call == nil {
 		if ch.via != "" {
 			t.lead(other, ch.via)
 		}
@@ -206,7 +224,7 @@ func (t *Tracker) join(ch *channel, c *call, at time.Time) {
 	waiting := ch.dialed
 	ch.dialed = nil
 	for _, peer := range waiting {
-		if peer.call == nil && t.channels[peer.id] == peer {
+		if peer.call == nil && (t.channels[peer.id] == peer || t.recall(peer.id) == peer) {
 			t.join(peer, c, at)
 		}
 	}
@@ -229,6 +247,9 @@ func (t *Tracker) settle(ch *channel, at time.Time) {
 		t.addLeg(c, ch, ch.dialedAt)
 	}
 	l := ch.leg
+	if l != nil && ch.forwardTo != nil {
+		t.lead(ch.forwardTo, l.ID)
+	}
 	if l == nil || !l.EndedAt.IsZero() {
 		return
 	}
@@ -245,14 +266,11 @@ func (t *Tracker) settle(ch *channel, at time.Time) {
 func (t *Tracker) application(ch *channel) {
 	c := ch.call
 	if c.root == ch {
-		t.setDialed(c, ch)
+		t.setDialed(c, ch, ch.dialplan.Exten, false)
 	}
 	if ch.dialplan.AppName == "Queue" {
-		queue, _, _ := strings.Cut(ch.dialplan.AppData, ",")
-		c.waiting, c.pic.Queue = ch, clean(queue)
-		if f := c.first(); f != nil && f.phone {
-			c.direct(Internal)
-		}
+		c.waiting, c.queuedAt = ch, ch.at
+		c.enterQueue(ch.dialplan.AppData)
 		t.touch(c)
 		return
 	}
@@ -262,6 +280,15 @@ func (t *Tracker) application(ch *channel) {
 	}
 	if ch.dialplan.AppName == "VoiceMail" {
 		c.voicemail = true
+	}
+}
+
+// enterQueue takes the name of a queue from what Queue() was told.
+func (c *call) enterQueue(data string) {
+	queue, _, _ := strings.Cut(data, ",")
+	c.pic.Queue = clean(queue)
+	if f := c.first(); f != nil && f.phone {
+		c.direct(Internal)
 	}
 }
 
@@ -301,6 +328,9 @@ func (t *Tracker) gone(ch *channel, text string, at, before time.Time) {
 	t.leave(ch, at)
 	c := ch.call
 	t.remove(ch, at)
+	if !lost {
+		t.tombs.keep(ch, c, text)
+	}
 	if c == nil {
 		return
 	}
@@ -314,7 +344,7 @@ func (t *Tracker) gone(ch *channel, text string, at, before time.Time) {
 	switch l := ch.leg; {
 	case l == nil:
 	case lost && l.EndedAt.IsZero():
-		l.EndedAt, l.End = at, EndLost
+		l.EndedAt, l.End = maxTime(at, l.OfferedAt, l.AnsweredAt, l.turned), EndLost
 		c.gap = true
 		c.pic.Partial = c.pic.Partial || len(c.channels) > 1
 		t.touch(c)
@@ -337,8 +367,11 @@ func (t *Tracker) gone(ch *channel, text string, at, before time.Time) {
 	ch.call = nil
 	if c.left() {
 		for _, rest := range c.channels {
+			rest.call, rest.leg = nil, nil
+			t.leave(rest, at)
 			t.remove(rest, at)
 		}
+		c.channels = nil
 		c.pic.Reconstructed = lost && slices.ContainsFunc(c.legs, func(l *leg) bool { return l.End == EndLost })
 		if c.pic.Reconstructed {
 			c.pic.EndedBefore = maxTime(before, at).UTC()
@@ -347,57 +380,9 @@ func (t *Tracker) gone(ch *channel, text string, at, before time.Time) {
 	}
 }
 
-// refused tells whether the dialplan tells the caller that it goes no further; then Asterisk's own answer to the caller
-// looks like a request from outside.
-func (ch *channel) refused() bool {
-	return ch.dialplan.AppName == "Busy" || ch.dialplan.AppName == "Congestion"
-}
-
 // left tells whether nobody is part of the call any more: those whose channels are still there have given it away.
 func (c *call) left() bool {
 	return !slices.ContainsFunc(c.channels, func(ch *channel) bool {
 		return ch.leg == nil || !ch.leg.gave || ch.leg.EndedAt.IsZero()
 	})
-}
-
-// hangupRequested handles ChannelHangupRequest: a party hung up, or the PBX was asked to hang it up. The first
-// request of those who take part tells who ended the call.
-//
-// A soft request does not come from the party. It is how the dialplan hangs up in the end, which tells nothing; but
-// one that cuts a conversation or a ringing short was made by somebody who acted for the party behind the channel.
-func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
-	if e.Cause != 0 {
-		ch.cause = e.Cause
-	}
-	c, l := ch.call, ch.leg
-	if c == nil || l == nil || !l.EndedAt.IsZero() || l.gave || ch.refused() {
-		return
-	}
-	calling := l == c.first()
-	ringing := calling && c.ringing()
-	if e.Soft && !ringing && l.talkSince.IsZero() {
-		return
-	}
-	if calling && c.gaveUp == notGivenUp {
-		switch {
-		case ringing:
-			c.gaveUp = gaveUpRinging
-		case c.waiting != nil:
-			c.gaveUp = gaveUpWaiting
-		default:
-			c.gaveUp = gaveUpElse
-		}
-	}
-	if c.hangup != "" || !calling && l.AnsweredAt.IsZero() {
-		return
-	}
-	c.hungUp = l.ID
-	switch {
-	case !l.phone && e.Soft:
-		c.hangup = BySystem
-	case !l.phone, calling && c.direction == Internal:
-		c.hangup = ByCaller
-	default:
-		c.hangup = ByAgent
-	}
 }

@@ -1,6 +1,6 @@
 package pbx
 
-import "cmp"
+import "time"
 
 // Causes of ITU-T Q.850 that ChannelDestroyed and ChannelHangupRequest report (include/asterisk/causes.h).
 const (
@@ -28,11 +28,7 @@ var causeText = map[int]string{
 // has status NOANSWER, and one that another took has CANCEL, as has one that the caller gave up
 // (apps/app_dial.c, apps/app_queue.c).
 func (c *call) unanswered(ch *channel, l *leg) LegEnd {
-	status := ch.status
-	for by, n := ch.dialer, 0; status == "CANCEL" && by != nil && by.half != nil && n < 8; by, n = by.half.dialer, n+1 {
-		// What was dialled through a Local channel is cancelled because that is at its end, for whatever reason.
-		status = cmp.Or(by.half.status, status)
-	}
+	status, _ := ch.failure()
 	switch {
 	case ch.forwards, l.gave:
 		return EndTransferred
@@ -46,14 +42,30 @@ func (c *call) unanswered(ch *channel, l *leg) LegEnd {
 		return EndFailed
 	case c.answeredSince(l):
 		return EndAnsweredElsewhere
-	case c.gaveUp != notGivenUp, status == "CANCEL":
+	case !c.gaveUp.at.IsZero(), status == "CANCEL":
 		return EndCancelled
+	}
+	if ch.cause == causeNormal && c.mergedAt.Sub(l.EndedAt).Abs() < time.Second {
+		// Who picks up a call that a queue rings takes the place of the channel that rang, which simply ends then.
+		return EndAnsweredElsewhere
 	}
 	switch ch.cause {
 	case 0, causeNormal, causeNoResponse, causeNoAnswer:
 		return EndNoAnswer
 	}
 	return EndFailed
+}
+
+// failure tells with which status an attempt came to its end, and when; empty if it has not. What was dialled through a
+// Local channel is cancelled because that is at its end, for whatever reason.
+func (ch *channel) failure() (status string, at time.Time) {
+	status, at = ch.status, ch.failed
+	for by, n := ch.dialer, 0; (status == "" || status == "CANCEL") && by != nil && by.half != nil && n < 8; by, n = by.half.dialer, n+1 {
+		if by.half.status != "" {
+			status, at = by.half.status, by.half.failed
+		}
+	}
+	return status, at
 }
 
 // answeredSince tells whether somebody else answered while this leg was on offer. Dial() cancels the others before
@@ -84,7 +96,7 @@ func (c *call) outcome() Outcome {
 	end := c.lastEnd()
 	if c.direction == Inbound || c.pic.Queue != "" {
 		switch {
-		case c.pic.Queue != "" && (c.gaveUp == gaveUpWaiting || c.gaveUp == gaveUpRinging):
+		case c.pic.Queue != "" && c.gaveUp.queue:
 			return Abandoned
 		case end == EndBusy && c.pic.Queue == "":
 			return Busy
@@ -106,7 +118,7 @@ func (c *call) outcome() Outcome {
 		}
 	case "":
 		// Nobody was reached at all.
-		if c.gaveUp != notGivenUp || c.root.outgoing {
+		if !c.gaveUp.at.IsZero() || c.root.outgoing {
 			return Cancelled
 		}
 		return Failed
@@ -125,14 +137,11 @@ func (c *call) lastEnd() LegEnd {
 // howEnded says who ended the call, and with which cause: that of the caller's channel, or, if one was called who
 // did not answer, what the network said about that one.
 func (c *call) howEnded() Hangup {
-	h := Hangup{By: c.hangup, Cause: c.cause, Text: c.text}
-	if c.hangup != "" {
-		h.Leg = c.hungUp
-	}
+	h := Hangup{By: c.hangup.by, Leg: c.hangup.leg, Cause: c.cause, Text: c.text}
 	if h.By == "" || c.pic.Reconstructed {
 		h.By = BySystem
 	}
-	if !c.answered() && c.hangup == "" && c.peerCause > causeNormal {
+	if !c.answered() && c.hangup.by == "" && c.peerCause > causeNormal {
 		h.Cause, h.Text = c.peerCause, c.peerText
 	}
 	return h

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"ringbook/pbx/ari"
 )
 
 // call is one call under way: its picture so far, and what is needed to draw the next.
@@ -15,20 +17,25 @@ type call struct {
 	channels []*channel // that belong to it, Local ones too
 	last     time.Time
 
-	direction Direction
-	settled   bool // direction is known, not guessed
+	direction  Direction
+	settled    bool // direction is known, not guessed
+	lineNumber bool // what was dialled is known from the line, not from the dialplan
 
-	waiting   *channel // in Queue()
+	waiting   *channel  // in Queue()
+	queuedAt  time.Time // since when
 	parked    *channel
 	via       string // ID of the leg that gave the call away last
+	gave      []*leg // who gave it away, as pic.Transfers
 	voicemail bool
 	gap       bool // something was missed since it began
 	ended     bool
+	mergedAt  time.Time // when another became one with it
+	into      *call     // with which it became one
 
-	hangup    HangupBy // of the first party that hung up since the last conversation
-	hungUp    string   // ID of that party's leg
-	gaveUp    gaveUp
-	cause     int // of the root's end
+	hangup    hangup    // the first since the call last went on
+	gaveUp    gaveUp    // the same, of the one who called
+	wentOn    time.Time // when somebody last was called, or began to talk, or gave the call away
+	cause     int       // of the root's end
 	text      string
 	peerCause int // of the end of the one called last
 	peerText  string
@@ -37,16 +44,6 @@ type call struct {
 	hold      time.Duration
 }
 
-// gaveUp is what went on when the one who called hung up.
-type gaveUp int
-
-const (
-	notGivenUp gaveUp = iota
-	gaveUpRinging
-	gaveUpWaiting // in a queue in which nobody rang
-	gaveUpElse
-)
-
 // leg is a Leg under way.
 type leg struct {
 	Leg
@@ -54,8 +51,10 @@ type leg struct {
 	phone     bool
 	attempt   int // of the channel
 	talkSince time.Time
+	turned    time.Time // when it last began or ceased to hear another, or its hold did
 	holdSince time.Time
 	gave      bool // the call away: it ends as transferred
+	guessed   bool // Parent is who gave the call away last
 }
 
 // first is the leg of the one who called, nil before there is any.
@@ -68,18 +67,12 @@ func (c *call) first() *leg {
 
 func (c *call) answered() bool { return !c.pic.AnsweredAt.IsZero() }
 
-// ringing tells whether anybody is being offered the call.
-func (c *call) ringing() bool {
-	for _, l := range c.legs[min(1, len(c.legs)):] {
-		if l.EndedAt.IsZero() && l.AnsweredAt.IsZero() {
-			return true
-		}
-	}
-	return false
-}
-
-// tick is the time of an event as this call takes it: it never goes back, even where the PBX's clock does.
+// tick is the time of an event as this call takes it: it never goes back, even where the PBX's clock does. Only one that
+// comes a little late keeps its own.
 func (c *call) tick(at time.Time) time.Time {
+	if late(at, c.last) {
+		return at.UTC()
+	}
 	if at.After(c.last) {
 		c.last = at.UTC()
 	}
@@ -109,7 +102,7 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 		l.Role, l.Extension = RoleAgent, ch.ext
 	}
 	if l.Parent = ch.via; l.Parent == "" {
-		l.Parent = c.via
+		l.Parent, l.guessed = c.via, true
 	}
 	c.insert(l)
 	ch.leg = l
@@ -117,23 +110,32 @@ func (t *Tracker) addLeg(c *call, ch *channel, offered time.Time) {
 	if l == c.first() {
 		t.setFirst(c, ch)
 	} else {
-		c.hangup, c.gaveUp = "", notGivenUp
+		c.goesOn(offered)
 		if c.first().phone && ch.phone {
 			c.direct(Internal)
 		} else if c.first().phone {
 			c.direct(Outbound)
 		}
 		if !ch.phone {
-			// What went to the line is the number called; what the agent typed may begin with a 9 for a line.
-			if l.Number = ch.number; l.Number == "" {
-				l.Number = c.pic.Dialed
-			} else if c.direction == Outbound && !c.answered() {
-				c.pic.Dialed = l.Number
-			}
+			l.Number = c.pic.Dialed
+			t.setLine(ch)
 			if c.pic.Trunk == "" {
 				c.pic.Trunk = ch.endpoint
 			}
 		}
+	}
+	t.touch(c)
+}
+
+// setLine takes the number that a line was asked for, once it is known: what an agent typed may begin with a 9 for a line.
+func (t *Tracker) setLine(ch *channel) {
+	c, l := ch.call, ch.leg
+	if l == nil || l.phone || ch.number == "" || l == c.first() {
+		return
+	}
+	l.Number = ch.number
+	if c.direction == Outbound && (!c.answered() || l.AnsweredAt.Equal(c.pic.AnsweredAt)) {
+		c.pic.Dialed, c.lineNumber = l.Number, true
 	}
 	t.touch(c)
 }
@@ -159,7 +161,7 @@ func (t *Tracker) setFirst(c *call, ch *channel) {
 	if !ch.phone {
 		c.pic.Trunk = ch.endpoint
 	}
-	t.setCaller(c, ch)
+	t.setCaller(c, ch, ch.caller, false)
 }
 
 // direct settles the direction; the first evidence counts.
@@ -182,23 +184,27 @@ func (t *Tracker) guess(c *call) {
 }
 
 // setCaller takes the caller's number and name from the channel of the one who called; what came first stays,
-// since the dialplan may overwrite it for the sake of others. An agent is called by the extension.
-func (t *Tracker) setCaller(c *call, ch *channel) {
+// since the dialplan may overwrite it for the sake of others; it is certain at the channel's creation. An agent is called
+// by the extension.
+func (t *Tracker) setCaller(c *call, ch *channel, id ari.CallerID, certain bool) {
 	p := &c.pic.Caller
 	before := *p
 	if p.Withheld && !ch.phone {
 		return
 	}
+	if certain && id.Number != "" {
+		p.Number = ""
+	}
 	if ch.phone {
 		p.Number = ch.ext
 	} else if p.Number == "" {
-		p.Number = clean(ch.caller.Number)
+		p.Number = clean(id.Number)
 		if !withheldNumber(p.Number) {
 			c.first().Number = p.Number
 		}
 	}
 	if p.Name == "" {
-		p.Name = clean(ch.caller.Name)
+		p.Name = clean(id.Name)
 	}
 	if *p != before {
 		t.touch(c)
@@ -219,11 +225,13 @@ func (t *Tracker) withhold(c *call) {
 	t.touch(c)
 }
 
-// setDialed takes what was called from the root channel: the first extension it stood at. A channel that was
-// dialled itself stands at "s" or nowhere until it is answered.
-func (t *Tracker) setDialed(c *call, ch *channel) {
-	exten := ch.dialplan.Exten
-	if exten == "" || c.pic.Dialed != "" && !(ch.outgoing && c.pic.Dialed == "s") || exten == c.pic.Dialed {
+// setDialed takes what was called from the root channel: the first extension it stood at, which is certain at its
+// creation. A channel that was dialled itself stands at "s" or nowhere until it is answered.
+func (t *Tracker) setDialed(c *call, ch *channel, exten string, certain bool) {
+	if exten == "" || exten == c.pic.Dialed || c.lineNumber {
+		return
+	}
+	if c.pic.Dialed != "" && !certain && !(ch.outgoing && c.pic.Dialed == "s") || certain && ch.outgoing {
 		return
 	}
 	c.pic.Dialed = clean(exten)
@@ -251,7 +259,8 @@ func (t *Tracker) answer(c *call, l *leg, at time.Time) {
 }
 
 func (t *Tracker) answerCall(c *call, at time.Time) {
-	c.waiting, c.hangup, c.gaveUp = nil, "", notGivenUp
+	c.waiting = nil
+	c.goesOn(at)
 	t.touch(c)
 	if c.answered() {
 		return
@@ -264,7 +273,7 @@ func (t *Tracker) answerCall(c *call, at time.Time) {
 
 func (t *Tracker) endLeg(c *call, ch *channel, at time.Time) {
 	l := ch.leg
-	l.EndedAt = maxTime(at, l.OfferedAt, l.AnsweredAt).UTC()
+	l.EndedAt = maxTime(at, l.OfferedAt, l.AnsweredAt, l.turned).UTC()
 	switch {
 	case l.gave:
 		l.End = EndTransferred
@@ -278,10 +287,10 @@ func (t *Tracker) endLeg(c *call, ch *channel, at time.Time) {
 
 // finish ends a call that has no channel left.
 func (t *Tracker) finish(c *call, at time.Time) {
-	at = c.tick(at)
+	c.tick(at)
 	c.ended = true
-	c.updateHold(at)
-	c.pic.EndedAt = at
+	c.updateHold(c.last)
+	c.pic.EndedAt = c.last
 	c.pic.Outcome = c.outcome()
 	c.pic.Hangup = c.howEnded()
 	delete(t.calls, c)
@@ -298,7 +307,7 @@ func (c *call) updateHold(at time.Time) {
 	case held && c.holdSince.IsZero():
 		c.holdSince = at
 	case !held && !c.holdSince.IsZero():
-		c.hold += at.Sub(c.holdSince)
+		c.hold += max(0, at.Sub(c.holdSince))
 		c.holdSince = time.Time{}
 	}
 }

@@ -107,39 +107,6 @@ func TestTracker_L1_SwappedEventsKeepTheCalls(t *testing.T) {
 	})
 }
 
-// Neighbours within 50 ms in any order, and one event in a hundred twice: the same calls with the same outcome, and the
-// agents who answered. With one in a hundred lost as well: still no impossible picture, none that comes back.
-func TestTracker_L4_AnyOrderWithin50Milliseconds(t *testing.T) {
-	all := recordings(t)
-	rapid.Check(t, func(t *rapid.T) {
-		items := anyRecording(t, all)
-		want := outcomes(fold(items))
-		late := rapid.SliceOfN(rapid.IntRange(0, 50), len(items), len(items)).Draw(t, "late")
-		type moved struct {
-			item ari.Item
-			at   time.Time
-		}
-		order := make([]moved, len(items))
-		for i, item := range items {
-			order[i] = moved{item, item.At.Add(time.Duration(late[i]) * time.Millisecond)}
-		}
-		slices.SortStableFunc(order, func(a, b moved) int { return a.at.Compare(b.at) })
-		for i := range order {
-			items[i] = order[i].item
-		}
-		items = repeatSome(t, items)
-		s := fold(items)
-		checkInvariants(t, s, jumbled)
-		if len(s.live) != 0 {
-			t.Errorf("%d calls never end", len(s.live))
-		}
-		if got := outcomes(s); !sameAnswers(got, want) {
-			t.Errorf("calls ended as %v, want %v", got, want)
-		}
-		checkInvariants(t, fold(dropSome(t, items)), jumbled)
-	})
-}
-
 // sameAnswers tells whether the same calls were answered.
 func sameAnswers(a, b map[uuid.UUID]pbx.Outcome) bool {
 	for id, outcome := range a {

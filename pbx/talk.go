@@ -32,14 +32,17 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 		return
 	}
 	b := t.bridges[s.ID]
-	if ch != nil && b != nil && (ch.bridge == b) == entered && !at.After(ch.bridgedAt) {
-		// Told before: its list of members may be older than the one known, within the same millisecond.
-		return
-	}
-	if b == nil {
+	known := b != nil
+	if !known {
 		b = newBridge(s)
-		t.bridges[s.ID] = b
 	}
+	if entered && ch != nil && !b.holding && !b.room {
+		t.met(ch, s.Channels, late(at, b.at) || late(at, ch.bridgedAt), at)
+	}
+	if known && ch != nil && (ch.bridge == b) == entered && !at.After(ch.bridgedAt) {
+		return // told before
+	}
+	t.bridges[s.ID] = b
 	// An event older than the last one lists the members of the past: only its own channel counts.
 	if !late(at, b.at) {
 		b.at = at
@@ -47,13 +50,49 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 	}
 	switch {
 	case ch == nil || late(at, ch.bridgedAt):
-	case entered:
+	case !entered:
+		if ch.bridge == b {
+			t.leave(ch, at)
+		}
+		ch.left, ch.leftAt, ch.bridgedAt = b.id, at, at
+	case !ch.hasLeft(b, at):
 		t.enter(ch, b, at)
-	case ch.bridge == b:
-		t.leave(ch, at)
 	}
 	t.converse(b, at)
 	t.prune(b)
+}
+
+// met notes with whom a channel was in a bridge, when that is heard before one of them is known, or after one of them has
+// left: they belong together.
+func (t *Tracker) met(ch *channel, ids []string, past bool, at time.Time) {
+	for _, id := range ids {
+		other := t.channels[id]
+		gone := other == nil
+		if gone {
+			other = t.recall(id)
+		}
+		if other == nil && ch.call != nil {
+			if len(t.company) >= maxCompany {
+				clear(t.company)
+			}
+			t.company[id] = ch.call
+		}
+		if !past && !gone {
+			continue
+		}
+		switch {
+		case other == nil || (ch.call == nil) == (other.call == nil):
+		case ch.call == nil:
+			t.join(ch, other.call, at)
+		default:
+			t.join(other, ch.call, at)
+		}
+	}
+}
+
+// hasLeft tells whether a channel that is said to be in a bridge at this time is known to have left it by then.
+func (ch *channel) hasLeft(b *bridge, at time.Time) bool {
+	return ch.left == b.id && ch.bridge != b && (at.Equal(ch.leftAt) || late(at, ch.leftAt))
 }
 
 // late tells whether an event of this time is older than what is known already. Events that belong together come within
@@ -66,7 +105,8 @@ func (t *Tracker) prune(b *bridge) {
 	}
 }
 
-// setMembers makes the members of a bridge those listed, as far as they are known.
+// setMembers makes the members of a bridge those listed, as far as they are known. What a channel's own event told at
+// the same moment counts for more: which of the two came first, nobody can tell.
 func (t *Tracker) setMembers(b *bridge, ids []string, at time.Time) {
 	listed := func(id string) bool { return slices.Contains(ids, id) }
 	if len(ids) > 16 {
@@ -77,12 +117,12 @@ func (t *Tracker) setMembers(b *bridge, ids []string, at time.Time) {
 		listed = func(id string) bool { return set[id] }
 	}
 	for i := len(b.members) - 1; i >= 0; i-- {
-		if ch := b.members[i]; !listed(ch.id) {
+		if ch := b.members[i]; !listed(ch.id) && !at.Equal(ch.bridgedAt) && !late(at, ch.bridgedAt) {
 			t.leave(ch, at)
 		}
 	}
 	for _, id := range ids {
-		if ch := t.channels[id]; ch != nil && ch.bridge != b && !late(at, ch.bridgedAt) {
+		if ch := t.channels[id]; ch != nil && ch.bridge != b && !at.Equal(ch.bridgedAt) && !late(at, ch.bridgedAt) && !ch.hasLeft(b, at) {
 			t.enter(ch, b, at)
 		}
 	}
@@ -99,12 +139,16 @@ func (t *Tracker) dissolve(b *bridge, at time.Time) {
 }
 
 func (t *Tracker) enter(ch *channel, b *bridge, at time.Time) {
+	if !t.surveying {
+		ch.bridgedAt = at
+	}
 	if ch.bridge == b {
 		return
 	}
 	t.leave(ch, at)
-	ch.bridge, ch.bridgedAt = b, at
+	ch.bridge = b
 	b.members = append(b.members, ch)
+	t.bridges[b.id] = b // again, if its last member has just left
 	if b.parking {
 		t.enterParking(ch, at)
 	}
@@ -116,7 +160,7 @@ func (t *Tracker) leave(ch *channel, at time.Time) {
 	if b == nil {
 		return
 	}
-	ch.bridge, ch.bridgedAt = nil, at
+	ch.bridge, ch.left, ch.leftAt = nil, b.id, at
 	if i := slices.Index(b.members, ch); i >= 0 {
 		b.members = slices.Delete(b.members, i, i+1)
 	}
@@ -219,6 +263,7 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 	if l == nil || !l.talkSince.IsZero() {
 		return
 	}
+	c.goesOn(at)
 	at = c.tick(at)
 	if !l.EndedAt.IsZero() {
 		t.addLeg(c, ch, at)
@@ -226,9 +271,9 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 			return
 		}
 	}
-	l.talkSince = at
+	at = maxTime(at, l.OfferedAt, l.turned)
+	l.talkSince, l.turned = at, at
 	c.settled = true // whose talk counts depends on the direction
-	c.hangup, c.gaveUp = "", notGivenUp
 	if ch.holding {
 		l.holdSince = at
 		c.updateHold(at)
@@ -247,9 +292,9 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 	if l == nil || l.talkSince.IsZero() {
 		return
 	}
-	at = c.tick(at)
+	at = maxTime(c.tick(at), l.turned)
 	l.Talk += at.Sub(l.talkSince)
-	l.talkSince = time.Time{}
+	l.talkSince, l.turned = time.Time{}, at
 	t.span(ch, "", at)
 	if !l.holdSince.IsZero() {
 		l.Hold += at.Sub(l.holdSince)
@@ -272,7 +317,8 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	if l == nil || l.talkSince.IsZero() {
 		return
 	}
-	at = c.tick(at)
+	at = maxTime(c.tick(at), l.turned)
+	l.turned = at
 	if on {
 		l.holdSince = at
 	} else {
@@ -293,11 +339,12 @@ func (t *Tracker) span(ch *channel, kind SpanKind, at time.Time) {
 	if kind != "" && (l == nil || l.talkSince.IsZero()) {
 		return
 	}
-	spans, at := l.Spans, c.tick(at)
+	spans, at := l.Spans, maxTime(c.tick(at), l.turned)
 	n := len(spans)
 	if open := n > 0 && spans[n-1].To.IsZero(); open && spans[n-1].Kind == kind || !open && (kind == "" || n == maxSpans) {
 		return
 	}
+	l.turned = at
 	spans = slices.Clone(spans)
 	if n > 0 && spans[n-1].To.IsZero() {
 		if spans[n-1].To = at; !at.After(spans[n-1].From) {

@@ -25,6 +25,7 @@ const (
 	maxTombs    = 1 << 15
 	maxLegs     = 500 // of one call; the oldest that merely rang make room
 	maxSpans    = 100 // of one leg
+	maxCompany  = 500
 	maxDialed   = 500 // that wait for one Local channel's call
 	tombAge     = 10 * time.Minute
 )
@@ -38,7 +39,11 @@ type Tracker struct {
 	locals   map[string]*channel // halves of Local channels, by name ("Local/1@c-0000000a;1")
 	bridges  map[string]*bridge  // that have a member
 	calls    map[*call]struct{}  // that have not ended
+	company  map[string]*call    // of channels that were in a bridge with one of a call, and are not known yet
 	tombs    tombs               // channels that are gone, so that late events do not bring them back
+
+	recalling bool       // channels that have just gone may come back for the event at hand
+	recalled  []*channel // that did
 
 	touched []*call // changed by the item at hand
 	out     []Call  // what Apply returned last
@@ -46,6 +51,8 @@ type Tracker struct {
 	visit   []*bridge
 	mark    uint64 // of the last walk through bridges, see bridge.mark
 	born    uint64 // counts channels, to tell the oldest
+
+	surveying bool // the item at hand is a survey of the whole PBX: events that follow may be older than our clock tells of it
 
 	now     time.Time     // our clock, of the item at hand
 	skew    time.Duration // the PBX's clock less ours, as of the last event
@@ -65,19 +72,21 @@ func NewTracker(c Config) *Tracker {
 		locals:   make(map[string]*channel),
 		bridges:  make(map[string]*bridge),
 		calls:    make(map[*call]struct{}),
-		tombs:    tombs{gone: make(map[string]tomb)},
+		company:  make(map[string]*call),
+		tombs:    tombs{gone: make(map[string]tomb), locals: make(map[string]*channel)},
 	}
 }
 
 // Apply takes the next item of the stream and returns a picture of every call that it changed. The slice is
 // valid until the next Apply or SetVariable; the calls in it are copies that nobody changes any more.
 func (t *Tracker) Apply(item ari.Item) []Call {
-	t.now = item.At
+	t.now, t.surveying = item.At, item.Live != nil
 	switch {
 	case item.Event != nil:
 		t.tombs.forget(item.At)
 		t.event(item.Event, item.At)
 	case item.Live != nil:
+		clear(t.company)
 		t.resync(item.Live, item.At)
 	case item.Check != nil:
 		t.check(item.Check)
@@ -150,44 +159,4 @@ func (t *Tracker) pictures(received time.Time) []Call {
 	clear(t.touched)
 	t.touched = t.touched[:0]
 	return t.out
-}
-
-// tombs remembers channels that are gone, in the order in which they went.
-type tombs struct {
-	gone  map[string]tomb
-	queue []string
-}
-
-type tomb struct {
-	ended time.Time // the PBX's clock
-	at    time.Time // ours
-}
-
-func (m *tombs) add(id string, ended, now time.Time) {
-	if _, ok := m.gone[id]; ok {
-		return
-	}
-	m.queue = append(m.queue, id)
-	m.gone[id] = tomb{ended: ended, at: now}
-	for len(m.queue) > maxTombs {
-		m.drop()
-	}
-}
-
-// has tells whether this channel is gone. A channel that was made after the end of another may bear its id, since
-// whoever originates a call may choose the id.
-func (m *tombs) has(id string, created time.Time) bool {
-	g, ok := m.gone[id]
-	return ok && !created.After(g.ended)
-}
-
-func (m *tombs) forget(now time.Time) {
-	for len(m.queue) > 0 && now.Sub(m.gone[m.queue[0]].at) > tombAge {
-		m.drop()
-	}
-}
-
-func (m *tombs) drop() {
-	delete(m.gone, m.queue[0])
-	m.queue = m.queue[1:]
 }

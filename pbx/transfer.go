@@ -15,16 +15,38 @@ const parking = "parking"
 // handOver notes that a party gave the call away. Who comes next comes through this leg, and that the party hangs
 // up now does not end the call. Told twice, it changes nothing.
 func (t *Tracker) handOver(c *call, l *leg, kind TransferKind, to string, at time.Time) {
-	at = c.tick(at)
 	by := cmp.Or(l.Extension, l.Number)
 	if n := len(c.pic.Transfers); n > 0 && l.gave && c.pic.Transfers[n-1].By == by && c.via == l.ID {
 		return
 	}
-	t.give(c, l, at)
-	c.via, c.hangup, c.gaveUp = l.ID, "", notGivenUp
-	// The pictures given out share the old slice.
-	c.pic.Transfers = append(slices.Clip(c.pic.Transfers), Transfer{Kind: kind, At: at, By: by, To: clean(to)})
+	c.goesOn(at)
+	t.give(c, l, c.tick(at))
+	// The pictures given out share the old slice. One of which is heard late may not be the last.
+	i := len(c.pic.Transfers)
+	for i > 0 && late(at, c.pic.Transfers[i-1].At) {
+		i--
+	}
+	if i == len(c.pic.Transfers) {
+		c.via = l.ID
+	}
+	c.pic.Transfers = slices.Insert(slices.Clone(c.pic.Transfers), i, Transfer{Kind: kind, At: at.UTC(), By: by, To: clean(to)})
+	c.gave = slices.Insert(c.gave, i, l)
+	for _, next := range c.legs[1:] {
+		if next.guessed && next != l && (at.Equal(next.OfferedAt) || late(at, next.OfferedAt)) {
+			next.Parent = c.gaveBefore(next.OfferedAt)
+		}
+	}
 	t.touch(c)
+}
+
+// gaveBefore is the ID of the leg that had given the call away last, at some time.
+func (c *call) gaveBefore(at time.Time) string {
+	for i := len(c.gave) - 1; i >= 0; i-- {
+		if !late(at, c.pic.Transfers[i].At) {
+			return c.gave[i].ID
+		}
+	}
+	return ""
 }
 
 // give notes that a party has no more part in the call once the conversation it is in is over, although its channel may
@@ -64,7 +86,11 @@ func (t *Tracker) blindTransfer(e *ari.Event, at time.Time) {
 	if e.Transfer.Result != "Success" || ch == nil || ch.call == nil || ch.leg == nil {
 		return
 	}
-	t.handOver(ch.call, ch.leg, Blind, e.Transfer.Exten, at)
+	to := e.Transfer.Exten
+	if c := ch.call; c.waiting != nil && late(at, c.queuedAt) {
+		to = c.pic.Queue
+	}
+	t.handOver(ch.call, ch.leg, Blind, to, at)
 }
 
 // attendedTransfer handles BridgeAttendedTransfer: the party behind the two legs, which may be one channel, joins
@@ -153,12 +179,12 @@ func (t *Tracker) partyBehind(ch *channel) *leg {
 
 // forward notes that the phone behind a channel asked for another to be called in its place.
 func (t *Tracker) forward(from, to *channel) {
-	from.forwards = true
 	via := from.via
 	if from.leg != nil {
 		via = from.leg.ID
 	}
-	if to != nil && via != "" {
+	from.forwardTo = to
+	if via != "" {
 		t.lead(to, via)
 	}
 }
@@ -175,6 +201,13 @@ func (t *Tracker) lead(ch *channel, via string) {
 	}
 	if other := t.otherHalf(ch); other != nil {
 		t.lead(other, via)
+	}
+	if ch.local && ch.call != nil {
+		for _, peer := range ch.call.channels {
+			if peer.dialer == ch {
+				t.lead(peer, via)
+			}
+		}
 	}
 }
 
@@ -232,32 +265,35 @@ func (t *Tracker) merge(a, b *call, at time.Time) *call {
 			via = mine.ID // the agent had asked somebody on a second line
 		}
 	}
-	moved := make(map[*leg]*leg, len(from.legs))
-	for _, l := range from.legs {
-		if n := l.movedTo(into, via, at); len(into.legs) < maxLegs {
-			moved[l] = n
-			into.insert(n)
+	moved := from.legs
+	from.legs = make([]*leg, len(moved))
+	for i, l := range moved {
+		last := *l
+		if last.EndedAt.IsZero() {
+			last.EndedAt, last.End = maxTime(at, l.OfferedAt, l.AnsweredAt, l.turned).UTC(), EndTransferred
+		}
+		from.legs[i] = &last
+		if len(into.legs) < maxLegs {
+			l.move(into, via, at)
+			into.insert(l)
+		} else if l.ch.leg == l {
+			l.ch.leg = nil
 		}
 	}
+	into.mergedAt = at
 	for _, l := range into.legs {
-		// Who picks up a call that a queue rings takes the place of the channel that rang, which simply ends then.
-		if l.End == EndNoAnswer && l.ch.cause == causeNormal && at.Sub(l.EndedAt) < time.Second {
-			l.End = EndAnsweredElsewhere
+		if l.End == EndNoAnswer {
+			l.End = into.unanswered(l.ch, l)
 		}
 	}
 	from.pic.MergedInto = into.pic.ID
 	channels := from.channels
-	from.channels = nil
-	for _, l := range from.legs {
-		if l.EndedAt.IsZero() {
-			l.EndedAt, l.End = maxTime(at, l.OfferedAt, l.AnsweredAt).UTC(), EndTransferred
-		}
-	}
+	from.channels, from.into = nil, into
 	t.finish(from, at)
 	for _, ch := range channels {
 		ch.call = into
 		into.channels = append(into.channels, ch)
-		if ch.leg = moved[ch.leg]; ch.leg != nil && ch.leg.EndedAt.IsZero() && !ch.leg.AnsweredAt.IsZero() {
+		if ch.leg != nil && ch.leg.EndedAt.IsZero() && !ch.leg.AnsweredAt.IsZero() {
 			t.answerCall(into, at)
 		}
 	}
@@ -279,29 +315,28 @@ func (t *Tracker) merge(a, b *call, at time.Time) *call {
 	return into
 }
 
-// movedTo is a leg as the call has it with which its own becomes one.
-func (l *leg) movedTo(c *call, via string, at time.Time) *leg {
-	n := *l
-	n.OfferedAt = maxTime(l.OfferedAt, c.pic.StartedAt)
+// move makes a leg fit for the call with which its own becomes one.
+func (l *leg) move(c *call, via string, at time.Time) {
+	l.OfferedAt = maxTime(l.OfferedAt, c.pic.StartedAt)
 	if !l.AnsweredAt.IsZero() {
-		n.AnsweredAt = maxTime(l.AnsweredAt, n.OfferedAt)
+		l.AnsweredAt = maxTime(l.AnsweredAt, l.OfferedAt)
 	}
 	if !l.EndedAt.IsZero() {
-		n.EndedAt = maxTime(l.EndedAt, n.OfferedAt, n.AnsweredAt)
-		at = n.EndedAt
+		l.EndedAt = maxTime(l.EndedAt, l.OfferedAt, l.AnsweredAt)
+		at = l.EndedAt
 	}
-	n.Talk = min(l.Talk, at.Sub(n.OfferedAt))
-	n.Hold = min(l.Hold, n.Talk)
-	n.Spans = nil
-	for _, s := range l.Spans {
-		if s.From, s.To = maxTime(s.From, n.OfferedAt), maxTime(s.To, n.OfferedAt); s.To.After(s.From) {
-			n.Spans = append(n.Spans, s)
+	l.Talk = max(0, min(l.Talk, maxTime(at, l.turned).Sub(l.OfferedAt)))
+	l.Hold = min(l.Hold, l.Talk)
+	spans := l.Spans
+	l.Spans = nil
+	for _, s := range spans {
+		if s.From, s.To = maxTime(s.From, l.OfferedAt), maxTime(s.To, l.OfferedAt); s.To.After(s.From) {
+			l.Spans = append(l.Spans, s)
 		}
 	}
-	if n.Parent == "" {
-		n.Parent = via
+	if l.Parent == "" {
+		l.Parent = via
 	}
-	return &n
 }
 
 // prior tells whether call a stays when it becomes one with b. One in which nobody has taken part yet does not.
@@ -321,7 +356,7 @@ func (c *call) lineOf(other *leg) *leg {
 		return nil
 	}
 	for i := len(c.legs) - 1; i >= 0; i-- {
-		if l := c.legs[i]; l.phone && l.Extension == other.Extension && !l.AnsweredAt.IsZero() && l.EndedAt.IsZero() {
+		if l := c.legs[i]; l.phone && l.Extension == other.Extension && !l.AnsweredAt.IsZero() && (l.EndedAt.IsZero() || l.EndedAt.After(other.OfferedAt)) {
 			return l
 		}
 	}
