@@ -53,7 +53,7 @@ function call(
     answered_at: legs.find((l) => l.role === "agent" && l.answered_at)?.answered_at ?? null,
     hangup: ended === null ? null : { by, cause: 16, text: "" },
     legs,
-    transfers: transfers.map(([kind, when, by, to]) => ({ kind, at: at(when), by, to })),
+    transfers: transfers.map(([kind, when, by, to]) => ({ kind, at: at(when), pbx: "main", by, to })),
   } as unknown as Call;
 }
 

@@ -203,7 +203,9 @@ function handOvers(call: Call): Map<string, Given> {
   for (const x of call.transfers) {
     const at = time(x.at);
     const [from] = call.legs
-      .filter((l) => l.end === "transferred" && (l.extension || l.number) === x.by && !found.has(l.id))
+      .filter(
+        (l) => l.end === "transferred" && l.pbx === x.pbx && (l.extension || l.number) === x.by && !found.has(l.id),
+      )
       .map((l) => ({ id: l.id, led: through(l.id).length > 0, off: Math.abs(timeOr(l.ended_at, at) - at) }))
       .sort((a, b) => Number(b.led) - Number(a.led) || a.off - b.off);
     if (!from) continue;
