@@ -27,7 +27,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^expected (?:number|integer)/, "noNumeral"],
   [/^expected (?:string to be RFC (?:3339|1123)|duration)/, "noTime"],
   [/^is not a number$/, "noNumber"],
-  [/^is not an extension$|^names no PBX/, "noExtension"],
+  [/^is not an (?:extension|endpoint)$|^names no PBX/, "noExtension"],
   [/^another \w+ has it$/, "taken"],
   [/^belongs to (.+)$/, "takenBy"],
   [/^is there twice$|^expected array items to be unique$/, "twice"],
