@@ -6,7 +6,7 @@ import type { components } from "../src/api/schema";
 import { en } from "../src/locale/en";
 import { fa } from "../src/locale/fa";
 import { Asterisk } from "./asterisk";
-import { launch, logIn, open } from "./harness";
+import { launch, logIn, open, type Server } from "./harness";
 import { adminPassword, Service } from "./service";
 import { type Caller, type Phone, type Ring, until } from "./sipp";
 
@@ -159,7 +159,7 @@ export class Seat {
   /** take hires an agent, connects the phone and logs in. */
   static async take(
     pbx: Asterisk,
-    service: Service,
+    service: Server,
     browser: Browser,
     api: APIRequestContext,
     username: string,

@@ -16,6 +16,9 @@ export class Service implements Server {
   readonly url: string;
   readonly #pbx: string;
   readonly #data: string;
+  readonly #node: string;
+  /** Of another service, with which it shares the house; empty: its own. */
+  readonly #shared: string;
   readonly #line: NetServer;
   readonly #sockets = new Set<Socket>();
   #cut = false;
@@ -23,22 +26,24 @@ export class Service implements Server {
   #child: ChildProcess | undefined;
   #output = "";
 
-  private constructor(pbx: string, data: string, line: NetServer, url: string) {
+  private constructor(pbx: string, data: string, line: NetServer, url: string, node: string, shared: string) {
     this.#pbx = pbx;
     this.#data = data;
+    this.#node = node;
+    this.#shared = shared;
     this.#line = line;
     this.url = url;
     line.on("connection", (socket) => this.#join(socket));
   }
 
-  /** start returns when database and PBX are live. */
-  static async start(pbx: string): Promise<Service> {
+  /** start returns when database and PBX are live. With the database of another service it is a second node of that one. */
+  static async start(pbx: string, { node = "node-a", database = "" } = {}): Promise<Service> {
     const data = await mkdtemp(join(tmpdir(), "ringbook-service-"));
     const line = createServer();
     await new Promise<void>((r) => line.listen(0, "127.0.0.1", r));
     const address = line.address();
     if (address === null || typeof address === "string") throw new Error("no port for the line");
-    const service = new Service(pbx, data, line, `http://127.0.0.1:${address.port}`);
+    const service = new Service(pbx, data, line, `http://127.0.0.1:${address.port}`, node, database);
     try {
       await service.run();
     } catch (err) {
@@ -60,6 +65,8 @@ export class Service implements Server {
         RINGBOOK_LISTEN: "127.0.0.1:0",
         RINGBOOK_DATA: join(this.#data, "ringbook"),
         RINGBOOK_PBX: `main=${this.#pbx}`,
+        RINGBOOK_NODE: this.#node,
+        RINGBOOK_DATABASE: this.#shared,
         RINGBOOK_AREA: "21",
         RINGBOOK_ADMIN_PASSWORD: adminPassword,
       },
@@ -81,6 +88,12 @@ export class Service implements Server {
     });
     this.#port = await Promise.race([listening, ended]);
     await Promise.race([this.#ready(), ended]);
+  }
+
+  /** database is where another node finds this one's PostgreSQL, which outlives a program that was killed. */
+  get database(): string {
+    const folder = encodeURIComponent(join(this.#data, "ringbook/postgres"));
+    return `postgres:///ringbook?host=${folder}&port=5432&user=ringbook&sslmode=disable`;
   }
 
   async #ready(): Promise<void> {
