@@ -72,6 +72,14 @@
 // its legs move over with their talk. The leg that gave the call away ends then, and is the Parent of those that came
 // through it: talk of one who has left is never counted, however many Local channels remain (L5).
 //
+// # Several exchanges
+//
+// A call that passes two exchanges over a line between them is a call on each. A Joint makes one of them: the two ends of
+// the line are the same SIP dialog.
+//
+//	a: customer ── Dial ── PJSIP/b, line ═══ same Call-ID ═══ line, root of b's call ── Queue, Dial ── PJSIP/1001 :b
+//	   └──────────── one call, of a's id: the customer, and 1001 of b ─────────────────────────────────────┘
+//
 // # What is guaranteed
 //
 // Events may be lost, repeated and out of order; fields may be null; the PBX's clock may be set back. Whatever comes:

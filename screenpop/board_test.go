@@ -838,3 +838,41 @@ func BenchmarkBoardDesk(b *testing.B) {
 		board.Desk(neda.ID)
 	}
 }
+
+// P12: the same extension may be on two exchanges. Neda has 1001 on the one, Reza on the other, to whom she sends the call.
+func TestBoard_P12_TheSameExtensionOnTwoExchanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, &backOffice{})
+		b.cfg.Directory = twoHouses{"main": house{"1001": neda}, "other": house{"1001": reza}}
+		c := answer(ring("1001"), "1001")
+		b.Update(t.Context(), c)
+		time.Sleep(time.Minute)
+		c = later(c)
+		c.Transfers = []pbx.Transfer{{Kind: pbx.Blind, At: time.Now(), By: "1001", To: "81001"}}
+		c.Legs[1].EndedAt, c.Legs[1].End = time.Now(), pbx.EndTransferred
+		c.Legs = append(c.Legs, pbx.Leg{ID: "other/9", PBX: "other", Role: pbx.RoleAgent, Extension: "1001", OfferedAt: time.Now()})
+		b.Update(t.Context(), c)
+		if p := only(t, b.Desk(reza.ID)); p.State != PopRinging || p.TransferredBy == nil || p.TransferredBy.Name != "Neda" {
+			t.Errorf("the receiver sees %s, transferred by %v", p.State, p.TransferredBy)
+		}
+		if p := only(t, b.Desk(neda.ID)); p.State != PopEnded {
+			t.Errorf("who transferred sees %s", p.State)
+		}
+	})
+}
+
+// twoHouses are the directories of several exchanges, by their names.
+type twoHouses map[string]house
+
+func (h twoHouses) ByExtension(exchange, ext string) (crm.AgentRef, bool) {
+	return h[exchange].ByExtension(exchange, ext)
+}
+
+func (h twoHouses) Agent(id uuid.UUID) (crm.AgentRef, bool) {
+	for _, one := range h {
+		if a, ok := one.Agent(id); ok {
+			return a, true
+		}
+	}
+	return crm.AgentRef{}, false
+}

@@ -150,8 +150,8 @@ func run(ctx context.Context, s Settings, o outside) error {
 		}
 		watching.end() // no more pictures
 		house.joint.Close()
-		keeping.end()  // the last ones are written, or spooled
-		leading.end()  // another node may take over
+		keeping.end() // the last ones are written, or spooled
+		leading.end() // another node may take over
 		return failed
 	})
 	err = parts.Wait()

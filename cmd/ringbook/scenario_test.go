@@ -79,16 +79,16 @@ type apiCall struct {
 	HoldMS     int64      `json:"hold_ms"`
 	Hangup     *struct{ By string }
 	Legs       []struct {
-		Role, Extension, Number string
-		AgentID                 *string `json:"agent_id"`
-		Agent                   string
-		OfferedAt               time.Time  `json:"offered_at"`
-		AnsweredAt              *time.Time `json:"answered_at"`
-		EndedAt                 *time.Time `json:"ended_at"`
-		End                     *string
-		TalkMS                  int64 `json:"talk_ms"`
+		PBX, Role, Extension, Number string
+		AgentID                      *string `json:"agent_id"`
+		Agent                        string
+		OfferedAt                    time.Time  `json:"offered_at"`
+		AnsweredAt                   *time.Time `json:"answered_at"`
+		EndedAt                      *time.Time `json:"ended_at"`
+		End                          *string
+		TalkMS                       int64 `json:"talk_ms"`
 	}
-	Transfers              []struct{ Kind, By, To string }
+	Transfers              []struct{ Kind, By, To, PBX string }
 	Customer               *struct{ Name string }
 	Match                  struct{ Rule string }
 	Partial, Reconstructed bool

@@ -139,8 +139,10 @@ var PairScenarios = []PairScenario{
 	}, {
 		Name:  "two-outbound",
 		Story: "Neda of b calls a customer over the outside line of a. The customer answers, and hangs up.",
-		Expect: one(Expected{Direction: "outbound", Outcome: "answered", Caller: "1001", Dialed: "09120002002", By: "caller",
-			Legs: []ExpectedLeg{agent("1001@b"), customer("09120002002")}}),
+		Expect: one(Expected{
+			Direction: "outbound", Outcome: "answered", Caller: "1001", Dialed: "09120002002", By: "caller",
+			Legs: []ExpectedLeg{agent("1001@b"), customer("09120002002")},
+		}),
 		place: func(a, b *Asterisk) {
 			a.Carrier(Behaviour{Answer: true, Ring: 400 * ms, Talk: 700 * ms})
 			b.Phone("1001", Behaviour{})
@@ -149,9 +151,11 @@ var PairScenarios = []PairScenario{
 	}, {
 		Name:  "two-transfer-blind",
 		Story: "A customer calls Neda of a, who transfers the call blindly to Omid of b. Omid hangs up.",
-		Expect: one(Expected{Direction: "inbound", Outcome: "answered", Caller: numberSara, Dialed: didDirect, By: "agent",
+		Expect: one(Expected{
+			Direction: "inbound", Outcome: "answered", Caller: numberSara, Dialed: didDirect, By: "agent",
 			Legs:      []ExpectedLeg{customer(numberSara), transferred("1001@a"), agent("1002@b")},
-			Transfers: blindly("1001@a", "81002")}),
+			Transfers: blindly("1001@a", "81002"),
+		}),
 		place: func(a, b *Asterisk) {
 			omid := phones(b, "1002")[0]
 			_, neda := saraAndNeda(a)
@@ -161,9 +165,11 @@ var PairScenarios = []PairScenario{
 	}, {
 		Name:  "two-transfer-attended",
 		Story: "A customer calls Neda of a, who asks Omid of b while the customer is on hold, and joins the two. The customer hangs up.",
-		Expect: one(held(Expected{Direction: "inbound", Outcome: "answered", Caller: numberSara, Dialed: didDirect, By: "caller",
+		Expect: one(held(Expected{
+			Direction: "inbound", Outcome: "answered", Caller: numberSara, Dialed: didDirect, By: "caller",
 			Legs:      []ExpectedLeg{customer(numberSara), transferred("1001@a"), agent("1002@b"), transferred("1001@a")},
-			Transfers: attended("1001@a", "1002")})),
+			Transfers: attended("1001@a", "1002"),
+		})),
 		place: func(a, b *Asterisk) {
 			omid := phones(b, "1002")[0]
 			sara, neda := saraAndNeda(a)
@@ -177,9 +183,11 @@ var PairScenarios = []PairScenario{
 	}, {
 		Name:  "two-transfer-back",
 		Story: "A customer of a is sent to Neda of b, who answers and transfers the call back to Omid of a: it passes the line twice. The customer hangs up.",
-		Expect: one(Expected{Direction: "inbound", Outcome: "answered", Caller: numberSara, Dialed: didOtherPhone, By: "caller",
+		Expect: one(Expected{
+			Direction: "inbound", Outcome: "answered", Caller: numberSara, Dialed: didOtherPhone, By: "caller",
 			Legs:      []ExpectedLeg{customer(numberSara), transferred("1001@b"), agent("1002@a")},
-			Transfers: blindly("1001@b", "81002")}),
+			Transfers: blindly("1001@b", "81002"),
+		}),
 		place: func(a, b *Asterisk) {
 			omid := phones(a, "1002")[0]
 			neda := phones(b, "1001")[0]
