@@ -61,6 +61,7 @@ export const en = {
     noNumeral: "This must be a number.",
     noTime: "This is no date or time.",
     noNumber: "This is no telephone number.",
+    noPhone: "Only an agent's phone can belong to an agent.",
     noExtension: "This is no extension.",
     taken: "This is taken already.",
     takenBy: "{{n}} has this already.",
