@@ -28,7 +28,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^expected (?:string to be RFC (?:3339|1123)|duration)/, "noTime"],
   [/^is not a number$/, "noNumber"],
   [/^is not an (?:extension|endpoint)$|^names no PBX/, "noExtension"],
-  [/^what is not an agent's phone/, "noPhone"],
+  [/^what is not an agent's phone|^is no agent's phone/, "noPhone"],
   [/^another \w+ has it$/, "taken"],
   [/^belongs to (.+)$/, "takenBy"],
   [/^is there twice$|^expected array items to be unique$/, "twice"],
