@@ -15,6 +15,8 @@ SOAKTIME  ?= 10m
 ROUNDS    ?= 10000
 # Tests start what they need (PostgreSQL, Asterisk, Chromium) themselves, and stop it.
 RACE      ?= -race
+# Asterisks that the scenarios are also played on, besides the one of "make test".
+OLDER     ?= 16 18 20
 
 ##@ Use
 .PHONY: run
@@ -53,6 +55,15 @@ test-fast: deps-run ## The tests without Asterisk, browser, race detector and li
 test-go:
 	@tools/step "Go: tests$(if $(RACE), with the race detector), with PostgreSQL and a real Asterisk"
 	go test $(RACE) -timeout 15m ./...
+
+.PHONY: test-asterisk
+test-asterisk: deps ## Every scenario on Asterisk 16, 18 and 20, too
+	@for version in $(OLDER); do \
+		export RINGBOOK_ASTERISK_VERSION=$$version RINGBOOK_ASTERISK_ROOT=/var/cache/ringbook/asterisk-$$version; \
+		deploy/lab/asterisk.sh install; \
+		tools/step "Go: every scenario on Asterisk $$version"; \
+		go test -timeout 15m -count=1 -run '^TestScenarios_Live$$' ./cmd/ringbook; \
+	done
 
 .PHONY: test-ui
 test-ui: $(UI)/node_modules/.package-lock.json

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# asterisk.sh: a real Asterisk 22 on a developer's machine, out of a folder of its own, with the PBX of deploy/asterisk.
+# asterisk.sh: a real Asterisk on a developer's machine, out of a folder of its own, with the PBX of deploy/asterisk.
 set -euo pipefail
 
 usage() {
 	cat <<'EOF'
 usage: deploy/lab/asterisk.sh COMMAND
 
-  install                  make the folder with Debian's Asterisk 22 in it, unless it is there (needs root or sudo)
+  install                  make the folder with Asterisk in it, unless it is there (needs root or sudo)
   run NAME [KEY=VALUE...]  start the PBX called NAME and stay until it ends or is told to (Ctrl-C, SIGTERM; with
                            UNTIL_EOF=1 also when standard input ends). Prints "ready ..." once ARI answers and SIP is up.
                            Its files lie inside the folder and are removed at the end.
@@ -26,14 +26,19 @@ keys (default):
 
 environment:
   RINGBOOK_ASTERISK_ROOT   the folder (/var/cache/ringbook/asterisk-root)
+  RINGBOOK_ASTERISK_VERSION  what install puts there: 22 (from Debian testing; the default), 20 or 18 (from Ubuntu), 16 (from
+                           Debian 11); give each a folder of its own
   RINGBOOK_DEBIAN_MIRROR   where install fetches from (http://deb.debian.org/debian)
+  RINGBOOK_UBUNTU_MIRROR   and for 20 and 18 (http://archive.ubuntu.com/ubuntu)
 
 "make pbx" is: asterisk.sh install && asterisk.sh run pbx
 EOF
 }
 
 root=${RINGBOOK_ASTERISK_ROOT:-/var/cache/ringbook/asterisk-root}
-mirror=${RINGBOOK_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+version=${RINGBOOK_ASTERISK_VERSION:-22}
+debian=${RINGBOOK_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+ubuntu=${RINGBOOK_UBUNTU_MIRROR:-http://archive.ubuntu.com/ubuntu}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 conf=$here/../asterisk
 instances=/var/lib/ringbook # as seen inside the root
@@ -47,7 +52,8 @@ die() {
 become_root() {
 	[ "$(id -u)" -eq 0 ] && return
 	command -v sudo >/dev/null || die "needs root: there is no sudo here, so run it as root"
-	exec sudo -- env RINGBOOK_ASTERISK_ROOT="$root" RINGBOOK_DEBIAN_MIRROR="$mirror" "${BASH_SOURCE[0]}" "$@"
+	exec sudo -- env RINGBOOK_ASTERISK_ROOT="$root" RINGBOOK_ASTERISK_VERSION="$version" RINGBOOK_DEBIAN_MIRROR="$debian" \
+		RINGBOOK_UBUNTU_MIRROR="$ubuntu" "${BASH_SOURCE[0]}" "$@"
 }
 
 # installed says whether the root folder holds an Asterisk; the marker is written last.
@@ -73,6 +79,22 @@ install_packages() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
 }
 
+# ubuntu_keyring finds the keys with which Ubuntu signs, or fetches them: Debian 12 has no package of them. What is fetched
+# is known by its checksum.
+keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg
+ubuntu_keyring() {
+	[ ! -e "$keyring" ] || return 0
+	command -v curl >/dev/null || die "needs $keyring, or curl to fetch it with"
+	local folder=$root.keys
+	mkdir -p "$folder"
+	keyring=$folder$keyring
+	[ -e "$keyring" ] || {
+		curl -fsS -m 60 -o "$folder/keys.deb" "$ubuntu/pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb"
+		echo "36de43b15853ccae0028e9a767613770c704833f82586f28eb262f0311adb8a8  $folder/keys.deb" | sha256sum -c --quiet
+		dpkg-deb -x "$folder/keys.deb" "$folder"
+	}
+}
+
 install_root() {
 	mkdir -p "$(dirname "$root")"
 	exec 8>"$(dirname "$root")/.$(basename "$root").lock"
@@ -82,18 +104,28 @@ install_root() {
 		echo "Asterisk is in $root"
 		return
 	fi
-	# Debian 12 and 13 know testing only by the names they had; every newer suite is made like sid.
-	local scripts=/usr/share/debootstrap/scripts script suite=forky
+	local scripts=/usr/share/debootstrap/scripts script like suite mirror=$debian include=asterisk,ca-certificates how=()
+	case $version in
+	22) suite=forky like=sid ;; # Debian 12 and 13 know testing only by the names they had
+	16) suite=bullseye like=sid include+=,asterisk-voicemail ;;
+	18) suite=jammy like=gutsy mirror=$ubuntu ;;
+	# debootstrap does not know that a package may provide another.
+	20) suite=noble like=gutsy mirror=$ubuntu include+=,libperl5.38t64,libgpgme11t64 ;;
+	*) die "RINGBOOK_ASTERISK_VERSION is 22, 20, 18 or 16, not \"$version\"" ;;
+	esac
 	script=$scripts/$suite
-	[ -e "$script" ] || script=$scripts/sid
-	[ -e "$script" ] || die "debootstrap has no script to make Debian $suite with"
-	local trusted=()
-	[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] &&
-		trusted=(--keyring=/usr/share/keyrings/debian-archive-keyring.gpg)
-	echo "making $root: Debian $suite with Asterisk, about 500 MB and a minute"
+	[ -e "$script" ] || script=$scripts/$like
+	[ -e "$script" ] || die "debootstrap has no script to make $suite with"
+	if [ "$mirror" = "$ubuntu" ]; then
+		ubuntu_keyring
+		how=("--components=main,universe" --keyring="$keyring")
+	elif [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+		how=(--keyring=/usr/share/keyrings/debian-archive-keyring.gpg)
+	fi
+	echo "making $root: $suite with Asterisk $version, about 500 MB and a minute"
 	# A folder that an earlier, interrupted run left is not built upon.
 	rm -rf --one-file-system "$root.new"
-	if ! debootstrap --variant=minbase --include=asterisk,ca-certificates "${trusted[@]}" \
+	if ! debootstrap --variant=minbase --include="$include" "${how[@]}" \
 		"$suite" "$root.new" "$mirror" "$script" >"$root.log" 2>&1; then
 		tail -n 20 "$root.log" >&2
 		die "debootstrap failed; the whole log is $root.log"
