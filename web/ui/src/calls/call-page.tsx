@@ -10,7 +10,7 @@ import type { Call } from "../api/types";
 import { useNow } from "../app/clock";
 import { Note } from "../desk/note";
 import { complain } from "../parts/notice";
-import { DirectionIcon, OutcomeText } from "../parts/outcome";
+import { DirectionIcon, endedBy, OutcomeText } from "../parts/outcome";
 import { Page } from "../parts/page";
 import { Failed, Loading } from "../parts/states";
 import { Duration, Num } from "../parts/text";
@@ -103,7 +103,7 @@ function CallView({ call: c }: { call: Call }) {
           {c.hangup && (
             <Fact word={t("calls.how")}>
               {t("calls.hangupBy", {
-                by: t(`by.${c.hangup.by === "caller" && c.direction === "outbound" ? "customer" : c.hangup.by}`),
+                by: t(`by.${endedBy(c.direction, c.hangup)}`),
               })}{" "}
               <span className="quiet num" title={c.hangup.text}>
                 ({t("calls.cause", { n: f.number(c.hangup.cause) })})

@@ -17,7 +17,7 @@ import type { Desk, Pop } from "../api/types";
 import { useNow } from "../app/clock";
 import { ariaKeys, type KeyID, label } from "../app/keymap";
 import { Hint } from "../parts/hint";
-import { OutcomeText } from "../parts/outcome";
+import { endedBy, OutcomeText } from "../parts/outcome";
 import { Duration, Key, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import styles from "./desk.module.css";
@@ -130,7 +130,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
       {is === "answered_elsewhere" && <Text size="xs">{t("desk.answeredByBody")}</Text>}
       {is === "ended" && (
         <Text size="xs" c="dimmed">
-          {pop.call.hangup && `${t("desk.endedBy", { by: t(`by.${pop.call.hangup.by}`) })}. `}
+          {pop.call.hangup && `${t("desk.endedBy", { by: t(`by.${endedBy(pop.call.direction, pop.call.hangup)}`) })}. `}
           {t(pop.call.state === "ended" ? "desk.endedBody" : "desk.transferredBody")}
         </Text>
       )}

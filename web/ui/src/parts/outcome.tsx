@@ -11,7 +11,7 @@ import {
   IconPhoneX,
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import type { Direction, Outcome } from "../api/types";
+import type { Call, Direction, Outcome } from "../api/types";
 
 const look: Record<Outcome, { tone: "good" | "bad" | "quiet"; icon: typeof IconPhoneOff }> = {
   answered: { tone: "good", icon: IconCircleCheck },
@@ -22,6 +22,11 @@ const look: Record<Outcome, { tone: "good" | "bad" | "quiet"; icon: typeof IconP
   voicemail: { tone: "quiet", icon: IconMicrophone },
   cancelled: { tone: "quiet", icon: IconPhoneOff },
 };
+
+/** endedBy is who hung up. "caller" means the customer in every call with one; where the agent dialled, that reads wrong. */
+export function endedBy(direction: Direction, hangup: NonNullable<Call["hangup"]>) {
+  return hangup.by === "caller" && direction === "outbound" ? "customer" : hangup.by;
+}
 
 export function OutcomeText({ outcome }: { outcome: Outcome | null }) {
   const { t } = useTranslation();
