@@ -41,7 +41,7 @@ type Status struct {
 
 // Backlog is what waits to be written into the log.
 type Backlog struct {
-	Pending    int   `json:"pending" doc:"calls in memory whose newest picture is not in the database yet"`
+	Pending    int   `json:"pending" doc:"calls in memory whose newest picture is not in the database yet, and that this node is to write"`
 	SpoolBytes int64 `json:"spool_bytes" doc:"of calls on disk that wait for the database"`
 	OldestMS   int64 `json:"oldest_ms" doc:"how long the oldest of them has waited"`
 	Away       bool  `json:"away" doc:"the database did not take the last calls"`
@@ -74,7 +74,10 @@ type Leader struct {
 type statusOutput struct{ Body Status }
 
 func (s *Server) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
-	return &statusOutput{s.lookAround(ctx)}, nil
+	st := s.lookAround(ctx)
+	b := s.Recorder.Backlog()
+	st.Backlog = Backlog{b.Pending - b.Held, b.SpoolBytes, b.Oldest.Milliseconds(), b.Away, b.SpoolFull}
+	return &statusOutput{st}, nil
 }
 
 // lookAround asks every part how it is. It takes at most two seconds.
@@ -105,8 +108,6 @@ func (s *Server) lookAround(ctx context.Context) Status {
 		}
 		st.PBX = append(st.PBX, part)
 	}
-	b := s.Recorder.Backlog()
-	st.Backlog = Backlog{b.Pending, b.SpoolBytes, b.Oldest.Milliseconds(), b.Away, b.SpoolFull}
 	return st
 }
 

@@ -12,7 +12,7 @@ import (
 func TestReadyz_NamesThePart(t *testing.T) {
 	since := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	var database error
-	parts := []Part{{Name: "main", Live: true, Since: since}, {Name: "branch", Live: true}}
+	parts := []Part{{Name: "main", Live: true, Since: since}, {Name: "branch", Live: true, Leader: &Leader{Node: "node-b", Epoch: 7, Since: since, Standby: "node-a"}}}
 	s := New(Config{
 		Database: func(context.Context) error { return database }, Exchanges: func() []Part { return parts },
 	})
@@ -24,10 +24,10 @@ func TestReadyz_NamesThePart(t *testing.T) {
 		}
 	}
 	const db = `{"name":"database","live":true,"since":null,"canary_age_s":null,"reason":"","leader":null}`
-	const main = `{"name":"main","live":true,"since":"2026-11-22T10:00:00Z","canary_age_s":null,"reason":"","leader":null}`
-	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":"","leader":null}]}`)
+	const main = `{"name":"main","live":true,"since":"2026-11-22T10:00:00Z","canary_age_s":null,"reason":"","canary_rtt_ms":0,"events_per_second":0,"leader":null}`
+	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":"","canary_rtt_ms":0,"events_per_second":0,"leader":{"node":"node-b","here":false,"epoch":7,"since":"2026-11-22T10:00:00Z","standby":"node-a"}}]}`)
 	parts[1].Live, parts[1].Reason = false, "The exchange does not answer."
-	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":null}]}`)
+	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":{"node":"node-b","here":false,"epoch":7,"since":"2026-11-22T10:00:00Z","standby":"node-a"}}]}`)
 	parts, database = parts[:1], errors.New("dial unix /secret/path: connection refused")
 	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer.","leader":null},`+main+`]}`)
 	database = Reason("the database cannot be reached")

@@ -60,7 +60,10 @@ func startProcessBy(t testing.TB, by []string, environment ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { p.ended <- p.cmd.Wait() }()
+	go func() {
+		p.ended <- p.cmd.Wait()
+		close(p.ended)
+	}()
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -74,9 +77,6 @@ func startProcessBy(t testing.TB, by []string, environment ...string) *process {
 
 // kill is kill -9; it returns when the process is gone. Killing twice is fine.
 func (p *process) kill() {
-	if p.cmd.ProcessState != nil {
-		return
-	}
 	_ = p.cmd.Process.Kill() // it may be gone already
 	<-p.ended
 }

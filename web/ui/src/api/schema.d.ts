@@ -637,7 +637,7 @@ export interface components {
             oldest_ms: number;
             /**
              * Format: int64
-             * @description calls in memory whose newest picture is not in the database yet
+             * @description calls in memory whose newest picture is not in the database yet, and that this node is to write
              */
             pending: number;
             /**

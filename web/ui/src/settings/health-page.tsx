@@ -74,6 +74,7 @@ function Exchanges({ status }: { status: Status }) {
           <Table.Th>{t("health.name")}</Table.Th>
           <Table.Th>{t("health.state")}</Table.Th>
           <Table.Th>{t("health.since")}</Table.Th>
+          <Table.Th>{t("health.leader")}</Table.Th>
           <Table.Th className="only-wide">{t("health.version")}</Table.Th>
           <Table.Th className="only-wide">{t("health.rtt")}</Table.Th>
           <Table.Th className="only-wide">{t("health.rate")}</Table.Th>
@@ -94,6 +95,10 @@ function Exchanges({ status }: { status: Status }) {
               )}
             </Table.Td>
             <Table.Td>{p.since && <Moment at={p.since} />}</Table.Td>
+            <Table.Td>
+              {p.leader && (p.leader.node ? <bdi dir="ltr">{p.leader.node}</bdi> : t("health.nobody"))}
+              {p.leader?.standby && <div className="quiet">{t("health.standby", { node: p.leader.standby })}</div>}
+            </Table.Td>
             <Table.Td className="only-wide">
               <bdi dir="ltr">{p.version}</bdi>
             </Table.Td>
@@ -138,6 +143,12 @@ function Rest({ status }: { status: Status }) {
               ? t("health.waiting", { calls: f.number(b.pending), kb: f.number(Math.ceil(b.spool_bytes / 1024)) })
               : t("health.nothingWaits")}
             {b.spool_full && <div>{t("health.full")}</div>}
+          </Table.Td>
+        </Table.Tr>
+        <Table.Tr>
+          <Table.Td>{t("health.node")}</Table.Td>
+          <Table.Td>
+            <bdi dir="ltr">{status.node}</bdi>
           </Table.Td>
         </Table.Tr>
         <Table.Tr>
