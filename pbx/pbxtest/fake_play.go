@@ -19,8 +19,8 @@ import (
 type PlayOptions struct {
 	// Speed is how much faster than recorded it goes; 0 means as recorded, math.Inf(1) without any pause.
 	Speed float64
-	// Start, if set, is when the replay has happened: it goes without any pause, and every time in it is as far from
-	// Start as it was from the recording's beginning.
+	// Start, if set, is the time of its beginning, whatever the clock says: it goes without any pause, and every time in
+	// it is as far from Start as it was from the recording's beginning.
 	Start time.Time
 	// Replace puts other words in: numbers, names, extensions. A key replaces a value that equals it, and a word
 	// of letters, digits and "+" inside a value: with "1001": "2001" the channel PJSIP/1001-0000000a becomes
