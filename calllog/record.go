@@ -37,9 +37,10 @@ type Record struct {
 	Disposition   *Disposition `json:"disposition"`
 	Note          string       `json:"note"`
 	FollowUps     []FollowUp   `json:"follow_ups"`
-	Partial       bool         `json:"partial"`       // ringbook joined in the middle
-	Reconstructed bool         `json:"reconstructed"` // the end was not seen: it lies between EndedAt and EndedBefore
-	EndedBefore   *time.Time   `json:"ended_before"`  // nil unless Reconstructed
+	Partial       bool         `json:"partial"`                    // ringbook joined in the middle
+	Reconstructed bool         `json:"reconstructed"`              // the end was not seen: it lies between EndedAt and EndedBefore
+	EndedBefore   *time.Time   `json:"ended_before"`               // nil unless Reconstructed and Source is live
+	Source        pbx.Source   `json:"source" enum:"live,cel,cdr"` // how it is known; else than live: from the exchange's own records
 }
 
 // Caller is who called.

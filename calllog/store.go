@@ -99,7 +99,7 @@ const currentCall = `WITH RECURSIVE part (id) AS (
 const callColumns = `c.id, c.pbx, c.direction, c.state, c.outcome, c.caller_number, c.caller_raw, c.caller_name, c.caller_withheld,
 	c.dialed_number, c.dialed_raw, c.queue, c.started_at, c.answered_at, c.ended_at, c.wait_ms, c.talk_ms, c.hold_ms,
 	c.hangup_by, c.hangup_cause, c.hangup_text, c.transfers, c.customer_id, c.match_rule, c.chosen, c.candidates,
-	c.partial, c.reconstructed, c.ended_before, coalesce(n.note, '')`
+	c.partial, c.reconstructed, c.ended_before, c.source, coalesce(n.note, '')`
 
 // found is a record without what other tables tell.
 type found struct {
@@ -122,7 +122,7 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 	if err := row.Scan(&r.ID, &r.PBX, &r.Direction, &r.State, &outcome, &r.Caller.Number, &r.Caller.Raw, &r.Caller.Name,
 		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &f.startedAt, &r.AnsweredAt, &r.EndedAt,
 		&r.WaitMS, &r.TalkMS, &r.HoldMS, &hangup.By, &hangup.Cause, &hangup.Text, &transfers, &f.customer,
-		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Note); err != nil {
+		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Source, &r.Note); err != nil {
 		return f, err
 	}
 	if err := json.Unmarshal(transfers, &r.Transfers); err != nil {

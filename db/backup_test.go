@@ -155,4 +155,3 @@ func TestContents_ANewerProgramsDatabaseIsKnown(t *testing.T) {
 		t.Errorf("unknown %v, shape %d", c.Unknown(), c.Shape())
 	}
 }
-

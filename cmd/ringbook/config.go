@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ringbook/crm"
+	"ringbook/pbx/cdr"
 )
 
 // Config is everything that `ringbook serve` can be told. Each field is a flag and an environment variable of the
@@ -24,6 +25,7 @@ type Config struct {
 	Node          string `env:"RINGBOOK_NODE" placeholder:"NAME" help:"Name of this node among several that share a database, as the health page and Asterisk show it. Empty: the host's name."`
 	PBX           string `name:"pbx" env:"RINGBOOK_PBX" secret:"" placeholder:"NAME=URL" help:"The exchanges: name=http://user:password@host:8088/ari, several separated by spaces. Empty: no exchange, nothing rings."`
 	AMI           string `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"NAME=URL" help:"Optional AMI access: name=tcp://user:password@host:5038, with the names of RINGBOOK_PBX. Not used yet."`
+	CDR           string `name:"cdr" env:"RINGBOOK_CDR" secret:"" placeholder:"NAME=URL" help:"Where an exchange keeps its own call records, to fill in what ringbook could not hear: name=mysql://user:password@host/asteriskcdrdb, postgres://… or file:///var/log/asterisk/cdr-csv/Master.csv, with the names of RINGBOOK_PBX. Empty: gaps stay gaps."`
 	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for https exchanges."`
 	Region        string `env:"RINGBOOK_REGION" default:"IR" help:"Country of bare numbers, as IR. Per exchange or trunk: \"IR dubai=AE main/PJSIP/trunk-de=DE\"."`
 	Area          string `env:"RINGBOOK_AREA" help:"Area code of bare local numbers without its leading 0, as 21. Per exchange or trunk: \"21 isfahan=31\"."`
@@ -52,6 +54,7 @@ type Logging struct {
 type Settings struct {
 	Config
 	Exchanges []ExchangeSettings
+	Records   []ExchangeSettings // where call records are, for some of Exchanges
 	Numbering crm.Numbering
 	Zone      *time.Location
 }
@@ -108,6 +111,15 @@ func (c Config) Settings() (Settings, error) {
 			faults.add("RINGBOOK_AMI", "there is no exchange %q in RINGBOOK_PBX; use one of its names", ami.Name)
 		}
 	}
+	s.Records = parseNamed("RINGBOOK_CDR", c.CDR, cdrExample, &faults, func(name string, u *url.URL) string {
+		if _, err := cdr.Open(u.String()); err != nil {
+			return fmt.Sprintf("the address of %q is wrong (%v)", name, err)
+		}
+		if !slices.ContainsFunc(s.Exchanges, func(x ExchangeSettings) bool { return x.Name == name }) {
+			return fmt.Sprintf("there is no exchange %q in RINGBOOK_PBX; use one of its names", name)
+		}
+		return ""
+	})
 	if c.PBXCA != "" {
 		if _, err := os.Stat(c.PBXCA); err != nil {
 			faults.add("RINGBOOK_PBX_CA", "cannot be read: %v; name a PEM file", plain(err))
@@ -160,8 +172,27 @@ func (l Logging) check(faults *Faults) {
 
 var exchangeName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,30}$`)
 
-// parseNamedURLs reads "name=URL name=URL"; its faults never repeat a URL, for it holds a password.
+const cdrExample = "main=mysql://user:password@host/asteriskcdrdb"
+
+// parseNamedURLs reads "name=URL name=URL" of URLs that have a host, a user and a password.
 func parseNamedURLs(field, value string, schemes []string, example string, faults *Faults) []ExchangeSettings {
+	return parseNamed(field, value, example, faults, func(name string, u *url.URL) string {
+		password, ok := u.User.Password()
+		switch {
+		case !slices.Contains(schemes, u.Scheme):
+			return fmt.Sprintf("the URL of %q begins with %q", name, u.Scheme+":")
+		case u.Hostname() == "":
+			return fmt.Sprintf("the URL of %q has no host", name)
+		case u.User.Username() == "" || !ok || password == "":
+			return fmt.Sprintf("the URL of %q has no user and password", name)
+		}
+		return ""
+	})
+}
+
+// parseNamed reads "name=URL name=URL"; check says what is wrong with one, empty if nothing is. Its faults never repeat a
+// URL, for it holds a password.
+func parseNamed(field, value, example string, faults *Faults, check func(name string, u *url.URL) string) []ExchangeSettings {
 	var all []ExchangeSettings
 	for i, entry := range strings.Fields(value) {
 		name, raw, ok := strings.Cut(entry, "=")
@@ -178,23 +209,15 @@ func parseNamedURLs(field, value string, schemes []string, example string, fault
 			continue
 		}
 		u, err := url.Parse(raw)
-		password, hasPassword := "", false
-		if err == nil {
-			password, hasPassword = u.User.Password()
-		}
-		switch {
-		case err != nil:
+		if err != nil {
 			faults.add(field, "the URL of %q cannot be read (%s); write %s, with special characters of the password as %%XX", name, urlProblem(err), example)
-		case !slices.Contains(schemes, u.Scheme):
-			faults.add(field, "the URL of %q begins with %q; write %s", name, u.Scheme+":", example)
-		case u.Hostname() == "":
-			faults.add(field, "the URL of %q has no host; write %s", name, example)
-		case u.User.Username() == "" || !hasPassword || password == "":
-			faults.add(field, "the URL of %q has no user and password; write %s", name, example)
-		default:
-			all = append(all, ExchangeSettings{Name: name, URL: raw})
 			continue
 		}
+		if problem := check(name, u); problem != "" {
+			faults.add(field, "%s; write %s", problem, example)
+			continue
+		}
+		all = append(all, ExchangeSettings{Name: name, URL: raw})
 	}
 	return all
 }

@@ -15,13 +15,14 @@ import (
 var imports = map[string][]string{
 	"db":        {},
 	"pbx/ari":   {},
-	"pbx":       {"pbx/ari"},
+	"pbx/cdr":   {},
+	"pbx":       {"pbx/ari", "pbx/cdr"},
 	"crm":       {"db"},
 	"screenpop": {"pbx", "crm"},
 	"calllog":   {"pbx", "crm", "db"},
 	"web":       {"pbx", "crm", "screenpop", "calllog"},
 	"cmd/ringbook": {
-		"db", "pbx/ari", "pbx", "crm", "screenpop", "calllog", "web", "pbx/pbxtest",
+		"db", "pbx/ari", "pbx/cdr", "pbx", "crm", "screenpop", "calllog", "web", "pbx/pbxtest",
 	},
 	"pbx/pbxtest": {"pbx", "pbx/ari"},
 	"db/dbtest":   {"db"},

@@ -50,6 +50,8 @@ type outside struct {
 	opened func(ctx context.Context, database *db.DB, store *crm.Store) error
 	// running, if set, is called once every part is started.
 	running func(*crm.Store)
+	// repairDelay is how long after a gap the exchanges' records are read; 0: a minute.
+	repairDelay time.Duration
 }
 
 // drainTime bounds the polite part of a shutdown: sockets told, requests finished.
@@ -132,6 +134,9 @@ func run(ctx context.Context, s Settings, o outside) error {
 			keeping.run("keep account of what is heard", house.watch.Run)
 			leading.run("keep the leases", house.leases.Run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
+			if house.repair != nil {
+				serving.run("fill in what gaps hid", house.repair.Run)
+			}
 			front.open()
 			if o.running != nil {
 				o.running(house.store)
@@ -173,6 +178,7 @@ type house struct {
 	board     *screenpop.Board
 	recorder  *calllog.Recorder
 	watch     *calllog.Watch
+	repair    *calllog.Repair // nil: no exchange's records are known
 	exchanges []*pbx.Exchange
 	joint     *pbx.Joint // of calls that pass several of them
 	leases    *db.Leases
@@ -204,6 +210,10 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		streams[i] = exchange
 	}
 	watch := calllog.NewWatch(database, s.Node, streams, o.log)
+	repair, err := newRepair(s, database, calls, recorder, store.Directory(), leases, o)
+	if err != nil {
+		return nil, err
+	}
 	leases.OnChange(func(string) { recorder.Lead() })
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
@@ -222,7 +232,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
 	})
 	front.app = app
-	h := &house{store, board, recorder, watch, exchanges, nil, leases, database.NewEvents(o.log), app}
+	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), app}
 	h.joint = pbx.NewJoint(h.follow)
 	return h, nil
 }

@@ -19,8 +19,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -69,6 +71,56 @@ func New(t testing.TB) *db.DB {
 
 // URL is how another process connects to a database of New.
 func URL(d *db.DB) string { return d.Pool().Config().ConnString() }
+
+// Port is where on loopback a program that cannot reach the socket of a database's server finds it, until the test ends. The user
+// is ringbook, without a password.
+func Port(t testing.TB, d *db.DB) int {
+	t.Helper()
+	u, err := url.Parse(URL(d))
+	if err != nil {
+		t.Fatalf("dbtest: %v", err)
+	}
+	network, address := "tcp", u.Host
+	if folder := u.Query().Get("host"); folder != "" {
+		network, address = "unix", filepath.Join(folder, ".s.PGSQL.5432")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("dbtest: %v", err)
+	}
+	var passing sync.WaitGroup
+	passing.Go(func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			to, err := net.Dial(network, address)
+			if err != nil {
+				from.Close()
+				continue
+			}
+			for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
+				passing.Go(func() {
+					_, _ = io.Copy(way[1], way[0]) // until one of them ends
+					way[0].Close()
+					way[1].Close()
+				})
+			}
+		}
+	})
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		listener.Close()
+		go func() { passing.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Error("dbtest: a program is still connected")
+		}
+	})
+	return listener.Addr().(*net.TCPAddr).Port
+}
 
 // Main runs a package's tests, stops the cluster and fails on leaked goroutines.
 func Main(m *testing.M) {

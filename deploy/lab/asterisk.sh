@@ -146,6 +146,7 @@ declare -A value=(
 	[ARI_PASSWORD]=ringbook-lab [VIEWER_PASSWORD]=viewer-lab [PHONE_PASSWORD]=phone-lab
 	[RING_SECONDS]=20 [MEMBER_SECONDS]=10 [QUEUE_SECONDS]=60 [WRAPUP_SECONDS]=5 [PARK_SECONDS]=45
 	[FLAVOUR]=plain [UNTIL_EOF]=""
+	[RECORDS]=no [RECORDS_PORT]=5432 [RECORDS_DATABASE]=asterisk
 )
 
 check_name() {
@@ -188,7 +189,7 @@ render() {
 	value[DIR]=$inside
 	value[MODULES]=${modules:-/usr/lib/$(uname -m)-linux-gnu/asterisk/modules}
 	for key in "${!value[@]}"; do edit+=(-e "s|@$key@|${value[$key]}|g"); done
-	mkdir -p "$to"/{etc/keys,db,run,log} "$to"/spool/{recording,monitor,tmp,system,outgoing,voicemail}
+	mkdir -p "$to"/{etc/keys,db,run,log/cdr-csv} "$to"/spool/{recording,monitor,tmp,system,outgoing,voicemail}
 	for file in "$conf"/*.conf "${over[@]}"; do sed "${edit[@]}" "$file" >"$to/etc/${file##*/}"; done
 	if grep -n '@[A-Z_]*@' "$to"/etc/*.conf; then die "a setting of deploy/asterisk has no value"; fi
 }

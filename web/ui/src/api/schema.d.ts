@@ -686,6 +686,8 @@ export interface components {
             queue: string | null;
             reconstructed: boolean;
             recordings: components["schemas"]["RecordingRef"][];
+            /** @enum {string} */
+            source: "live" | "cel" | "cdr";
             /** Format: date-time */
             started_at: string;
             /** @enum {string} */

@@ -63,7 +63,7 @@ function CallView({ call: c }: { call: Call }) {
           {t("calls.partialBody")}
         </Alert>
       )}
-      {c.reconstructed && (
+      {c.reconstructed && c.source === "live" && (
         <Alert color="orange" mb="md" py={8} title={t("calls.reconstructed")}>
           {c.ended_at && c.ended_before
             ? t("calls.reconstructedBetween", {
@@ -108,6 +108,11 @@ function CallView({ call: c }: { call: Call }) {
               <span className="quiet num" title={c.hangup.text}>
                 ({t("calls.cause", { n: f.number(c.hangup.cause) })})
               </span>
+            </Fact>
+          )}
+          {c.source !== "live" && (
+            <Fact word={t("calls.source")}>
+              <span className="quiet">{t(`calls.sources.${c.source}`)}</span>
             </Fact>
           )}
         </dl>

@@ -242,6 +242,11 @@ export const en = {
     reconstructed: "End inferred",
     reconstructedBody: "The end of this call was not seen, it was worked out later.",
     reconstructedBetween: "The end of this call was not seen. It lies between {{from}} and {{to}}.",
+    source: "Known from",
+    sources: {
+      cel: "completed from the PBX's own records",
+      cdr: "completed from the PBX's own records; times of talk are about right",
+    },
     legs: "Who took part",
     timeline: "Time line of the call. The arrow keys go from bar to bar.",
     ring: "ringing",
