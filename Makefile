@@ -45,7 +45,7 @@ test: deps ## Everything: lint, Go with the race detector, UI, PostgreSQL, a rea
 	@$(MAKE) test-browser
 
 .PHONY: test-fast
-test-fast: deps-run ## The tests without Asterisk, browser, race detector and linters: under three minutes
+test-fast: deps-fast ## The tests without Asterisk, browser, race detector and linters: under three minutes
 	@tools/step "Go: vet and tests, without the lab"
 	go vet ./...
 	RINGBOOK_LAB=off go test ./...
@@ -122,12 +122,14 @@ screenshots: deps build ## Take the pictures of README.md and docs/ anew
 	cd $(UI) && npm run screenshots
 
 ##@ What is needed
-.PHONY: deps deps-run deps-lab
+.PHONY: deps deps-run deps-fast deps-lab
 deps: ## Install everything that building and testing need, where it is missing
-	@tools/deps base postgres browser lab
+	@tools/deps base postgres mariadb browser lab
 	@$(MAKE) $(UI)/node_modules/.package-lock.json
 deps-run:
 	@tools/deps base postgres
+deps-fast:
+	@tools/deps base postgres mariadb
 deps-lab:
 	@tools/deps base lab
 

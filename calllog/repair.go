@@ -206,6 +206,9 @@ func (r *Repair) repair(ctx context.Context, g gapKey, s *repairState) error {
 		return fmt.Errorf("note what was filled in: %w", err)
 	}
 	s.added, s.completed = s.added+plan.added, s.completed+plan.completed
+	if done {
+		delete(r.begun, g)
+	}
 	if plan.added+plan.completed > 0 {
 		r.log.Info("filled in what a gap hid, from the exchange's own records", "pbx", g.pbx, "from", g.from, "to", g.to,
 			"calls", len(calls), "added", plan.added, "completed", plan.completed)

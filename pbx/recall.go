@@ -29,7 +29,8 @@ type Recalled struct {
 // told at the time, and a Tracker folds these, so that there is one understanding of calls. Of a call that has both kinds
 // of records the channel events count, unless they leave out who talked to whom. Calls that have not ended are given too.
 //
-// The records do not tell everything: nothing of hold, and not who asked to withhold a number.
+// The records do not tell everything: not who asked to withhold a number, hold only on newer exchanges, and of the queue only
+// which it was.
 func Recall(c Config, r cdr.Records) []Recalled {
 	talked := map[string]bool{} // by linked id: call records tell of a conversation
 	for _, record := range r.Records {
@@ -47,7 +48,7 @@ func Recall(c Config, r cdr.Records) []Recalled {
 	poor := func(linked string) bool { return talked[linked] && !bridged[linked] }
 	events := slices.DeleteFunc(slices.Clone(r.Events), func(e cdr.Event) bool { return poor(e.LinkedID) })
 
-	all := recallItems(c, celItems(events), SourceCEL)
+	all := recallItems(c, celItems(withApplications(events, r.Records)), SourceCEL)
 	groups := map[string][]cdr.Record{}
 	var order []string
 	for _, record := range r.Records {
@@ -62,6 +63,43 @@ func Recall(c Config, r cdr.Records) []Recalled {
 	}
 	for _, id := range order {
 		all = append(all, recallItems(c, cdrItems(groups[id]), SourceCDR)...)
+	}
+	return all
+}
+
+// withApplications adds what call records tell of the queues in which callers waited, and of what was dialled, where the
+// channel events do not: they name applications only if cel.conf asks for them one by one.
+func withApplications(events []cdr.Event, records []cdr.Record) []cdr.Event {
+	type begun struct{ channel, app string }
+	told := map[begun]bool{}
+	for _, e := range events {
+		if e.Type == "APP_START" {
+			told[begun{e.UniqueID, e.App}] = true
+		}
+	}
+	byChannel := map[string][]cdr.Record{}
+	for _, record := range records {
+		if diallers[record.App] && !told[begun{record.UniqueID, record.App}] {
+			byChannel[record.UniqueID] = append(byChannel[record.UniqueID], record)
+		}
+	}
+	if len(byChannel) == 0 {
+		return events
+	}
+	all := make([]cdr.Event, 0, len(events)+len(records))
+	begin := func(e cdr.Event, record cdr.Record) {
+		e.Type, e.App, e.AppData, e.Extra = "APP_START", record.App, record.AppData, ""
+		all = append(all, e)
+	}
+	for _, e := range events {
+		all = append(all, e)
+		waiting := byChannel[e.UniqueID]
+		// A record's time is that of the channel's beginning, or of a later turn of its call, in whole seconds.
+		for len(waiting) > 0 && (e.Type == "CHAN_START" || !waiting[0].Start.Truncate(time.Second).After(e.Time)) && !ending[e.Type] {
+			begin(e, waiting[0])
+			waiting = waiting[1:]
+		}
+		byChannel[e.UniqueID] = waiting
 	}
 	return all
 }
@@ -149,6 +187,7 @@ func (r *retold) leave(at time.Time, ch *retoldChannel, id, technology string) {
 type celExtra struct {
 	Cause      int    `json:"hangupcause"`
 	Source     string `json:"hangupsource"`
+	DialStatus string `json:"dialstatus"`
 	Bridge     string `json:"bridge_id"`
 	Technology string `json:"bridge_technology"`
 	Exten      string `json:"extension"`
@@ -156,6 +195,8 @@ type celExtra struct {
 	Bridge1    string `json:"bridge1_id"`
 	Bridge2    string `json:"bridge2_id"`
 	Second     string `json:"channel2_uniqueid"`
+	Transferee string `json:"transferee_channel_uniqueid"`
+	Target     string `json:"transfer_target_channel_uniqueid"`
 	Pickup     string `json:"pickup_channel_uniqueid"`
 	PickupName string `json:"pickup_channel"`
 }
@@ -163,6 +204,15 @@ type celExtra struct {
 func extraOf(e cdr.Event) (x celExtra) {
 	_ = json.Unmarshal([]byte(e.Extra), &x) // without it less is known
 	return x
+}
+
+// refused tells whether the PBX hung a caller up because the one called did not answer.
+func (x celExtra) refused() bool {
+	switch x.DialStatus {
+	case "BUSY", "NOANSWER", "CONGESTION", "CHANUNAVAIL":
+		return x.Cause != 0 && x.Cause != causeNormal && x.Cause != 127 // 127: the caller gave up
+	}
+	return false
 }
 
 // ending are the kinds of events that the end of a call consists of.
@@ -184,7 +234,9 @@ func hangupRequests(events []cdr.Event) map[int][]string {
 		}
 		places = append(places, i)
 		last[e.LinkedID] = places
-		if x := extraOf(e); e.Type == "HANGUP" && x.Source != "" && x.Source == e.Channel {
+		// A caller whom the PBX refuses, because the one called did not answer, answers to that as one who hangs up.
+		if x := extraOf(e); e.Type == "HANGUP" && x.Source != "" && x.Source == e.Channel &&
+			!x.refused() {
 			asked[places[0]] = append(asked[places[0]], e.UniqueID)
 		}
 	}
@@ -272,6 +324,7 @@ func celItems(events []cdr.Event) []ari.Item {
 				break
 			}
 			t := &ari.Transfer{Result: "Success", FirstLeg: ch.now(), SecondLeg: second.now(), DestinationType: "application"}
+			t.Transferee, t.Target = r.channels[x.Transferee].now(), r.channels[x.Target].now()
 			if x.Bridge1 != "" {
 				t.FirstBridge = r.bridge(x.Bridge1, "", "")
 			}
@@ -279,6 +332,18 @@ func celItems(events []cdr.Event) []ari.Item {
 				t.SecondBridge, t.DestinationType, t.DestinationBridge = r.bridge(x.Bridge2, "", ""), "bridge", x.Bridge2
 			}
 			r.tell(e.Time, ari.Event{Type: "BridgeAttendedTransfer", Transfer: t})
+		case "STREAM_BEGIN", "STREAM_END": // music: who hears it in a conversation is on hold
+			for _, members := range r.members {
+				if len(members) != 2 || !slices.Contains(members, ch.ID) {
+					continue
+				}
+				for _, id := range members {
+					if by := r.channels[id]; by != nil && by != ch {
+						kind := map[string]string{"STREAM_BEGIN": "ChannelHold", "STREAM_END": "ChannelUnhold"}[e.Type]
+						r.tell(e.Time, ari.Event{Type: kind, Channel: by.now()})
+					}
+				}
+			}
 		case "PICKUP":
 			by := r.channels[x.Pickup]
 			if by == nil {

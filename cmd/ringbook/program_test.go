@@ -64,16 +64,21 @@ type program struct {
 // unless the test has waited for its end itself.
 func startProgram(t *testing.T, s Settings) *program {
 	t.Helper()
+	return startProgramIn(t, s, outside{})
+}
+
+// startProgramIn is startProgram with more of the outside.
+func startProgramIn(t *testing.T, s Settings, o outside) *program {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	p := &program{out: newLines(), log: newLines(), stop: stop, done: make(chan error, 1)}
 	listening := make(chan net.Addr, 1)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		p.done <- run(ctx, s, outside{
-			log: s.logger(p.log), stdout: p.out,
-			listening: func(a net.Addr) { listening <- a },
-		})
+		o.log, o.stdout = s.logger(p.log), p.out
+		o.listening = func(a net.Addr) { listening <- a }
+		p.done <- run(ctx, s, o)
 	}()
 	t.Cleanup(func() {
 		stop()

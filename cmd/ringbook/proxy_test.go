@@ -13,7 +13,7 @@ import (
 	"ringbook/db"
 )
 
-// proxy stands between a program and its database, so that the database can be away and come back.
+// proxy stands between a program and its database, or another server, so that that can be away and come back.
 type proxy struct {
 	network, target string // the database's
 	user, database  string
@@ -29,8 +29,16 @@ type proxy struct {
 func newProxy(t *testing.T, d *db.DB) *proxy {
 	t.Helper()
 	config := d.Pool().Config().ConnConfig
-	p := &proxy{user: config.User, database: config.Database, address: "127.0.0.1:0", open: map[net.Conn]bool{}}
-	p.network, p.target = pgconn.NetworkAddress(config.Host, config.Port)
+	network, target := pgconn.NetworkAddress(config.Host, config.Port)
+	p := newProxyTo(t, network, target)
+	p.user, p.database = config.User, config.Database
+	return p
+}
+
+// newProxyTo is newProxy for any server.
+func newProxyTo(t *testing.T, network, target string) *proxy {
+	t.Helper()
+	p := &proxy{network: network, target: target, address: "127.0.0.1:0", open: map[net.Conn]bool{}}
 	p.start(t)
 	p.stop()
 	t.Cleanup(p.stop)

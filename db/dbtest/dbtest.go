@@ -84,7 +84,7 @@ func Port(t testing.TB, d *db.DB) int {
 	if folder := u.Query().Get("host"); folder != "" {
 		network, address = "unix", filepath.Join(folder, ".s.PGSQL.5432")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
@@ -95,7 +95,7 @@ func Port(t testing.TB, d *db.DB) int {
 			if err != nil {
 				return // closed
 			}
-			to, err := net.Dial(network, address)
+			to, err := (&net.Dialer{}).DialContext(context.Background(), network, address)
 			if err != nil {
 				from.Close()
 				continue
