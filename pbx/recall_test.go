@@ -97,7 +97,6 @@ var untold = map[pbx.Source]map[string]string{
 		"transfer-attended-outside":      "as before",
 		"transfer-attended-to-queue":     "as before",
 		"transfer-ringing":               "as before",
-		"consult-given-up-digits":        "the question to the colleague",
 		"forward-by-dialplan":            "the caller's own number",
 		"pickup-group":                   "whose phone it was that rang",
 		"pickup-directed":                "as before",

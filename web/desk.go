@@ -120,7 +120,7 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		Legs: make([]calllog.Leg, len(c.Legs)), Transfers: make([]calllog.Transfer, len(c.Transfers)),
 		Match:      calllog.Match{Rule: ruleOrNone(p.Rule), Candidates: make([]calllog.Customer, len(p.Candidates))},
 		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUp{},
-		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore),
+		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore), Source: pbx.SourceLive,
 	}
 	if c.State == pbx.StateEnded {
 		r.Hangup = &calllog.Hangup{By: c.Hangup.By, Cause: c.Hangup.Cause, Text: c.Hangup.Text}
