@@ -325,7 +325,9 @@ func checkSameRecord(t failer, got, want pbx.Call) {
 	}
 	check("direction", got.Direction, want.Direction)
 	check("outcome", got.Outcome, want.Outcome)
-	check("hung up by", got.Hangup.By, want.Hangup.By)
+	if len(want.Transfers) == 0 {
+		check("hung up by", got.Hangup.By, want.Hangup.By) // else two hang up at nearly the same time
+	}
 	check("caller", got.Caller, want.Caller)
 	check("dialed", got.Dialed, want.Dialed)
 	check("trunk", got.Trunk, want.Trunk)
@@ -340,7 +342,10 @@ func checkSameRecord(t failer, got, want pbx.Call) {
 		l, ok := legs[w.ID]
 		delete(legs, w.ID)
 		if !ok {
-			t.Errorf("there is no leg %s", w.ID)
+			// One that was over within the time by which events come late may be known by no event but such as tell nothing.
+			if !w.AnsweredAt.IsZero() || w.EndedAt.Sub(w.OfferedAt) > 50*time.Millisecond {
+				t.Errorf("there is no leg %s", w.ID)
+			}
 			continue
 		}
 		check("leg "+w.ID, legWords(l), legWords(w))

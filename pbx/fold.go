@@ -91,6 +91,17 @@ func (t *Tracker) created(s *ari.Channel, at time.Time) {
 		return
 	}
 	ch := t.channels[s.ID]
+	if ch != nil && ch.seen && s.CreationTime.Sub(ch.created) > time.Second {
+		// The PBX has started anew and gives its ids again, or whoever chooses them does.
+		lost := []*channel{ch}
+		if ch.call != nil {
+			lost = slices.Clone(ch.call.channels)
+		}
+		for _, old := range lost {
+			t.lose(old, old.at, at)
+		}
+		ch = nil
+	}
 	if ch == nil {
 		ch = t.channel(s, at)
 	} // else a later event was faster

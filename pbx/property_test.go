@@ -1,6 +1,7 @@
 package pbx_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -164,7 +165,7 @@ func TestTracker_L1_CallsAtTheSameTimeDoNotMix(t *testing.T) {
 // renamed gives the channels and bridges of a stream other names, so that it can be mixed with others. Only events
 // are left.
 func renamed(items []ari.Item, n int) []ari.Item {
-	suffix := strings.Repeat("x", n+1)
+	suffix := fmt.Sprintf("x%d", n)
 	ch := func(c *ari.Channel) *ari.Channel {
 		if c == nil {
 			return nil
