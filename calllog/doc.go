@@ -69,6 +69,12 @@
 // counts. What an actor may read is compiled into the SQL. Cursors are bound to their list: with another filter they
 // are refused.
 //
+// # Gaps
+//
+// Watch writes when each exchange was heard; every other time is a gap (Store.Gaps). Repair reads the exchange's own records
+// of such a time, where they can be had, and fills in what is missing, through the Recorder as everything else. A row says
+// where what it tells is from (Record.Source).
+//
 // # What it leaves to others
 //
 // What makes a call and when it is over is package pbx's, who is calling is package crm's, what is on the desks now is

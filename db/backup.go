@@ -118,6 +118,13 @@ func (d *DB) Dump(ctx context.Context, to io.Writer) (Contents, error) {
 		return Contents{}, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	var there bool
+	if err := conn.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there); err != nil {
+		return Contents{}, fmt.Errorf("begin the dump: %w", err)
+	} else if !there {
+		return Contents{}, errors.New("the database is not one of ringbook's: it has none of its tables")
+	}
+	// The lock comes before the snapshot: what a migration did until then is in it.
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	if err != nil {
 		return Contents{}, fmt.Errorf("begin the dump: %w", err)

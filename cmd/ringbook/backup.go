@@ -74,6 +74,9 @@ func (b backupCommand) Run(c *console) (err error) {
 	if _, err := os.Stat(b.Data); err != nil {
 		return fmt.Errorf("the data folder %s cannot be read: %w", b.Data, plain(err))
 	}
+	if _, err := os.Stat(filepath.Join(b.Data, "postgres")); err != nil && b.Database.Database == "" {
+		return fmt.Errorf("the data folder %s has no database in it: name the service's in RINGBOOK_DATA, or its server in RINGBOOK_DATABASE", b.Data)
+	}
 	database, err := b.Database.open(c, b.Logging)
 	if err != nil {
 		return err

@@ -331,6 +331,7 @@ func TestRestore_RefusesWhatIsDamaged(t *testing.T) {
 	}
 	refuse(t, "is not a backup, and has none in it", "restore", data)
 	refuse(t, "the database of RINGBOOK_DATABASE is not empty", "restore", shelf, "--data", target, "--database", address)
+	refuse(t, "has no database in it", "backup", filepath.Join(t.TempDir(), "backups"), "--data", data)
 	refuse(t, "is inside the data folder", "backup", filepath.Join(data, "backups"), "--data", data, "--database", address)
 }
 
