@@ -42,7 +42,7 @@ func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
 		ch.cause = e.Cause
 	}
 	c, l := ch.call, ch.leg
-	if c == nil || l == nil || l.over(at, e.Soft) || l.gave || ch.refused() || late(at, c.wentOn) {
+	if c == nil || l == nil || l.over(at, e.Soft) || l.gave || ch.refused() || refuses(e.Channel.Dialplan) || late(at, c.wentOn) {
 		return
 	}
 	calling := l == c.first()
@@ -112,6 +112,6 @@ func (c *call) rangAt(at time.Time, soft bool) bool {
 
 // refused tells whether the dialplan tells the caller that it goes no further; then Asterisk's own answer to the caller
 // looks like a request from outside.
-func (ch *channel) refused() bool {
-	return ch.dialplan.AppName == "Busy" || ch.dialplan.AppName == "Congestion"
-}
+func (ch *channel) refused() bool { return refuses(ch.dialplan) }
+
+func refuses(d ari.Dialplan) bool { return d.AppName == "Busy" || d.AppName == "Congestion" }
