@@ -88,9 +88,12 @@ type trouble struct {
 	slow   bool // somebody must change something at the PBX or here: do not hammer, and say it loudly
 }
 
-// absent tells whether the PBX is simply not there, as while it starts anew.
-func (t trouble) absent() bool {
-	return t.label == "refused" || t.label == "unavailable" || t.label == "timeout"
+// absent tells whether the PBX is simply not there, as while it starts anew. What forwards a port for it, as container
+// engines do, takes the connection then and closes it without a word.
+func absent(t trouble, err error) bool {
+	var rest *Error
+	silent := errors.As(err, &rest) && rest.Op == handshake && rest.Status == 0
+	return t.label == "refused" || t.label == "unavailable" || t.label == "timeout" || t.label == "closed" && silent
 }
 
 // diagnose finds out what err means.

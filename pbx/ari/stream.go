@@ -46,7 +46,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			attempt = 0
 		}
 		attempt++
-		pause := c.backoff(attempt, t)
+		pause := c.backoff(attempt, t, absent(t, err))
 		c.metrics.reconnect(t.label)
 		level := c.log.Warn
 		if t.slow {
@@ -66,12 +66,12 @@ const absentBackoff = 5 * time.Second
 
 // backoff is the pause before the next attempt: exponential with full jitter, but never less than half of
 // MaxBackoff where hammering cannot help.
-func (c *Client) backoff(attempt int, t trouble) time.Duration {
+func (c *Client) backoff(attempt int, t trouble, absent bool) time.Duration {
 	if t.slow {
 		return c.config.MaxBackoff/2 + rand.N(c.config.MaxBackoff/2+1)
 	}
 	longest := c.config.MaxBackoff
-	if t.absent() {
+	if absent {
 		longest = min(longest, absentBackoff)
 	}
 	ceiling := c.config.MinBackoff << min(attempt, 20)

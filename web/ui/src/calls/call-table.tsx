@@ -12,6 +12,7 @@ import { DirectionIcon, OutcomeText } from "../parts/outcome";
 import { Duration, Moment, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import styles from "./calls.module.css";
+import { between } from "./gaps";
 import { lastTalker } from "./timeline";
 
 /** other is the number of the side that is not ours. */
@@ -113,15 +114,6 @@ export function CallTable({ calls, gaps = [], withoutCustomer }: CallTableProps)
       </Table.Tbody>
     </Table>
   );
-}
-
-/** between are the gaps that began between two calls of a list that is newest first. */
-export function between(gaps: Gap[], newer: Call | undefined, older: Call | undefined): Gap[] {
-  const at = (c: Call | undefined, none: number) => (c ? Date.parse(c.started_at) : none);
-  return gaps.filter((g) => {
-    const from = Date.parse(g.from);
-    return from < at(newer, Number.POSITIVE_INFINITY) && from >= at(older, Number.NEGATIVE_INFINITY);
-  });
 }
 
 function GapRows({ gaps }: { gaps: Gap[] }) {

@@ -2,16 +2,8 @@ import { IconEarOff } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Gap } from "../api/types";
 import { now } from "../app/clock";
-import type { Format } from "../text/format";
+import { stretch } from "../text/stretch";
 import { useFormat } from "../text/use-format";
-
-/** stretch writes from when to when a gap was, to the second, and the day where it is not today's. */
-export function stretch(g: Gap, at: Date, f: Format): { from: string; to: string } {
-  const from = new Date(g.from);
-  const day = (x: Date, near: Date) => (f.dayKey(x) === f.dayKey(near) ? "" : `${f.date(x)} `);
-  const write = (x: Date, near: Date) => `\u2068${day(x, near)}${f.timeWithSeconds(x)}\u2069`;
-  return { from: write(from, at), to: g.to ? write(new Date(g.to), from) : "" };
-}
 
 /** GapText says when an exchange was not heard, and why. */
 export function GapText({ gap }: { gap: Gap }) {

@@ -7,9 +7,9 @@ import { useTranslation } from "react-i18next";
 import { gaps as gapsQuery, status as statusQuery } from "../api/queries";
 import type { Gap, Status } from "../api/types";
 import { now, useNow } from "../app/clock";
-import { stretch } from "../parts/gap";
 import { Empty, Failed, Loading } from "../parts/states";
 import { Duration, Moment } from "../parts/text";
+import { stretch } from "../text/stretch";
 import { useFormat } from "../text/use-format";
 
 const week = 7 * 86_400_000;
@@ -121,7 +121,7 @@ function Rest({ status }: { status: Status }) {
   const { t } = useTranslation();
   const f = useFormat();
   const b = status.backlog;
-  const waiting = b.pending + b.spool_bytes > 0;
+  const waiting = b.pending > 0 || b.away;
   return (
     <Table className="table" aria-label={t("health.rest")}>
       <Table.Tbody>

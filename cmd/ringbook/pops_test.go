@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"ringbook/crm"
+	"ringbook/db/dbtest"
+	"ringbook/pbx/pbxtest"
+	"ringbook/web"
+)
+
+// TestPops_P2_EveryRingIsAPopWithAReceipt: rings at a tenth as many desks, all with open sockets; each desk shows its caller
+// with the customer, the number called and when it rang, says so, and none is missing, incomplete or without receipt.
+func TestPops_P2_EveryRingIsAPopWithAReceipt(t *testing.T) {
+	rings := size("RINGS", 1000) // make test-go asks for ten thousand, without the race detector
+	desks := rings / 10
+	const customers = 100
+	database := dbtest.New(t)
+	fake := startFake(t, pbxtest.FakeConfig{})
+	settings := testSettings(t, func(c *Config) {
+		c.Database.Database = dbtest.URL(database)
+		c.PBX = "main=" + fake.URL()
+		c.LogLevel = "error"
+	})
+	store := crm.NewStore(database, crm.Config{Numbering: settings.Numbering})
+	number := func(n int) string { return fmt.Sprintf("0912%07d", n%customers) }
+	for n := range customers {
+		if _, err := store.CreateCustomer(t.Context(), crm.System, crm.CustomerInput{
+			Name: fmt.Sprintf("Customer %d", n), Numbers: []crm.NumberInput{{Number: number(n)}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	browsers, tokens := make([]*browser, desks), make([]string, desks)
+	for i := range browsers {
+		extension := fmt.Sprint(2000 + i)
+		agent, err := store.CreateAgent(t.Context(), crm.System, crm.AgentInput{
+			Username: "agent" + extension, Name: "Agent " + extension, Role: crm.RoleAgent, Extensions: []string{extension},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tokens[i], _, err = store.CreateToken(t.Context(), crm.System, agent.ID, "test", time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		browsers[i] = &browser{extension: extension, rings: make(chan web.Pop, 64)}
+	}
+	p := startProgram(t, settings)
+	awaitReady(t, p.URL)
+	for i, b := range browsers {
+		b.open(t, p.URL, tokens[i])
+	}
+
+	// Each desk's calls come one after the other, many desks' at a time.
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	next := make(chan int)
+	var callers sync.WaitGroup
+	for range 20 {
+		callers.Go(func() {
+			for n := range next {
+				b := browsers[n%desks]
+				if err := b.ring(ctx, fake, n, number(n)); err != nil {
+					t.Errorf("ring %d: %v", n, err)
+					cancel()
+				}
+			}
+		})
+	}
+	began := time.Now()
+	for n := 0; n < rings && ctx.Err() == nil; n++ {
+		next <- n
+	}
+	close(next)
+	callers.Wait()
+	took := time.Since(began)
+	t.Logf("%d rings in %v: %.0f events per second", rings, took.Round(time.Millisecond), float64(5*rings)/took.Seconds())
+
+	eventually(t, "every receipt has been read", func() bool { return metricOf(t, p.URL, "ringbook_pop_seen_seconds_count") >= float64(rings) })
+	if lost := metricOf(t, p.URL, "ringbook_pop_lost_total"); lost != 0 {
+		t.Errorf("%v pops were never drawn, by the receipts", lost)
+	}
+}
+
+// browser is a desk's: it reads pictures, and says which it has drawn.
+type browser struct {
+	extension string
+	rings     chan web.Pop // the complete pops of new calls, each once
+}
+
+func (b *browser) open(t *testing.T, base, token string) {
+	t.Helper()
+	conn, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(base, "http")+"/api/v1/push", http.Header{"Authorization": {"Bearer " + token}})
+	if err != nil {
+		t.Fatalf("open the push socket of %s: %v", b.extension, err)
+	}
+	answer.Body.Close()
+	done := make(chan struct{})
+	t.Cleanup(func() { conn.Close(); <-done })
+	go func() {
+		defer close(done)
+		told := map[string]bool{}
+		for {
+			var frame web.DeskFrame
+			if conn.ReadJSON(&frame) != nil {
+				return // closed with the test
+			}
+			if seen, err := json.Marshal(map[string]any{"type": "seen", "seq": frame.Seq}); err != nil || conn.WriteMessage(websocket.TextMessage, seen) != nil {
+				return
+			}
+			for _, pop := range frame.Desk.Calls {
+				if id := pop.Call.ID.String(); pop.LookedUp && pop.State == "ringing" && !told[id] {
+					told[id] = true
+					b.rings <- pop
+				}
+			}
+		}
+	}()
+}
+
+// ring lets the n-th call ring at the desk until its pop is there, and checks it.
+func (b *browser) ring(ctx context.Context, fake *pbxtest.Fake, n int, caller string) error {
+	began := time.Now()
+	stamp := began.Format("2006-01-02T15:04:05.000-0700")
+	channel := func(id, name, state, caller, connected, dialplan string) string {
+		return fmt.Sprintf(`{"id":"%s","name":"%s","state":"%s","caller":{"name":"","number":"%s"},"connected":{"name":"","number":"%s"},`+
+			`"accountcode":"","dialplan":%s,"creationtime":"%s","language":"en"}`, id, name, state, caller, connected, dialplan, stamp)
+	}
+	line := channel(fmt.Sprintf("a.%d", n), fmt.Sprintf("PJSIP/trunk-%08x", 2*n), "Ring", caller, "",
+		`{"context":"from-trunk","exten":"91001236","priority":1,"app_name":"Queue","app_data":"support,t"}`)
+	phone := channel(fmt.Sprintf("b.%d", n), fmt.Sprintf("PJSIP/%s-%08x", b.extension, 2*n+1), "Ringing", "", caller,
+		`{"context":"internal","exten":"","priority":1,"app_name":"AppQueue","app_data":"(Outgoing Line)"}`)
+	emit := func(events ...string) error {
+		for _, e := range events {
+			if err := fake.Emit(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	dial := `{"type":"Dial","dialstatus":"%s","dialstring":"PJSIP/` + b.extension + `","forward":"","caller":` + line + `,"peer":` + phone + `}`
+	if err := emit(`{"type":"ChannelCreated","channel":`+line+`}`, fmt.Sprintf(dial, ""), fmt.Sprintf(dial, "RINGING")); err != nil {
+		return err
+	}
+	var pop web.Pop
+	select {
+	case pop = <-b.rings:
+	case <-ctx.Done():
+		return fmt.Errorf("desk %s shows no pop", b.extension)
+	}
+	if pop.Customer == nil || pop.Rule != crm.RuleExact || pop.Call.Caller.Raw != caller || pop.Call.Dialed.Raw != "91001236" ||
+		pop.Call.Queue == nil || *pop.Call.Queue != "support" || len(pop.Call.Legs) != 2 || pop.OfferedAt.Before(began.Add(-time.Second)) {
+		return fmt.Errorf("the pop is not complete: %+v", pop)
+	}
+	return emit(`{"type":"ChannelDestroyed","cause":26,"cause_txt":"Answered elsewhere","channel":`+phone+`}`,
+		`{"type":"ChannelDestroyed","cause":16,"cause_txt":"Normal Clearing","channel":`+line+`}`)
+}
+
+// metricOf is the sum of a metric's values over all labels.
+func metricOf(t *testing.T, base, name string) (sum float64) {
+	t.Helper()
+	answer, err := oneRequest.Get(base + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, name) {
+			continue
+		}
+		var value float64
+		if _, err := fmt.Sscan(line[strings.LastIndexByte(strings.TrimSpace(line), ' ')+1:], &value); err != nil {
+			t.Fatalf("metric %q: %v", line, err)
+		}
+		sum += value
+	}
+	return sum
+}
