@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,7 +20,6 @@ import (
 const (
 	repairDelay   = time.Minute      // after a gap, for the exchange to write its records
 	repairEvery   = 15 * time.Second // how often it is looked for gaps
-	repairAgain   = time.Minute      // after a failure, or while a call of the gap goes on
 	repairTimeout = 2 * time.Minute
 	repairFor     = 24 * time.Hour // for so long after a gap its calls are waited for
 	repairPast    = 30 * 24 * time.Hour
@@ -38,7 +38,7 @@ type RepairConfig struct {
 	Records  map[string]Recall // by exchange
 	Lease    Lease             // nil: this node alone
 	Log      *slog.Logger      // nil: nothing is logged
-	Delay    time.Duration     // after a gap; 0: a minute
+	Delay    time.Duration     // after a gap, and before it is tried again; 0: a minute
 	Every    time.Duration     // 0: 15 seconds
 }
 
@@ -114,7 +114,7 @@ func (r *Repair) round(ctx context.Context, name string) {
 			continue
 		}
 		// The longer it takes, the more seldom.
-		s.again = time.Now().Add(max(repairAgain, time.Since(g.to)/4))
+		s.again = time.Now().Add(max(r.cfg.Delay, time.Since(g.to)/4))
 		err = r.repair(ctx, g, s)
 	}
 	if ctx.Err() != nil {
@@ -303,14 +303,20 @@ func (k knownCalls) find(c *pbx.Call) *knownCall {
 	}
 	for i := range c.Legs {
 		for _, found := range k.byChannel[c.Legs[i].Channel] {
-			for _, l := range found.legs {
-				if l.channel == c.Legs[i].Channel && l.offered.Sub(c.Legs[i].OfferedAt).Abs() < time.Minute {
-					return found
-				}
+			if slices.ContainsFunc(found.legs, func(l knownLeg) bool { return l.is(&c.Legs[i]) }) {
+				return found
 			}
 		}
 	}
 	return nil
+}
+
+// is tells whether a recalled leg is this one. Names of channels are used again after the exchange has started anew.
+func (k knownLeg) is(l *pbx.Leg) bool {
+	if nameless := l.Channel != "" && strings.HasPrefix(l.ID, l.Channel); nameless {
+		return k.channel == l.Channel && k.offered.Sub(l.OfferedAt).Abs() < time.Minute
+	}
+	return channelOf(k.id) == channelOf(l.ID)
 }
 
 // repairPlan is what one gap needs.
