@@ -16,16 +16,18 @@ import (
 // that ended before has mostly been written.
 const settleAfter = time.Second
 
-// openCalls are the calls that the log takes for live ($1: the exchange), with what is known of how long they went on
-// for certain: until the picture that the row tells, and, since nothing else was heard of them, until the end of the
+// openCalls are the calls that the log takes for live and in which an exchange ($1) has part, with its legs, how many legs
+// go on at other exchanges, and what is known of how long the calls went on for certain: until the picture that the row tells, and, since nothing else was heard of them, until the end of the
 // period in which that was ($2: the PBX's clock less ours, in microseconds; $3: of the standing, our clock).
 const openCalls = `
 SELECT c.id, c.started_at, coalesce((
 		SELECT max(w.until_at) + make_interval(secs => $2::bigint / 1e6) FROM watch w
 		WHERE w.pbx = c.pbx AND w.from_at <= to_timestamp((c.version - $2) / 1e6) AND w.until_at < $3),
 		to_timestamp(0)) AS heard, to_timestamp(c.version / 1e6),
-	ARRAY(SELECT l.id FROM call_leg l WHERE l.call_id = c.id AND l.pbx = c.pbx AND l.ended_at IS NULL)
-FROM call c WHERE c.pbx = $1 AND c.state <> 'ended' AND c.started_at < $4 AND c.merged_into IS NULL`
+	ARRAY(SELECT l.id FROM call_leg l WHERE l.call_id = c.id AND l.ended_at IS NULL AND l.pbx = $1),
+	(SELECT count(*) FROM call_leg l WHERE l.call_id = c.id AND l.ended_at IS NULL AND l.pbx <> $1)
+FROM call c WHERE c.state <> 'ended' AND c.started_at < $4 AND c.merged_into IS NULL AND (c.pbx = $1
+	OR EXISTS (SELECT FROM call_leg l WHERE l.call_id = c.id AND l.ended_at IS NULL AND l.pbx = $1))`
 
 // closeCall ends a call of which nobody saw the end ($2: until when it went on, $3: when it was over). Should the end
 // come to light after all, as from a spool, that picture wins: see callWins.
@@ -70,12 +72,13 @@ func channelOf(leg string) string {
 	return leg[:i]
 }
 
-// openCall is a call that the log takes for live.
+// openCall is a call that the log takes for live, as an exchange has part in it.
 type openCall struct {
 	id              uuid.UUID
 	startedAt       time.Time
 	heard, pictured time.Time // until when it went on for certain, by either account
-	legs            []string  // that have not ended
+	legs            []string  // of that exchange, that have not ended
+	elsewhere       int       // legs of other exchanges that have not ended
 }
 
 // settle holds the calls that the log takes for live against what the exchange had when its stream became complete.
@@ -100,9 +103,8 @@ func (w *Watch) settle(ctx context.Context, s Stream) error {
 			until = standing.Clock
 		}
 		gone, now := legsGone(c, standing)
-		_, live := standing.Calls[c.id]
 		switch {
-		case live:
+		case w.live(c.id), c.elsewhere > 0:
 			if len(gone) > 0 {
 				batch.Queue(closeLegs, c.id, gone, until, standing.Clock)
 			}
@@ -125,6 +127,16 @@ func (w *Watch) settle(ctx context.Context, s Stream) error {
 	return nil
 }
 
+// live tells whether a call went on at any exchange when that was last heard anew.
+func (w *Watch) live(id uuid.UUID) bool {
+	for _, s := range w.streams {
+		if _, ok := s.Standing().Calls[id]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // open reads the calls that began before a standing and have not ended.
 func (w *Watch) open(ctx context.Context, name string, standing pbx.Standing) ([]openCall, error) {
 	skew := standing.Clock.Sub(standing.At).Microseconds()
@@ -133,7 +145,7 @@ func (w *Watch) open(ctx context.Context, name string, standing pbx.Standing) ([
 		return nil, fmt.Errorf("find calls that have not ended: %w", err)
 	}
 	calls, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c openCall, err error) {
-		return c, row.Scan(&c.id, &c.startedAt, &c.heard, &c.pictured, &c.legs)
+		return c, row.Scan(&c.id, &c.startedAt, &c.heard, &c.pictured, &c.legs, &c.elsewhere)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find calls that have not ended: %w", err)

@@ -1,13 +1,14 @@
 package calllog
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"ringbook/crm"
@@ -18,13 +19,14 @@ import (
 
 // radio is a Stream of which the test says what was heard.
 type radio struct {
+	name     string // empty: main
 	mu       sync.Mutex
 	periods  []pbx.Period
 	standing pbx.Standing
 	assumed  map[uuid.UUID]uuid.UUID
 }
 
-func (r *radio) Name() string { return "main" }
+func (r *radio) Name() string { return cmp.Or(r.name, "main") }
 
 func (r *radio) Periods() []pbx.Period {
 	r.mu.Lock()
@@ -90,13 +92,13 @@ func TestWatch_A1_WhatNobodyHeardIsAGap(t *testing.T) {
 	all := []Gap{
 		gap(60, 70, pbx.GapRestarted), gap(30, 30.5, pbx.GapDeaf), gap(15, 20, pbx.GapStopped),
 	}
-	if diff := cmp.Diff(all, gaps(t, d, GapFilter{})); diff != "" {
+	if diff := gocmp.Diff(all, gaps(t, d, GapFilter{})); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(all[1:2], gaps(t, d, GapFilter{From: after(25), To: after(60)})); diff != "" {
+	if diff := gocmp.Diff(all[1:2], gaps(t, d, GapFilter{From: after(25), To: after(60)})); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(all[2:], gaps(t, d, GapFilter{From: after(17), To: after(18), Only: "main"})); diff != "" {
+	if diff := gocmp.Diff(all[2:], gaps(t, d, GapFilter{From: after(17), To: after(18), Only: "main"})); diff != "" {
 		t.Error(diff)
 	}
 	if got := gaps(t, d, GapFilter{Only: "other"}); len(got) != 0 {
@@ -104,7 +106,7 @@ func TestWatch_A1_WhatNobodyHeardIsAGap(t *testing.T) {
 	}
 	// The exchange is watched, and nobody hears it now.
 	now := append([]Gap{{PBX: "main", From: after(80), Reason: pbx.GapDisconnected}}, all...)
-	if diff := cmp.Diff(now, gaps(t, d, GapFilter{PBX: []string{"main"}})); diff != "" {
+	if diff := gocmp.Diff(now, gaps(t, d, GapFilter{PBX: []string{"main"}})); diff != "" {
 		t.Error(diff)
 	}
 	third := &radio{periods: []pbx.Period{{ID: uuid.New(), PBX: "main", From: time.Now().Add(-time.Minute), Until: time.Now(), Started: after(65)}}}
@@ -127,7 +129,7 @@ func TestWatch_AKilledNodeLeavesAGap(t *testing.T) {
 	w.round(t.Context())
 	r.periods = []pbx.Period{period(60, 61, "")}
 	NewWatch(d, "a", []Stream{r}, nil).round(t.Context())
-	if diff := cmp.Diff([]Gap{gap(12, 60, pbx.GapKilled)}, gaps(t, d, GapFilter{})); diff != "" {
+	if diff := gocmp.Diff([]Gap{gap(12, 60, pbx.GapKilled)}, gaps(t, d, GapFilter{})); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -212,7 +214,7 @@ func TestWatch_A2_CallsThatEndedWhileNobodyWatched(t *testing.T) {
 	if got := row(elsewhere); got.State != pbx.StateTalking || stream.assumed[joined] != elsewhere.ID {
 		t.Errorf("a call that goes on under another id is %s; assumed %v", got.State, stream.assumed)
 	}
-	if diff := cmp.Diff(before, stored(t, d, over.ID)); diff != "" {
+	if diff := gocmp.Diff(before, stored(t, d, over.ID)); diff != "" {
 		t.Errorf("a call that had ended changed:\n%s", diff)
 	}
 
@@ -228,5 +230,38 @@ func TestWatch_A2_CallsThatEndedWhileNobodyWatched(t *testing.T) {
 	w.round(t.Context())
 	if got := row(ringing(6)); got.State != pbx.StateRinging {
 		t.Errorf("a call that began later is %s", got.State)
+	}
+}
+
+// A call in which two exchanges have part is over when neither has it any more.
+func TestWatch_ACallOfTwoExchanges(t *testing.T) {
+	d := dbtest.New(t)
+	r, _ := record(t, config(t, d))
+	c := answered(ringing(1, "1001"))
+	c.Legs[1].PBX = "branch"
+	r.Update(c)
+	settle(t, r)
+	main := &radio{standing: pbx.Standing{At: after(60), Clock: after(60)}}
+	branch := &radio{name: "branch", standing: pbx.Standing{
+		At: after(60), Clock: after(60), Calls: map[uuid.UUID]struct{}{c.ID: {}}, Channels: map[string]uuid.UUID{"1.1": c.ID},
+	}}
+	state := func() (state string) {
+		t.Helper()
+		if err := d.Pool().QueryRow(t.Context(), `SELECT state FROM call WHERE id = $1`, c.ID).Scan(&state); err != nil {
+			t.Fatal(err)
+		}
+		return state
+	}
+	NewWatch(d, "a", []Stream{main, branch}, nil).round(t.Context())
+	if got := state(); got != "talking" {
+		t.Fatalf("the branch has it still, and it is %s", got)
+	}
+	if n := count(t, d, `SELECT count(*) FROM call_leg WHERE ended_at IS NULL`); n != 1 {
+		t.Errorf("%d legs go on", n)
+	}
+	branch.standing = pbx.Standing{At: after(90), Clock: after(90)}
+	NewWatch(d, "a", []Stream{main, branch}, nil).round(t.Context())
+	if got := state(); got != "ended" {
+		t.Errorf("nobody has it, and it is %s", got)
 	}
 }

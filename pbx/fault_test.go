@@ -95,6 +95,62 @@ func TestExchange_A1_AMinuteAway(t *testing.T) {
 	})
 }
 
+// A call that was joined in the middle turns out to be one that an earlier run knew by another id, because it had seen
+// the one who placed it: from then on it has that id, and the other says that it is part of it. What was seen from its
+// beginning stays what it is.
+func TestExchange_A2_ACallThatAnEarlierRunKnew(t *testing.T) {
+	withFake(t, func(t *testing.T, fake *pbxtest.Fake, x *pbx.Exchange, f *follower) {
+		half := firstLines(t, "direct-answered-caller-hangs-up", "ChannelEnteredBridge")
+		play := func() {
+			if err := fake.Play(t.Context(), strings.NewReader(half), pbxtest.PlayOptions{Speed: math.Inf(1), Keep: true}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		play()
+		whole := x.Live()[0]
+		fake.Set(func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return http.StatusServiceUnavailable } })
+		fake.Cut(pbxtest.CutReset)
+		synctest.Wait()
+		play()
+		fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
+		<-time.After(10 * time.Second)
+		var joined pbx.Call
+		for _, c := range x.Live() {
+			if c.Partial {
+				joined = c
+			}
+		}
+		earlier, startedAt := uuid.New(), joined.StartedAt.Add(-time.Minute)
+		x.Assume(t.Context(), joined.ID, earlier, startedAt)
+		x.Assume(t.Context(), whole.ID, uuid.New(), startedAt)
+		x.Assume(t.Context(), uuid.New(), uuid.New(), startedAt)
+		live := x.Live()
+		if len(live) != 2 || live[0].ID != earlier || !live[0].StartedAt.Equal(startedAt) || live[1].ID != whole.ID || !live[1].StartedAt.Equal(whole.StartedAt) {
+			t.Fatalf("live are %+v", live)
+		}
+		for _, l := range joined.Legs {
+			if err := fake.Emit(`{"type":"ChannelDestroyed","cause":16,"channel":{"id":"` + l.ID + `"}}`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		ends := map[uuid.UUID]pbx.Call{}
+		for _, c := range f.story().last() {
+			ends[c.ID] = c
+		}
+		if c := ends[joined.ID]; c.State != pbx.StateEnded || c.MergedInto != earlier {
+			t.Errorf("the id that it had: %s, part of %s", c.State, c.MergedInto)
+		}
+		if c := ends[earlier]; c.State != pbx.StateEnded || c.MergedInto != uuid.Nil || c.Outcome != pbx.Answered || !c.Partial || len(c.Legs) != 2 {
+			t.Errorf("the id that it has: %+v", c)
+		}
+		for _, c := range ends {
+			checkPicture(t, c)
+		}
+	})
+}
+
 // Five hundred events in every second for a minute, as from a call centre of many phones: every call is seen to its end,
 // the stream never breaks, and memory is the same in the end as in the middle.
 func TestExchange_P7_FiveHundredEventsPerSecond(t *testing.T) {

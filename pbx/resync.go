@@ -107,6 +107,7 @@ func (t *Tracker) assume(id, earlier uuid.UUID, startedAt time.Time) {
 	gone.pic.EndedAt = found.last
 	for i, l := range gone.legs {
 		ended := *l
+		ended.Talk, ended.Hold, ended.Spans = 0, 0, nil // the other's
 		if ended.EndedAt.IsZero() {
 			ended.EndedAt, ended.End = maxTime(found.last, l.OfferedAt, l.AnsweredAt).UTC(), EndTransferred
 		}
