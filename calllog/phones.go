@@ -19,11 +19,10 @@ import (
 
 const (
 	phonesAge      = 30 * 24 * time.Hour // a phone that took part in no call for so long is not listed for its calls
-	phoneCallsMost = 500                 // are counted of one phone
+	phoneCallsMost = 100                 // are counted of one phone
 	phoneRecent    = 5                   // calls are told of one that needs an owner
+	lineLegs       = 100                 // of an endpoint without an extension tell whether it is a line
 	phonesLimit    = 50                  // on a page, by default
-	nameMost       = 10_000              // legs are named at once
-	nameDaysMost   = 365
 )
 
 // PhoneKind is what an endpoint of a PBX is to us.
@@ -31,9 +30,9 @@ type PhoneKind string
 
 const (
 	PhoneNobody  PhoneKind = "nobody"  // its extension is no agent's
-	PhoneUnknown PhoneKind = "unknown" // it has no extension: a line, or a phone whose name does not tell
+	PhoneUnknown PhoneKind = "unknown" // it has no extension, and its calls do not tell what it is
 	PhoneAgent   PhoneKind = "agent"
-	PhoneLine    PhoneKind = "line" // somebody said that it is not an agent's phone
+	PhoneLine    PhoneKind = "line" // by its calls, or because somebody said so: not an agent's phone
 )
 
 // Phone is an endpoint of a PBX that took part in calls, is known to the PBX or was corrected. Its JSON is the API's.
@@ -44,10 +43,10 @@ type Phone struct {
 	Extension  string           `json:"extension"`  // empty: none
 	AgentID    *uuid.UUID       `json:"agent_id"`   // nil: nobody's
 	Agent      string           `json:"agent"`      // that agent's name
-	Correction *crm.Correction  `json:"correction"` // nil: known by its name
+	Correction *crm.Correction  `json:"correction"` // nil: known by its name, a line by its calls
 	State      *pbx.DeviceState `json:"state"`      // nil: the PBX does not know it, or does not answer
 	LastSeen   *time.Time       `json:"last_seen"`  // when it last took part in a call; nil: not within 30 days
-	Calls      int              `json:"calls"`      // within 30 days; counted up to 500
+	Calls      int              `json:"calls"`      // within 30 days; counted up to 100
 	Recent     []PhoneCall      `json:"recent"`     // the newest five of a phone that needs an owner
 }
 
@@ -110,10 +109,8 @@ func (s *Store) Phones(ctx context.Context, a crm.Actor, f PhoneFilter) (crm.Pag
 		next := placeOf(&all[limit-1]).encode()
 		page.Next = &next
 	}
-	for i := range page.Items {
-		if err := s.completePhone(ctx, &page.Items[i]); err != nil {
-			return crm.Page[Phone]{}, fmt.Errorf("list phones: %w", err)
-		}
+	if err := s.completePhones(ctx, page.Items); err != nil {
+		return crm.Page[Phone]{}, fmt.Errorf("list phones: %w", err)
 	}
 	return page, nil
 }
@@ -143,7 +140,11 @@ func (s *Store) Phone(ctx context.Context, a crm.Actor, exchange, endpoint strin
 		exchange, endpoint, time.Now().Add(-phonesAge)).Scan(&last)
 	if err == nil {
 		p.LastSeen = utc(last)
-		err = s.completePhone(ctx, &p)
+		one := []Phone{p}
+		if err = s.tellLines(ctx, one); err == nil {
+			err = s.completePhones(ctx, one)
+		}
+		p = one[0]
 	}
 	if err != nil {
 		return Phone{}, fmt.Errorf("read phone %s: %w", endpoint, err)
@@ -205,7 +206,36 @@ func (s *Store) allPhones(ctx context.Context, f PhoneFilter) ([]Phone, error) {
 			phone(c.PBX, c.Endpoint)
 		}
 	}
-	return all, nil
+	return all, s.tellLines(ctx, all)
+}
+
+// linesAmong are those of the endpoints ($1 PBX, $2 endpoint) that were lines in one of their newest $4 parts since $3: to
+// another exchange, or by an outside number of a call that came or went over them. A phone whose name does not tell an
+// extension is a customer's in calls too, but not the trunk of those that ring it, and calls by a short number.
+const linesAmong = `
+SELECT w.n - 1 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (pbx, endpoint, n) WHERE EXISTS (
+	SELECT FROM (
+		SELECT call_id, line, number FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3
+		ORDER BY offered_at DESC LIMIT $4) l
+	JOIN call c ON c.id = l.call_id
+	WHERE (l.line OR l.number ~ '[0-9]{7}') AND (l.line OR starts_with(c.trunk || '/', w.endpoint || '/')))`
+
+// tellLines tells lines from other endpoints without an extension, by their calls.
+func (s *Store) tellLines(ctx context.Context, phones []Phone) error {
+	unknown := phonesWhere(phones, func(p *Phone) bool { return p.Kind == PhoneUnknown && p.LastSeen != nil })
+	if len(unknown.phones) == 0 {
+		return nil
+	}
+	rows, err := s.db.Pool().Query(ctx, linesAmong, unknown.pbx, unknown.endpoint, time.Now().Add(-phonesAge), lineLegs)
+	if err != nil {
+		return err
+	}
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&n}, func() error {
+		unknown.phones[n].Kind = PhoneLine
+		return nil
+	})
+	return err
 }
 
 // identify is what the directory says of an endpoint.
@@ -225,36 +255,80 @@ func (s *Store) identify(exchange, endpoint string) Phone {
 	return p
 }
 
-// completePhone counts a phone's calls, and tells the newest if it needs an owner.
-func (s *Store) completePhone(ctx context.Context, p *Phone) error {
-	if p.LastSeen == nil {
+// countPhoneCalls counts the calls of phones ($1 PBX, $2 endpoint) since $3 in the newest $4 parts of each, and
+// recentPhoneCalls tells the newest $4 calls of each ($5 its extension); n is the phone's place among those asked for.
+const (
+	countPhoneCalls = `
+SELECT w.n - 1, k.calls FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (pbx, endpoint, n) CROSS JOIN LATERAL (
+	SELECT count(DISTINCT l.call_id) AS calls FROM (
+		SELECT call_id FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3
+		ORDER BY offered_at DESC LIMIT $4) l
+	JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL) k`
+
+	recentPhoneCalls = `
+SELECT w.n - 1, r.* FROM unnest($1::text[], $2::text[], $5::text[]) WITH ORDINALITY w (pbx, endpoint, extension, n) CROSS JOIN LATERAL (
+	SELECT DISTINCT ON (c.started_at, c.id) c.id, c.started_at, c.direction, c.state, nullif(c.outcome, ''),
+		CASE WHEN c.direction = 'internal' AND c.caller_number = w.extension THEN c.dialed_number
+			WHEN c.direction = 'internal' THEN c.caller_number ELSE c.number END
+	FROM (
+		SELECT call_id FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3
+		ORDER BY offered_at DESC LIMIT 5 * $4) l
+	JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL
+	ORDER BY c.started_at DESC, c.id DESC LIMIT $4) r
+ORDER BY 1, 3 DESC, 2 DESC`
+)
+
+// completePhones counts the calls of phones, and tells the newest of those that need an owner; each with one query.
+func (s *Store) completePhones(ctx context.Context, phones []Phone) error {
+	since := time.Now().Add(-phonesAge)
+	var n int
+	seen := phonesWhere(phones, func(p *Phone) bool { return p.LastSeen != nil })
+	if len(seen.phones) == 0 {
 		return nil
 	}
-	err := s.db.Pool().QueryRow(ctx, `
-		SELECT count(DISTINCT l.call_id) FROM (
-			SELECT call_id FROM call_leg WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
-			ORDER BY offered_at DESC LIMIT $4) l JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL`,
-		p.PBX, p.Endpoint, time.Now().Add(-phonesAge), phoneCallsMost).Scan(&p.Calls)
-	if err != nil || !p.needy() {
-		return err
-	}
-	rows, err := s.db.Pool().Query(ctx, `
-		SELECT DISTINCT ON (c.started_at, c.id) c.id, c.started_at, c.direction, c.state, nullif(c.outcome, ''),
-			CASE WHEN c.direction = 'internal' AND c.caller_number = $5 THEN c.dialed_number
-				WHEN c.direction = 'internal' THEN c.caller_number ELSE c.number END
-		FROM (SELECT call_id FROM call_leg WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
-			ORDER BY offered_at DESC LIMIT 5 * $4) l JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL
-		ORDER BY c.started_at DESC, c.id DESC LIMIT $4`,
-		p.PBX, p.Endpoint, time.Now().Add(-phonesAge), phoneRecent, p.Extension)
+	var calls int
+	rows, err := s.db.Pool().Query(ctx, countPhoneCalls, seen.pbx, seen.endpoint, since, phoneCallsMost)
 	if err != nil {
 		return err
 	}
-	p.Recent, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (c PhoneCall, err error) {
-		err = row.Scan(&c.ID, &c.StartedAt, &c.Direction, &c.State, &c.Outcome, &c.Number)
+	_, err = pgx.ForEachRow(rows, []any{&n, &calls}, func() error {
+		seen.phones[n].Calls = calls
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	owed := phonesWhere(phones, (*Phone).needy)
+	if len(owed.phones) == 0 {
+		return nil
+	}
+	var c PhoneCall
+	rows, err = s.db.Pool().Query(ctx, recentPhoneCalls, owed.pbx, owed.endpoint, since, phoneRecent, owed.extension)
+	if err != nil {
+		return err
+	}
+	_, err = pgx.ForEachRow(rows, []any{&n, &c.ID, &c.StartedAt, &c.Direction, &c.State, &c.Outcome, &c.Number}, func() error {
 		c.StartedAt = *utc(&c.StartedAt)
-		return c, err
+		owed.phones[n].Recent = append(owed.phones[n].Recent, c)
+		return nil
 	})
 	return err
+}
+
+// phoneColumns are phones, and what queries ask about them.
+type phoneColumns struct {
+	phones                   []*Phone
+	pbx, endpoint, extension []string
+}
+
+func phonesWhere(phones []Phone, wanted func(*Phone) bool) (c phoneColumns) {
+	for i := range phones {
+		if p := &phones[i]; wanted(p) {
+			c.phones = append(c.phones, p)
+			c.pbx, c.endpoint, c.extension = append(c.pbx, p.PBX), append(c.endpoint, p.Endpoint), append(c.extension, p.Extension)
+		}
+	}
+	return c
 }
 
 // phonePlace is where a phone stands in the list.
@@ -297,74 +371,4 @@ func decodePhonePlace(s string) (a phonePlace, ok bool) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	return a, err == nil && json.Unmarshal(b, &a) == nil
-}
-
-// Nameless counts the calls of a phone within so many days in which its part is nobody's, 10,000 at most: those that
-// NameCalls would name.
-func (s *Store) Nameless(ctx context.Context, a crm.Actor, exchange, endpoint string, days int) (calls int, err error) {
-	if err := checkNaming(a, days); err != nil {
-		return 0, err
-	}
-	err = s.db.Pool().QueryRow(ctx, `SELECT count(DISTINCT call_id) FROM (`+namelessLegs+`) l`, namelessOf(exchange, endpoint, days)...).Scan(&calls)
-	if err != nil {
-		return 0, fmt.Errorf("count the calls of phone %s: %w", endpoint, err)
-	}
-	return calls, nil
-}
-
-// namelessLegs are the finished parts of a phone ($1 PBX, $2 endpoint) since $3 that are nobody's, the newest $4.
-const namelessLegs = `
-	SELECT call_id, id FROM call_leg
-	WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
-		AND role = 'agent' AND agent_id IS NULL AND ended_at IS NOT NULL
-	ORDER BY offered_at DESC LIMIT $4`
-
-func namelessOf(exchange, endpoint string, days int) []any {
-	return []any{exchange, endpoint, time.Now().AddDate(0, 0, -days), nameMost}
-}
-
-func checkNaming(a crm.Actor, days int) error {
-	if err := a.Require(crm.PhonesManage); err != nil {
-		return err
-	}
-	if days < 1 || days > nameDaysMost {
-		return crm.FieldErrors{{Field: "days", Problem: fmt.Sprintf("must be from 1 to %d", nameDaysMost)}}
-	}
-	return nil
-}
-
-// NameCalls gives the parts of a phone in past calls that are nobody's to the agent whose phone it is now: finished
-// parts within so many days, the newest 10,000. What is some agent's already stays so. It answers how many calls.
-func (s *Store) NameCalls(ctx context.Context, a crm.Actor, exchange, endpoint string, days int) (calls int, err error) {
-	if err := checkNaming(a, days); err != nil {
-		return 0, err
-	}
-	id := s.crm.Directory().Identify(exchange, endpoint)
-	if id.Agent == nil {
-		return 0, crm.FieldErrors{{Field: "endpoint", Problem: "is no agent's phone"}}
-	}
-	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, `
-			WITH nameless AS (`+namelessLegs+`),
-			locked AS (
-				SELECT call_id, id FROM call_leg WHERE (call_id, id) IN (SELECT call_id, id FROM nameless) ORDER BY call_id, id FOR UPDATE),
-			named AS (
-				UPDATE call_leg l SET agent_id = $5 FROM locked n WHERE l.call_id = n.call_id AND l.id = n.id AND l.agent_id IS NULL
-				RETURNING l.call_id),
-			listed AS (
-				INSERT INTO call_agent (call_id, agent_id, started_at)
-				SELECT c.id, $5, c.started_at FROM call c WHERE c.id IN (SELECT call_id FROM named) ORDER BY c.id
-				ON CONFLICT DO NOTHING)
-			SELECT count(DISTINCT call_id) FROM named`,
-			append(namelessOf(exchange, endpoint, days), id.Agent.ID)...).Scan(&calls)
-		if err != nil || calls == 0 {
-			return err
-		}
-		return crm.AuditTx(ctx, tx, a, "name_calls", "phone", exchange+" "+endpoint,
-			map[string]any{"agent": id.Agent.Username, "days": days, "calls": calls})
-	})
-	if err != nil {
-		return 0, fmt.Errorf("name the calls of phone %s: %w", endpoint, err)
-	}
-	return calls, nil
 }

@@ -67,27 +67,48 @@ func TestPhones_WhoNeedsAnOwnerComesFirst(t *testing.T) {
 	for n := 10; n < 17; n++ {
 		legOn(t, s, n, fmt.Sprintf("SIP/1008-000000%d", n), pbx.RoleAgent, "1008", nil, time.Duration(n)*time.Hour)
 	}
+	// A line over which an outside number came; a line to another exchange; a softphone that calls by a short number, and to
+	// which a caller from outside was put through.
+	legOn(t, s, 20, "PJSIP/sim-a-00000030", pbx.RoleCustomer, "", nil, time.Second)
+	legOn(t, s, 21, "IAX2/branch-31", pbx.RoleCustomer, "", nil, 2*time.Second)
+	legOn(t, s, 22, "DAHDI/i2/09120000000-32", pbx.RoleCustomer, "", nil, 3*time.Second)
+	for _, sql := range []string{
+		`UPDATE call SET trunk = 'PJSIP/sim-a'`,
+		`UPDATE call SET trunk = 'DAHDI/i2/09120000000' WHERE id = '` + callID(22).String() + `'`,
+		`UPDATE call SET trunk = 'PJSIP/trunk-a' WHERE id = '` + callID(2).String() + `'`,
+		`UPDATE call_leg SET number = '09121112233' WHERE id ~ 'sim-a|i2' OR call_id = '` + callID(3).String() + `'`,
+		`UPDATE call_leg SET number = '2211' WHERE call_id = '` + callID(2).String() + `'`,
+		`UPDATE call_leg SET line = true WHERE id ~ 'branch'`,
+	} {
+		if _, err := s.db.Pool().Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
 	devices := []pbx.Device{
 		{PBX: "main", Endpoint: "PJSIP/1001", State: pbx.DeviceOnline}, {PBX: "main", Endpoint: "PJSIP/1010", State: pbx.DeviceOffline},
 	}
 	names, page := phones(t, s, PhoneFilter{Devices: devices})
-	want := []string{"PJSIP/1009", "SIP/1008", "PJSIP/trunk-a", "DAHDI/i1", "PJSIP/1001", "PJSIP/1010", "PJSIP/old-line"}
+	want := []string{"PJSIP/1009", "SIP/1008", "PJSIP/trunk-a", "DAHDI/i1", "PJSIP/sim-a", "IAX2/branch", "DAHDI/i2", "PJSIP/1001", "PJSIP/1010", "PJSIP/old-line"}
 	if !slices.Equal(names, want) {
 		t.Fatalf("%v, want %v", names, want)
 	}
-	kinds := []PhoneKind{PhoneNobody, PhoneNobody, PhoneUnknown, PhoneUnknown, PhoneAgent, PhoneNobody, PhoneLine}
-	calls := []int{1, 8, 2, 2, 1, 0, 0}
-	recent := []int{1, 5, 2, 2, 0, 0, 0}
+	kinds := []PhoneKind{PhoneNobody, PhoneNobody, PhoneUnknown, PhoneUnknown, PhoneLine, PhoneLine, PhoneLine, PhoneAgent, PhoneNobody, PhoneLine}
+	calls := []int{1, 8, 2, 2, 1, 1, 1, 1, 0, 0}
+	recent := []int{1, 5, 2, 2, 0, 0, 0, 0, 0, 0}
 	for i, p := range page.Items {
 		if p.Kind != kinds[i] || p.Calls != calls[i] || len(p.Recent) != recent[i] || (p.LastSeen == nil) != (p.Calls == 0) {
 			t.Errorf("%s is %s with %d calls, %d of them told, last seen %v", p.Endpoint, p.Kind, p.Calls, len(p.Recent), p.LastSeen)
 		}
 	}
-	if p := page.Items[4]; p.Agent != "Neda" || *p.AgentID != neda.ID || *p.State != pbx.DeviceOnline || p.Correction != nil {
+	if p := page.Items[7]; p.Agent != "Neda" || *p.AgentID != neda.ID || *p.State != pbx.DeviceOnline || p.Correction != nil {
 		t.Errorf("%+v", p)
 	}
-	if p := page.Items[6]; p.Correction == nil || p.State != nil {
+	if p := page.Items[9]; p.Correction == nil || p.State != nil {
 		t.Errorf("%+v", p)
+	}
+	one, err := s.Phone(ctx, admin, "main", "PJSIP/sim-a", devices)
+	if err != nil || one.Kind != PhoneLine || one.Correction != nil || one.Calls != 1 {
+		t.Errorf("%+v, %v", one, err)
 	}
 	if r := page.Items[1].Recent; r[0].ID != callID(7) || r[0].Number != "+98912" || *r[0].Outcome != pbx.Missed || !r[1].StartedAt.Before(r[0].StartedAt) {
 		t.Errorf("%+v", r)
@@ -121,7 +142,7 @@ func TestPhones_WhoNeedsAnOwnerComesFirst(t *testing.T) {
 			t.Errorf("%+v: %v, want %v", c.f, names, c.want)
 		}
 	}
-	_, err := s.Phones(ctx, admin, PhoneFilter{Cursor: "x", Limit: 1000})
+	_, err = s.Phones(ctx, admin, PhoneFilter{Cursor: "x", Limit: 1000})
 	refused(t, err, "cursor")
 	refused(t, err, "limit")
 	for _, a := range []crm.Actor{agentNeda, leader} {

@@ -112,7 +112,8 @@ export const agents = (archived = false) =>
     },
   });
 
-/** A phone that rings is to appear at once; who has paged far down waits a little longer. What failed stays said. */
+/** A phone that rings is to appear soon; who has paged far down waits longer, and nobody asks for a page that is not seen.
+ *  What failed stays said. */
 export const phones = (query: PhoneQuery) =>
   infiniteQueryOptions({
     queryKey: ["phones", query],
@@ -126,7 +127,7 @@ export const phones = (query: PhoneQuery) =>
     initialPageParam: "",
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 5000 : 1000),
+    refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 5000 : 2000),
   });
 
 export const teams = queryOptions({

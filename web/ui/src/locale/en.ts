@@ -463,6 +463,7 @@ export const en = {
     nobodyFound: "No agent is called that",
     line: "Not an agent's phone",
     byName: "its name",
+    byCalls: "its calls: a line to the outside",
     unknown: "a line, or a phone whose name does not tell",
     corrected: "{{name}},",
     online: "online",

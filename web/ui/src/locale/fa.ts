@@ -470,6 +470,7 @@ export const fa: Words = {
     nobodyFound: "کارشناسی با این نام نیست",
     line: "تلفن کارشناس نیست",
     byName: "نامش",
+    byCalls: "تماس‌هایش: خط بیرون است",
     unknown: "خط است، یا تلفنی که نامش چیزی نمی‌گوید",
     corrected: "{{name}}،",
     online: "در دسترس",

@@ -188,7 +188,9 @@ function PhoneRow({ phone: p, agents, several, busy, onAssign, onEdit }: RowProp
             </span>
           </span>
         ) : (
-          <span className="quiet">{t(p.extension ? "phones.byName" : "phones.unknown")}</span>
+          <span className="quiet">
+            {t(p.extension ? "phones.byName" : p.kind === "line" ? "phones.byCalls" : "phones.unknown")}
+          </span>
         )}
       </Table.Td>
       <Table.Td className="only-wide">
@@ -197,7 +199,7 @@ function PhoneRow({ phone: p, agents, several, busy, onAssign, onEdit }: RowProp
       <Table.Td className="only-wide">{p.last_seen && <Moment at={p.last_seen} />}</Table.Td>
       <Table.Td className="only-wide">
         <bdi dir="ltr" className="num">
-          {p.calls >= 500 ? f.digits("500+") : f.digits(String(p.calls))}
+          {f.digits(p.calls < 100 ? String(p.calls) : "100+")}
         </bdi>
       </Table.Td>
       <Table.Td ta="end">
