@@ -55,6 +55,7 @@
 //	call             one row for each call; call_leg, call_agent: who took part
 //	call_annotation  what people wrote: the recorder never touches it, nor call's columns chosen and note_search
 //	call_note        every text that a note ever had
+//	watch            when each exchange was heard
 //
 // A call that turned out to be part of another (pbx.Call.MergedInto) keeps its row and stays out of every list. What was
 // written about it is added to the other's note, the one case in which the recorder writes a note; who asks for it by its
@@ -62,6 +63,20 @@
 //
 // A call's customer is the one that a person chose for it, else the one its number was matched to when it came (or
 // that a person linked to the number later, up to a year after: Store.Annotate).
+//
+// # What was not heard
+//
+// Asterisk keeps no events for those who were away. A Watch writes for each exchange in which stretches of time this
+// node's stream of it was complete (table watch), every three seconds and whenever one begins or ends; what no node's
+// period covers, since the first, is a gap, and Store.Gaps tells it with its reason. Nothing has to be written at the
+// moment of a failure: a killed node is one whose periods stop.
+//
+//	node a   ├────────────┤ disconnected      ├──────────┤ (killed)
+//	node b            ├──────────┤ stopped                       ├─────
+//	gaps                         ├────────────┤          ├───────┤
+//
+// When a stream becomes complete, the calls that the log takes for live are held against what the exchange has
+// (Watch.settle): those that it has no more are closed, reconstructed, with the two moments between which they ended.
 //
 // # Reading
 //

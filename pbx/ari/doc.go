@@ -39,7 +39,14 @@
 //     to end. Then the consumer gets Live, and after it what waited. Some of that is in the snapshot already:
 //     consumers must take repetition.
 //
-// From then on a canary every ten seconds tells whether the stream still works. An open socket that answers
+// Every 20 s the PBX is asked whether the subscriptions are still there, which a test event does not show, and which
+// channels it has. The answer is a Check, told when a canary that was sent after it has come back: by then every end of
+// a channel that it does not list must have been told, so that those which were not are known to be ghosts.
+//
+// Where a stream may have been deaf, the gap begins when the last canary that came back was sent, and where subscriptions
+// are lost, when they were last seen; the end of a socket leaves everything before it whole.
+//
+// From the first Live on a canary every ten seconds tells whether the stream still works. An open socket that answers
 // pings proves nothing: there are several ways for it to be deaf. Health has the canary's age, and readiness
 // should be decided on it (Health.Fresh).
 //
@@ -47,7 +54,8 @@
 //
 //	socket --> read --> ring (bounded) --> Run: decode, record, follow
 //	             ^                           |
-//	           keep: pings, canaries         +--> metrics, health
+//	           keep: pings, canaries,        +--> metrics, health
+//	                 checks
 //
 // Asterisk writes events from one thread per application, gives a socket 100 ms (websocket_write_timeout) to take
 // one, and refuses new calls when too many queue up behind it. Therefore read never waits: it moves a message
