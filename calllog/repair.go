@@ -223,6 +223,7 @@ type knownCall struct {
 	state                       pbx.State
 	partial, reconstructed      bool
 	whole                       bool
+	merged                      bool // it is part of another, perhaps another exchange's
 	direction                   pbx.Direction
 	caller                      pbx.Party
 	dialed, trunk, queue, given string
@@ -261,8 +262,8 @@ func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (
 	const apart = 10 * time.Minute
 	rows, err := r.cfg.DB.Pool().Query(ctx, `
 		SELECT c.id, c.version, c.state, c.partial, c.reconstructed, c.whole, c.direction, c.caller_raw, c.caller_name, c.caller_withheld,
-			c.dialed_raw, c.trunk, c.queue, c.customer_ref, c.hold_ms, c.source, l.id, l.channel, l.offered_at, l.ended_as NOT IN ('', 'lost')
-		FROM call c JOIN call_leg l ON l.call_id = c.id WHERE c.pbx = $1 AND c.started_at BETWEEN $2 AND $3 AND c.merged_into IS NULL`,
+			c.dialed_raw, c.trunk, c.queue, c.customer_ref, c.hold_ms, c.source, c.merged_into IS NOT NULL, l.id, l.channel, l.offered_at, l.ended_as NOT IN ('', 'lost')
+		FROM call c JOIN call_leg l ON l.call_id = c.id WHERE c.pbx = $1 AND c.started_at BETWEEN $2 AND $3`,
 		name, first.Add(-apart), last.Add(apart))
 	if err != nil {
 		return k, fmt.Errorf("read the calls of a gap: %w", err)
@@ -273,7 +274,7 @@ func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (
 		var c knownCall
 		var l knownLeg
 		if err := rows.Scan(&c.id, &c.version, &c.state, &c.partial, &c.reconstructed, &c.whole, &c.direction, &c.caller.Number, &c.caller.Name,
-			&c.caller.Withheld, &c.dialed, &c.trunk, &c.queue, &c.given, &c.hold, &c.source, &l.id, &l.channel, &l.offered, &l.seen); err != nil {
+			&c.caller.Withheld, &c.dialed, &c.trunk, &c.queue, &c.given, &c.hold, &c.source, &c.merged, &l.id, &l.channel, &l.offered, &l.seen); err != nil {
 			return k, fmt.Errorf("read the calls of a gap: %w", err)
 		}
 		call := byID[c.id]
@@ -282,7 +283,9 @@ func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (
 			byID[c.id] = call
 		}
 		call.legs = append(call.legs, l)
-		k.byLeg[channelOf(l.id)] = call
+		if other := k.byLeg[channelOf(l.id)]; other == nil || other.merged {
+			k.byLeg[channelOf(l.id)] = call
+		}
 		if l.channel != "" {
 			k.byChannel[l.channel] = append(k.byChannel[l.channel], call)
 		}
@@ -344,7 +347,7 @@ func (k knownCalls) plan(recalled []pbx.Recalled, g gapKey) repairPlan {
 		found := k.find(&c)
 		within := !c.StartedAt.After(g.to.Add(clockSlack)) && (c.EndedAt.IsZero() || !c.EndedAt.Before(g.from.Add(-clockSlack)))
 		switch {
-		case !within:
+		case !within, found != nil && found.merged:
 			continue
 		case found == nil && c.State != pbx.StateEnded,
 			found != nil && found.state != pbx.StateEnded,

@@ -70,7 +70,12 @@ func TestRepair_L10_WhatWasSeenStays(t *testing.T) {
 	whole := joined
 	joined.Partial, joined.StartedAt, joined.Caller = true, joined.AnsweredAt, pbx.Party{Number: "1001"}
 	joined.Direction, joined.Legs = pbx.Internal, joined.Legs[1:]
-	for _, c := range []pbx.Call{seen, assumed, joined} {
+	part := ended(answered(ringing(from-5, "1001"))) // of a call that another exchange has too
+	r.Update(part)
+	settle(t, r)
+	merged := next(part, time.Millisecond)
+	merged.MergedInto = seen.ID
+	for _, c := range []pbx.Call{seen, assumed, joined, merged} {
 		r.Update(c)
 	}
 	settle(t, r)
@@ -90,7 +95,7 @@ func TestRepair_L10_WhatWasSeenStays(t *testing.T) {
 			t.Errorf("asked for %v to %v", begin, end)
 		}
 		var all []pbx.Recalled
-		for _, c := range []pbx.Call{otherwise, told, whole, hidden, before} {
+		for _, c := range []pbx.Call{otherwise, told, whole, hidden, before, part} {
 			all = append(all, pbx.Recalled{Call: c, Source: pbx.SourceCEL})
 		}
 		last := slow
@@ -108,8 +113,8 @@ func TestRepair_L10_WhatWasSeenStays(t *testing.T) {
 	if _, added, completed := repaired(t, d); added != 2 || completed != 2 {
 		t.Errorf("added %d, completed %d; want 2 and 2", added, completed)
 	}
-	if n := count(t, d, `SELECT count(*) FROM call`); n != 5 {
-		t.Errorf("the log has %d calls, want 5", n)
+	if n := count(t, d, `SELECT count(*) FROM call`); n != 6 {
+		t.Errorf("the log has %d calls, want 6", n)
 	}
 	store := NewStore(d, crm.NewStore(d, crm.Config{}))
 	read := func(c pbx.Call) Record {
