@@ -17,8 +17,8 @@ import (
 const settleAfter = time.Second
 
 // openCalls are the calls that the log takes for live and in which an exchange ($1) has part, with its legs, how many legs
-// go on at other exchanges, and what is known of how long the calls went on for certain: until the picture that the row tells, and, since nothing else was heard of them, until the end of the
-// period in which that was ($2: the PBX's clock less ours, in microseconds; $3: of the standing, our clock).
+// go on at other exchanges, and what is known of how long the calls went on for certain: until the picture that the row
+// tells, and, since nothing else was heard of them, until the end of the period in which that was ($2: the PBX's clock less ours, in microseconds; $3: of the standing, our clock).
 const openCalls = `
 SELECT c.id, c.started_at, coalesce((
 		SELECT max(w.until_at) + make_interval(secs => $2::bigint / 1e6) FROM watch w

@@ -27,8 +27,9 @@ const writeTimeout = 10 * time.Second
 //     the one seen whole beats the partial one; else the greater version wins.
 //   - Times of beginning are the earliest said. What was answered once stays answered.
 //   - A partial picture adds to what a whole one said, but takes nothing from it.
-//   - Legs are added and ended, never removed; one that has turned out to be a line stays one. Their stretches are of the picture that knows most of the talk; of two that
-//     know as much, of the later: jsonb orders a longer list, and a time before null, as the greater.
+//   - Legs are added and ended, never removed; one that has turned out to be a line stays one. Their stretches are of the
+//     picture that knows most of the talk; of two that know as much, of the later: jsonb orders a longer list, and a time
+//     before null, as the greater.
 //
 // In the templates {wins} says whether the new picture beats the row, {keep:x} takes column x of the winner, {fill:x}
 // the same unless the winner is partial and has nothing there, {full:x} the one of the picture that is not partial.

@@ -12,6 +12,11 @@
 // a table in permission.go: role → permission → scope (own, team, all), and what it does not name is refused. Every
 // method that takes an Actor checks it; lists are cut to the actor's scope in SQL.
 //
+// # Phones
+//
+// An endpoint of a PBX ("PJSIP/1001") is told by its name which extension it is, and the extension whose it is: the rule is
+// with Directory.Identify. Where the rule is wrong an administrator corrects it (Store.CorrectPhone), for that endpoint.
+//
 // # Numbers
 //
 // ParseNumber is the only place that knows what a telephone number means; forms, the API, imports and callers all go
@@ -33,6 +38,9 @@
 // Writes are versioned (ErrConflict) and audited in the same transaction. Bad input is FieldErrors, each naming the
 // field as JSON has it. A parsed number, folded text and every stored string is valid UTF-8 without NUL. Passwords
 // are stored as argon2id, session and API tokens as SHA-256. The Directory answers from memory.
+//
+// What is written is told in the same transaction to all nodes that share the database (db.Event), this one included;
+// Heed makes the Store look anew.
 //
 // Left to others: calls and their history (calllog), what a desk shows (screenpop), HTTP (web).
 package crm

@@ -42,7 +42,8 @@
 // # Several nodes
 //
 // Programs that share a database agree by Leases on who acts for what: a row each, with a holder, an epoch and an end by the
-// database's clock. Fence ties a write to an epoch.
+// database's clock. Fence ties a write to an epoch. Events tell all of them what one has changed: Emit writes an event in the
+// transaction of the change, and each is read once by every node. Either has a connection of its own.
 //
 // # Guarantees
 //

@@ -112,8 +112,8 @@ type Leg struct {
 	// Talk is the time in a bridge with another party, Hold the part of it on hold; both of finished stretches.
 	Talk time.Duration
 	Hold time.Duration
-	// Spans are the stretches of the talk, in order and without overlap: they add up to Talk, those of kind hold to Hold. The last one has no end while it goes on. A leg keeps maxSpans of them; what comes later only
-	// counts.
+	// Spans are the stretches of the talk, in order and without overlap: they add up to Talk, those of kind hold to Hold. The
+	// last one has no end while it goes on. A leg keeps maxSpans of them; what comes later only counts.
 	Spans []Span
 	// Parent is the ID of the leg that led to this one: of the agent who transferred the call, of the phone that
 	// forwarded it. Empty if none.

@@ -10,7 +10,8 @@
 //
 // The push socket is different: it carries pictures. Whenever something about a desk changes, its sockets are nudged
 // and each writes the whole desk as it is then. Nothing is queued, so that a slow browser skips pictures and still
-// ends right, and a reconnect is a first connect.
+// ends right, and a reconnect is a first connect. A browser that asks for it hears a beat when there is nothing to write,
+// and moves to another node when it hears none.
 //
 // # Bodies
 //

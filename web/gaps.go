@@ -22,11 +22,9 @@ type Gaps struct {
 type gapsOutput struct{ Body Gaps }
 
 func (s *Server) listGaps(ctx context.Context, in *listGapsInput) (*gapsOutput, error) {
-	var watched []string
-	for _, p := range s.Exchanges() {
-		watched = append(watched, p.Name)
-	}
-	gaps, err := s.Calls.Gaps(ctx, actorOf(ctx), calllog.GapFilter{From: in.From, To: in.To, PBX: watched, Only: in.PBX, Limit: in.Limit})
+	gaps, err := s.Calls.Gaps(ctx, actorOf(ctx), calllog.GapFilter{
+		From: in.From, To: in.To, PBX: s.exchangeNames(), Only: in.PBX, Limit: in.Limit,
+	})
 	if err != nil {
 		return nil, err
 	}
