@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,6 +70,7 @@ type Leases struct {
 	timings leaseTimings
 	metrics *leaseMetrics
 	hurry   chan struct{} // capacity one: look now
+	leaving atomic.Bool   // the node is about to end
 
 	mu     sync.Mutex        // guards what follows
 	leases map[string]*lease // never changes, but what it leads to
@@ -147,6 +149,13 @@ func (l *Leases) Doubt() {
 	case l.hurry <- struct{}{}:
 	default:
 	}
+}
+
+// Leave says that this node is about to end: what a standby is ready to take it gives back at once, and the rest when Run
+// ends. It does not block.
+func (l *Leases) Leave() {
+	l.leaving.Store(true)
+	l.Doubt()
 }
 
 // Status tells about every lease, in the order of LeaseConfig.Names. It does not block.
@@ -264,7 +273,8 @@ func (l *Leases) turn(ctx context.Context, conn *pgx.Conn, name string) (next ti
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timings.answer)
 	defer cancel()
 	x := l.leases[name]
-	fit := l.config.Fit(name)
+	leaving := l.leaving.Load()
+	fit := !leaving && l.config.Fit(name)
 	if !x.mine {
 		return l.watch(ctx, conn, name, fit)
 	}
@@ -272,9 +282,9 @@ func (l *Leases) turn(ctx context.Context, conn *pgx.Conn, name string) (next ti
 	switch {
 	case fit:
 		x.unfit = time.Time{}
-	case x.unfit.IsZero():
+	case x.unfit.IsZero() && !leaving:
 		x.unfit = now
-	case now.Sub(x.unfit) > l.timings.unfit:
+	case leaving || now.Sub(x.unfit) > l.timings.unfit:
 		gave, err := l.giveWay(ctx, conn, name)
 		if err != nil || gave {
 			return l.timings.poll, err
@@ -421,7 +431,11 @@ func (l *Leases) giveWay(ctx context.Context, conn *pgx.Conn, name string) (gave
 	if tag.RowsAffected() == 0 {
 		return false, nil
 	}
-	l.log.Warn("this node does not see the exchange; it gives way to one that does", "lease", name)
+	if l.leaving.Load() {
+		l.log.Info("this node has stopped leading", "lease", name, "node", l.config.Node)
+	} else {
+		l.log.Warn("this node does not see the exchange; it gives way to one that does", "lease", name)
+	}
 	l.learn(name, func(x *lease) { x.mine, x.node = false, "" })
 	_, err = conn.Exec(ctx, `SELECT pg_notify($1, $2)`, leaseChannel, name)
 	return true, err

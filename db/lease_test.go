@@ -212,6 +212,25 @@ func TestLease_GoesToWhoSeesTheExchange(t *testing.T) {
 	until(t, "the first leads all the same, when nobody else does", a.leads)
 }
 
+// TestLease_LeavingNodeHandsOverFirst: a node that is about to end gives its lease to a standby at once, and keeps it, to
+// write what it has, when there is none.
+func TestLease_LeavingNodeHandsOverFirst(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	a := lead(t, d, "A", "node-a")
+	until(t, "the first node leads", a.leads)
+	b := lead(t, d, "B", "node-b")
+	until(t, "the second is ready", func() bool { return a.Status()[0].Standby == "node-b" })
+	a.Leave()
+	until(t, "the second leads, while the first still runs", b.leads)
+	a.stop()
+	b.Leave()
+	until(t, "it has looked after its lease for a while", func() bool { return time.Since(b.Status()[0].Since) > 4*b.unfit })
+	if !b.leads() {
+		t.Error("it gave back what nobody is ready to take")
+	}
+}
+
 // line is a connection to a database that can fall silent without being closed.
 type line struct {
 	url    string

@@ -147,6 +147,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		}
 		log.Info("shutting down")
 		front.drain()
+		house.leases.Leave()
 		serving.end() // the sockets are told to come back later, and close
 		polite, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
