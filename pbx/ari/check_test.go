@@ -1,6 +1,7 @@
 package ari_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -81,6 +82,27 @@ func TestRunTellsWhatThePBXHas(t *testing.T) {
 		}
 		if n := b.fake.Seen().Sockets; n != 1 {
 			t.Errorf("%d connections", n)
+		}
+	})
+}
+
+// An Asterisk that starts anew says for a moment that there is no ARI, or no such user: that was right until just now, and
+// is not waited for as for a person.
+func TestRun_A3_APBXThatStartsIsFoundSoon(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.run()
+		b.lives(1)
+		for i, status := range []int{http.StatusNotFound, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable} {
+			b.after(5 * time.Minute)
+			b.fake.Set(func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return status } })
+			b.fake.Cut(pbxtest.CutReset)
+			b.after(40 * time.Second)
+			b.fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
+			there := time.Now()
+			b.lives(2 + i)
+			if took := time.Since(there); took > 6*time.Second {
+				t.Errorf("after %d it took %s", status, took)
+			}
 		}
 	})
 }

@@ -75,7 +75,8 @@ func (c *Client) open(ctx context.Context) (*connection, error) {
 	address := "ws" + strings.TrimPrefix(c.base, "http") + "/events?" + url.Values{"app": {conn.app}}.Encode()
 	header := http.Header{}
 	header.Set("Authorization", basicAuth(c.user, c.password))
-	dialCtx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout)
+	// A PBX that starts may take the connection and leave it without an answer for good.
+	dialCtx, cancel := context.WithTimeout(ctx, c.config.RequestTimeout/2)
 	defer cancel()
 	socket, resp, err := c.dialer.DialContext(dialCtx, address, header)
 	if resp != nil {

@@ -32,8 +32,13 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 		}
 		t := diagnose(err)
 		if s.live {
+			s.ended = time.Now()
 			s.gap(t, err)
 		}
+		// An Asterisk that starts says for a moment that there is no ARI, or no such user. What was right until just now
+		// need not be mended by a person.
+		starting := !s.ended.IsZero() && time.Since(s.ended) < startTime && t.slow && t.gap != GapReplaced
+		t.slow = t.slow && !starting
 		c.setHealth(func(h *Health) {
 			if h.Live {
 				h.Live, h.Since, h.App, h.Rate = false, time.Now(), "", 0
@@ -46,7 +51,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			attempt = 0
 		}
 		attempt++
-		pause := c.backoff(attempt, t, absent(t, err))
+		pause := c.backoff(attempt, t, starting || absent(t, err))
 		c.metrics.reconnect(t.label)
 		level := c.log.Warn
 		if t.slow {
@@ -63,6 +68,9 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 // absentBackoff is the longest pause while the PBX is not there at all: every second of it once it is back is a
 // second of calls that nobody hears, and knocking at a closed door costs nothing.
 const absentBackoff = 5 * time.Second
+
+// startTime is how long an Asterisk may take to start.
+const startTime = 2 * time.Minute
 
 // backoff is the pause before the next attempt: exponential with full jitter, but never less than half of
 // MaxBackoff where hammering cannot help.
@@ -87,6 +95,7 @@ type stream struct {
 	tee      *tee
 	follow   func(Item)
 	live     bool      // the last Live or Gap given out was a Live
+	ended    time.Time // when it was live last; zero: it never was
 	complete time.Time // up to here the stream is known to have been complete, if the connection is whole
 	tested   time.Time // so it is if it may have been deaf: when the last test event that came back was sent
 	verified time.Time // so it is if subscriptions may have been lost: when they were last seen
