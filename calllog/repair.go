@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
@@ -23,6 +21,8 @@ const (
 	repairTimeout = 2 * time.Minute
 	repairFor     = 24 * time.Hour // for so long after a gap its calls are waited for
 	repairPast    = 30 * 24 * time.Hour
+	repairPiece   = time.Hour // of a gap that is done at a time
+	repairPortion = 1000      // calls given to the recorder before it has written those before
 	// The exchange's clock and ours may differ by so much.
 	clockSlack = 5 * time.Second
 )
@@ -89,8 +89,8 @@ func (r *Repair) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		for name := range r.cfg.Records {
-			if _, leads := r.cfg.Lease.Epoch(name); leads {
-				r.round(ctx, name)
+			if epoch, leads := r.cfg.Lease.Epoch(name); leads {
+				r.round(ctx, name, epoch)
 			}
 		}
 		select {
@@ -102,7 +102,7 @@ func (r *Repair) Run(ctx context.Context) error {
 }
 
 // round does the gaps of one exchange that are due.
-func (r *Repair) round(ctx context.Context, name string) {
+func (r *Repair) round(ctx context.Context, name string, epoch int64) {
 	gaps, err := r.due(ctx, name)
 	for _, g := range gaps {
 		s := r.begun[g]
@@ -115,7 +115,7 @@ func (r *Repair) round(ctx context.Context, name string) {
 		}
 		// The longer it takes, the more seldom.
 		s.again = time.Now().Add(max(r.cfg.Delay, time.Since(g.to)/4))
-		err = r.repair(ctx, g, s)
+		err = r.repair(ctx, g, s, epoch)
 	}
 	if ctx.Err() != nil {
 		return
@@ -164,241 +164,84 @@ func (r *Repair) due(ctx context.Context, name string) ([]gapKey, error) {
 	return due, nil
 }
 
-// repair does one gap, as far as that can be done now.
-func (r *Repair) repair(ctx context.Context, g gapKey, s *repairState) error {
+// repair does one gap, as far as that can be done now, an hour of it at a time.
+func (r *Repair) repair(ctx context.Context, g gapKey, s *repairState, epoch int64) error {
+	var sum repairPlan
+	for from := g.from; from.Before(g.to); from = from.Add(repairPiece) {
+		piece := gapKey{g.pbx, from, from.Add(repairPiece)}
+		if piece.to.After(g.to) {
+			piece.to = g.to
+		}
+		p, err := r.fill(ctx, piece, epoch)
+		if err != nil {
+			return err
+		}
+		sum.unfinished = sum.unfinished || p.unfinished
+		s.added, s.completed = s.added+p.added, s.completed+p.completed
+		sum.added, sum.completed = sum.added+p.added, sum.completed+p.completed
+	}
+	if !sum.unfinished || time.Since(g.to) > repairFor {
+		err := r.note(ctx, g.pbx, epoch, func(batch *pgx.Batch) {
+			batch.Queue(`INSERT INTO repair (pbx, from_at, to_at, done_at, added, completed) VALUES ($1, $2, $3, now(), $4, $5)
+				ON CONFLICT DO NOTHING`, g.pbx, g.from, g.to, s.added, s.completed)
+		})
+		if err != nil {
+			return err
+		}
+		delete(r.begun, g)
+	}
+	if sum.added+sum.completed > 0 {
+		r.log.Info("filled in what a gap hid, from the exchange's own records", "pbx", g.pbx, "from", g.from, "to", g.to,
+			"added", sum.added, "completed", sum.completed)
+	}
+	return nil
+}
+
+// fill does one piece of a gap.
+func (r *Repair) fill(ctx context.Context, g gapKey, epoch int64) (repairPlan, error) {
 	ctx, cancel := context.WithTimeout(ctx, repairTimeout)
 	defer cancel()
 	calls, err := r.cfg.Records[g.pbx](ctx, g.from, g.to)
 	if err != nil {
-		return err
+		return repairPlan{}, err
 	}
 	// What is on its way into the log is seen there.
 	if err := r.cfg.Recorder.Sync(ctx); err != nil {
-		return err
+		return repairPlan{}, err
 	}
 	known, err := r.known(ctx, g.pbx, calls)
 	if err != nil {
-		return err
+		return repairPlan{}, err
 	}
 	plan := known.plan(calls, g)
-	for _, c := range plan.calls {
-		r.cfg.Recorder.Update(c)
+	for portion := range slices.Chunk(plan.calls, repairPortion) {
+		for _, c := range portion {
+			r.cfg.Recorder.Update(c)
+		}
+		if err := r.cfg.Recorder.Sync(ctx); err != nil {
+			return repairPlan{}, err
+		}
 	}
-	if err := r.cfg.Recorder.Sync(ctx); err != nil {
-		return err
+	if len(plan.calls) == 0 {
+		return plan, nil
 	}
-	done := !plan.unfinished || time.Since(g.to) > repairFor
-	err = r.cfg.DB.InTx(ctx, func(tx pgx.Tx) error {
+	return plan, r.note(ctx, g.pbx, epoch, func(batch *pgx.Batch) {
 		for source, ids := range plan.sources {
-			if _, err := tx.Exec(ctx, `UPDATE call SET source = $2, partial = partial AND NOT id = ANY($3), ended_before = NULL
-				WHERE id = ANY($1)`, ids, string(source), plan.whole); err != nil {
-				return err
-			}
+			batch.Queue(`UPDATE call SET source = $2, partial = partial AND NOT id = ANY($3), ended_before = NULL
+				WHERE id = ANY($1)`, ids, string(source), plan.whole)
 		}
-		if !done {
-			return nil
-		}
-		_, err := tx.Exec(ctx, `INSERT INTO repair (pbx, from_at, to_at, done_at, added, completed) VALUES ($1, $2, $3, now(), $4, $5)
-			ON CONFLICT DO NOTHING`, g.pbx, g.from, g.to, s.added+plan.added, s.completed+plan.completed)
-		return err
 	})
-	if err != nil {
+}
+
+// note writes under the epoch in which the work was begun.
+func (r *Repair) note(ctx context.Context, name string, epoch int64, queue func(*pgx.Batch)) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	db.Fence(batch, name, epoch)
+	queue(batch)
+	if err := r.cfg.DB.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() }); err != nil {
 		return fmt.Errorf("note what was filled in: %w", err)
 	}
-	s.added, s.completed = s.added+plan.added, s.completed+plan.completed
-	if done {
-		delete(r.begun, g)
-	}
-	if plan.added+plan.completed > 0 {
-		r.log.Info("filled in what a gap hid, from the exchange's own records", "pbx", g.pbx, "from", g.from, "to", g.to,
-			"calls", len(calls), "added", plan.added, "completed", plan.completed)
-	}
 	return nil
-}
-
-// knownCall is a call as the log has it.
-type knownCall struct {
-	id                          uuid.UUID
-	version                     int64
-	state                       pbx.State
-	partial, reconstructed      bool
-	whole                       bool
-	merged                      bool // it is part of another, perhaps another exchange's
-	direction                   pbx.Direction
-	caller                      pbx.Party
-	dialed, trunk, queue, given string
-	hold                        int64
-	source                      pbx.Source
-	legs                        []knownLeg
-}
-
-type knownLeg struct {
-	id, channel string
-	offered     time.Time
-	seen        bool // its end, by ringbook
-}
-
-// knownCalls are the calls of the log among which recalled ones are looked for.
-type knownCalls struct {
-	byLeg     map[string]*knownCall // by the id of a channel
-	byChannel map[string][]*knownCall
-}
-
-// known reads the calls of the log that began when the recalled ones did.
-func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (knownCalls, error) {
-	k := knownCalls{map[string]*knownCall{}, map[string][]*knownCall{}}
-	if len(calls) == 0 {
-		return k, nil
-	}
-	first, last := calls[0].Call.StartedAt, calls[0].Call.StartedAt
-	for _, c := range calls {
-		if c.Call.StartedAt.Before(first) {
-			first = c.Call.StartedAt
-		}
-		if c.Call.StartedAt.After(last) {
-			last = c.Call.StartedAt
-		}
-	}
-	const apart = 10 * time.Minute
-	rows, err := r.cfg.DB.Pool().Query(ctx, `
-		SELECT c.id, c.version, c.state, c.partial, c.reconstructed, c.whole, c.direction, c.caller_raw, c.caller_name, c.caller_withheld,
-			c.dialed_raw, c.trunk, c.queue, c.customer_ref, c.hold_ms, c.source, c.merged_into IS NOT NULL, l.id, l.channel, l.offered_at, l.ended_as NOT IN ('', 'lost')
-		FROM call c JOIN call_leg l ON l.call_id = c.id WHERE c.pbx = $1 AND c.started_at BETWEEN $2 AND $3`,
-		name, first.Add(-apart), last.Add(apart))
-	if err != nil {
-		return k, fmt.Errorf("read the calls of a gap: %w", err)
-	}
-	defer rows.Close()
-	byID := map[uuid.UUID]*knownCall{}
-	for rows.Next() {
-		var c knownCall
-		var l knownLeg
-		if err := rows.Scan(&c.id, &c.version, &c.state, &c.partial, &c.reconstructed, &c.whole, &c.direction, &c.caller.Number, &c.caller.Name,
-			&c.caller.Withheld, &c.dialed, &c.trunk, &c.queue, &c.given, &c.hold, &c.source, &c.merged, &l.id, &l.channel, &l.offered, &l.seen); err != nil {
-			return k, fmt.Errorf("read the calls of a gap: %w", err)
-		}
-		call := byID[c.id]
-		if call == nil {
-			call = &c
-			byID[c.id] = call
-		}
-		call.legs = append(call.legs, l)
-		if other := k.byLeg[channelOf(l.id)]; other == nil || other.merged {
-			k.byLeg[channelOf(l.id)] = call
-		}
-		if l.channel != "" {
-			k.byChannel[l.channel] = append(k.byChannel[l.channel], call)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return k, fmt.Errorf("read the calls of a gap: %w", err)
-	}
-	return k, nil
-}
-
-// find looks for a recalled call: by the channel that began it, then by any other. Call records do not tell the ids of the
-// channels that were called; those are known by their names.
-func (k knownCalls) find(c *pbx.Call) *knownCall {
-	for i := range c.Legs {
-		if found := k.byLeg[channelOf(c.Legs[i].ID)]; found != nil {
-			return found
-		}
-	}
-	for i := range c.Legs {
-		for _, found := range k.byChannel[c.Legs[i].Channel] {
-			if slices.ContainsFunc(found.legs, func(l knownLeg) bool { return l.is(&c.Legs[i]) }) {
-				return found
-			}
-		}
-	}
-	return nil
-}
-
-// is tells whether a recalled leg is this one. Names of channels are used again after the exchange has started anew.
-func (k knownLeg) is(l *pbx.Leg) bool {
-	if nameless := l.Channel != "" && strings.HasPrefix(l.ID, l.Channel); nameless {
-		return k.channel == l.Channel && k.offered.Sub(l.OfferedAt).Abs() < time.Minute
-	}
-	return channelOf(k.id) == channelOf(l.ID)
-}
-
-// repairPlan is what one gap needs.
-type repairPlan struct {
-	calls            []pbx.Call
-	sources          map[pbx.Source][]uuid.UUID
-	whole            []uuid.UUID // of calls: was seen from the beginning by the exchange
-	added, completed int
-	unfinished       bool // a call of it goes on
-}
-
-func (k knownCalls) plan(recalled []pbx.Recalled, g gapKey) repairPlan {
-	p := repairPlan{sources: map[pbx.Source][]uuid.UUID{}, whole: []uuid.UUID{}}
-	ids := map[uuid.UUID]uuid.UUID{} // as recalled: as known
-	for i := range recalled {
-		if found := k.find(&recalled[i].Call); found != nil {
-			ids[recalled[i].Call.ID] = found.id
-		}
-	}
-	for _, rec := range recalled {
-		c := rec.Call
-		if id, ok := ids[c.MergedInto]; ok && c.MergedInto != uuid.Nil {
-			c.MergedInto = id
-		}
-		found := k.find(&c)
-		within := !c.StartedAt.After(g.to.Add(clockSlack)) && (c.EndedAt.IsZero() || !c.EndedAt.Before(g.from.Add(-clockSlack)))
-		switch {
-		case !within, found != nil && found.merged:
-			continue
-		case found == nil && c.State != pbx.StateEnded,
-			found != nil && found.state != pbx.StateEnded,
-			found != nil && (found.partial || found.reconstructed) && c.State != pbx.StateEnded:
-			p.unfinished = true
-			continue
-		case found == nil:
-			c.Reconstructed = true // whoever saw it after all, and has it in a spool, knows better
-			p.added++
-		case found.partial || found.reconstructed && found.source == pbx.SourceLive:
-			found.complete(&c)
-			p.completed++
-		default:
-			continue
-		}
-		if !rec.Call.Partial {
-			p.whole = append(p.whole, c.ID)
-		}
-		p.calls = append(p.calls, c)
-		p.sources[rec.Source] = append(p.sources[rec.Source], c.ID)
-	}
-	return p
-}
-
-// complete makes of a recalled call the picture that completes what is known of it: what was seen stays.
-func (k *knownCall) complete(c *pbx.Call) {
-	c.ID, c.MergedInto, c.Reconstructed = k.id, uuid.Nil, true
-	c.Version = k.version
-	if k.reconstructed {
-		c.Version++ // what is told of the end is better than what was assumed
-	}
-	if k.whole {
-		c.Direction, c.Caller, c.Dialed, c.Trunk = k.direction, k.caller, k.dialed, k.trunk
-	}
-	if k.queue != "" {
-		c.Queue = k.queue
-	}
-	c.CustomerRef = k.given
-	c.Hold = max(c.Hold, time.Duration(k.hold)*time.Millisecond)
-	legs := make([]pbx.Leg, 0, len(c.Legs))
-	for _, l := range c.Legs {
-		at := slices.IndexFunc(k.legs, func(o knownLeg) bool {
-			return channelOf(o.id) == channelOf(l.ID) || o.channel == l.Channel && l.Channel != ""
-		})
-		if at >= 0 {
-			if k.legs[at].seen {
-				continue
-			}
-			l.ID = k.legs[at].id
-		}
-		legs = append(legs, l)
-	}
-	c.Legs = legs
 }

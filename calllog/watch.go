@@ -16,6 +16,8 @@ import (
 const (
 	heartbeat = 3 * time.Second        // how often a Watch writes how far its streams were heard
 	glance    = 500 * time.Millisecond // how often it looks whether one has become complete, or ended
+	memory    = 400 * 24 * time.Hour   // for how long before the newest one periods, and with them gaps, are remembered
+	forgetful = 24 * time.Hour         // how often older ones are forgotten
 )
 
 // Stream is one exchange as a Watch sees it; its methods must not block. *pbx.Exchange is one.
@@ -41,6 +43,7 @@ type Watch struct {
 	// Owned by Run.
 	written map[uuid.UUID]pbx.Period // as the database has them
 	settled map[string]time.Time     // by exchange: the standing that was settled last
+	forgot  time.Time                // when old periods were forgotten last
 	away    bool
 }
 
@@ -102,6 +105,9 @@ func (w *Watch) round(ctx context.Context) {
 			err = w.settle(ctx, s)
 		}
 	}
+	if err == nil && time.Since(w.forgot) > forgetful {
+		err = w.forget(ctx)
+	}
 	if ctx.Err() != nil {
 		return
 	}
@@ -113,6 +119,15 @@ func (w *Watch) round(ctx context.Context) {
 			w.log.Info("what was heard of the exchanges is written again")
 		}
 	}
+}
+
+// forget deletes the periods that ended long ago. A gap begins where a period ended, so none comes about by that.
+func (w *Watch) forget(ctx context.Context) error {
+	if _, err := w.db.Pool().Exec(ctx, `DELETE FROM watch WHERE until_at < (SELECT max(until_at) FROM watch) - $1::interval`, memory); err != nil {
+		return fmt.Errorf("forget what was heard long ago: %w", err)
+	}
+	w.forgot = time.Now()
+	return nil
 }
 
 // upsertPeriod lengthens a period; only its end, which is the last word, may find that it was shorter.

@@ -119,6 +119,21 @@ func TestWatch_A1_WhatNobodyHeardIsAGap(t *testing.T) {
 	}
 }
 
+// What was heard more than 400 days before the newest is forgotten, and leaves no gap behind.
+func TestWatch_ForgetsWhatIsLongAgo(t *testing.T) {
+	d := dbtest.New(t)
+	const day = 24 * 60 * 60
+	r := &radio{periods: []pbx.Period{
+		period(-500*day, -450*day, pbx.GapDisconnected), period(-449*day, -300*day, pbx.GapDeaf), period(-299*day, 0, pbx.GapDisconnected),
+	}}
+	NewWatch(d, "a", []Stream{r}, nil).round(t.Context())
+	want := []Gap{gap(-300*day, -299*day, pbx.GapDeaf)}
+	got := gaps(t, d, GapFilter{From: after(-600 * day), To: after(0)})
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+}
+
 // A node that was killed said nothing any more: the gap begins with its last heartbeat.
 func TestWatch_AKilledNodeLeavesAGap(t *testing.T) {
 	d := dbtest.New(t)
