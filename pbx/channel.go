@@ -36,10 +36,12 @@ type channel struct {
 
 	bridge    *bridge
 	bridgedAt time.Time // when it last said to have entered or left one
+	entries   [2]entry  // the last two, newest first
 	left      string    // ID of the bridge it left last, and when at the latest
 	leftAt    time.Time
 	holding   bool
-	holdingIn *bridge // where it pressed its hold key
+	keyed     time.Time // when the hold key was pressed last, by the PBX
+	holdingIn *bridge   // where it pressed its hold key
 
 	outgoing  bool       // Asterisk dialled it
 	number    string     // that it was asked for, if it is a line

@@ -38,7 +38,7 @@ func (c *call) goesOn(at time.Time) {
 // A soft request does not come from the party. It is how the dialplan hangs up in the end, which tells nothing; but
 // one that cuts a conversation or a ringing short was made by somebody who acted for the party behind the channel.
 func (t *Tracker) hangupRequested(ch *channel, e *ari.Event, at time.Time) {
-	if e.Cause != 0 {
+	if _, over := t.tombs.gone[ch.id]; e.Cause != 0 && !over { // else its end has told the cause
 		ch.cause = e.Cause
 	}
 	c, l := ch.call, ch.leg

@@ -180,7 +180,7 @@ func TestJoint_ExchangeFallsSilent(t *testing.T) {
 			}
 		}
 		j.apply(after[0][heard:])
-		last := func() pbx.Call { return listed(j.story.last())[0] }
+		last := func() pbx.Call { return listed(j.told().last())[0] }
 		if s := last().State; s != pbx.StateTalking {
 			t.Errorf("at once: %s", s)
 		}
@@ -200,7 +200,7 @@ func TestJoint_ExchangeFallsSilent(t *testing.T) {
 		if again := last(); again.Reconstructed || again.Version <= over.Version || again.Legs[1].End != pbx.EndHungUp {
 			t.Errorf("heard again: %+v", again)
 		}
-		for _, p := range j.story.pictures {
+		for _, p := range j.told().pictures {
 			checkPicture(t, p)
 		}
 		j.joint.Close()
@@ -218,7 +218,7 @@ func TestJoint_Forgets(t *testing.T) {
 			j.apply(inOrder(c.streams()))
 			time.Sleep(10 * time.Second)
 		}
-		if calls := listed(j.story.last()); len(calls) != 300 {
+		if calls := listed(j.told().last()); len(calls) != 300 {
 			t.Errorf("%d calls, want 300", len(calls))
 		}
 		// Seven calls of two parts and at most three lines with a name are of the last minute.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,12 +179,23 @@ func interleaved(t *rapid.T, streams [][]labelled) []labelled {
 type joining struct {
 	joint    *pbx.Joint
 	trackers map[string]*pbx.Tracker
-	story    story
+
+	mu    sync.Mutex // guards story
+	story story
+}
+
+// told is all that it has said until now.
+func (j *joining) told() story {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return story{pictures: slices.Clone(j.story.pictures), live: j.story.live}
 }
 
 func newJoining() *joining {
 	j := &joining{trackers: map[string]*pbx.Tracker{}}
 	j.joint = pbx.NewJoint(func(_ context.Context, c pbx.Call) {
+		j.mu.Lock()
+		defer j.mu.Unlock()
 		// A call may have been over before it turned out to be part of another. That is no second end.
 		if c.MergedInto != uuid.Nil {
 			j.story.pictures = slices.DeleteFunc(j.story.pictures, func(o pbx.Call) bool { return o.ID == c.ID && o.State == pbx.StateEnded })

@@ -42,6 +42,9 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 	if known && ch != nil && (ch.bridge == b) == entered && !at.After(ch.bridgedAt) {
 		return // told before
 	}
+	if entered && ch != nil && ch.bridge != b && slices.Contains(ch.entries[:], entry{s.ID, at.UnixMilli()}) {
+		return // told before, and it has left since
+	}
 	t.bridges[s.ID] = b
 	// An event older than the last one lists the members of the past: only its own channel counts.
 	if !late(at, b.at) {
@@ -57,6 +60,7 @@ func (t *Tracker) membership(s *ari.Bridge, ch *channel, entered bool, at time.T
 		ch.left, ch.leftAt, ch.bridgedAt = b.id, at, at
 	case !ch.hasLeft(b, at):
 		t.enter(ch, b, at)
+		ch.entries = [2]entry{{b.id, at.UnixMilli()}, ch.entries[0]}
 	}
 	t.converse(b, at)
 	t.prune(b)
@@ -88,6 +92,12 @@ func (t *Tracker) met(ch *channel, ids []string, past bool, at time.Time) {
 			t.join(other, ch.call, at)
 		}
 	}
+}
+
+// entry is a channel's saying that it has entered a bridge.
+type entry struct {
+	bridge string
+	at     int64 // ms
 }
 
 // hasLeft tells whether a channel that is said to be in a bridge at this time is known to have left it by then.
@@ -307,8 +317,16 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 	t.touch(c)
 }
 
+// staleKey is for how long an older hold key may come after a newer one, and counts no more; by more than that it is the
+// PBX's clock that was set back.
+const staleKey = 5 * time.Second
+
 // hold handles ChannelHold and ChannelUnhold: the party behind the channel pressed its hold key.
 func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
+	if older := ch.keyed.Sub(at); older > 0 && older < staleKey {
+		return
+	}
+	ch.keyed = at
 	if ch.holding == on {
 		return
 	}
