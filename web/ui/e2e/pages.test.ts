@@ -193,7 +193,10 @@ for (const language of ["fa", "en"] as const) {
         Object.defineProperty(document, "visibilityState", { configurable: true, get: () => "hidden" });
         document.dispatchEvent(new Event("visibilitychange"));
       });
-      await page.waitForFunction(() => !document.body.hasAttribute("data-not-reloaded"), null, { timeout: 20_000 });
+      // While it loads there is no body.
+      await page.waitForFunction(() => document.body?.hasAttribute("data-not-reloaded") === false, null, {
+        timeout: 20_000,
+      });
       await page.locator("form").first().waitFor();
       expect(await page.getByText(w.locale.app.newVersion).count()).toBe(0);
     });

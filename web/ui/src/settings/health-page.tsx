@@ -1,6 +1,6 @@
 import "../app/rest.css";
-import { Badge, Table, Text, Title } from "@mantine/core";
-import { IconEar } from "@tabler/icons-react";
+import { Table, Text, Title } from "@mantine/core";
+import { IconAlertTriangle, IconCircleCheck, IconEar } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -57,9 +57,10 @@ function Part({ title, body, children }: { title: string; body?: string; childre
 function State({ good }: { good: boolean }) {
   const { t } = useTranslation();
   return (
-    <Badge variant="light" color={good ? "teal" : "orange"}>
+    <span className="outcome" data-tone={good ? "good" : "bad"}>
+      {good ? <IconCircleCheck size={16} aria-hidden /> : <IconAlertTriangle size={16} aria-hidden />}
       {t(good ? "health.live" : "health.away")}
-    </Badge>
+    </span>
   );
 }
 
