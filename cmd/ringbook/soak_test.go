@@ -25,6 +25,7 @@ const (
 	soakRate    = 20               // calls per second
 	soakSockets = 200              // browsers
 	soakEvery   = 20 * time.Second // between two faults
+	catchUp     = 5 * time.Minute  // that the log may take to be complete, after the last call
 )
 
 // soakKind is one kind of the calls of the soak.
@@ -156,7 +157,11 @@ func (s *soak) place(trouble func(context.Context)) {
 // publish compares the log with what was placed, and writes the report.
 func (s *soak) publish(heading, what string) {
 	table, wrong := s.compare()
-	for _, line := range wrong {
+	for i, line := range wrong {
+		if i == 20 {
+			s.b.Errorf("and %d more", len(wrong)-i)
+			break
+		}
 		s.b.Error(line)
 	}
 	s.browsers.close()
@@ -286,20 +291,30 @@ func (s *soak) sample(ctx context.Context) {
 
 // compare waits until the log is complete, and looks whether it has every call that was placed, once, and no other.
 func (s *soak) compare() (table string, wrong []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*catchUp)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.cluster.URL("ringbook"))
 	if err != nil {
 		s.b.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	s.await("no call is open in the log", func() bool {
+	began := time.Now()
+	for at := range ticks(ctx, time.Second) {
 		var open, rows int
-		if err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state <> 'ended'), count(*) FROM call`).Scan(&open, &rows); err != nil {
+		if err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE state <> 'ended'), count(*) FROM call WHERE merged_into IS NULL`).Scan(&open, &rows); err != nil {
 			s.b.Fatal(err)
 		}
-		return open == 0 && rows >= len(s.placed)-len(s.placed)/100
-	})
+		if open == 0 && rows >= len(s.placed) {
+			s.b.Logf("the log was complete %v after the last call", at.Sub(began).Round(time.Second))
+			break
+		}
+		if waited := at.Sub(began); waited > time.Minute && int(waited.Seconds())%10 == 0 {
+			s.b.Logf("after %v: %d rows of %d, %d of them open", waited.Round(time.Second), rows, len(s.placed), open)
+		}
+		if at.Sub(began) > catchUp {
+			break // what is missing is said below
+		}
+	}
 	type row struct {
 		Caller, Outcome        string
 		Partial, Reconstructed bool
