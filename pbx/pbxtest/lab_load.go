@@ -68,7 +68,8 @@ func (a *Asterisk) Load(name string, spec LoadSpec) *Load {
 		a.tb.Fatalf("load %s: %v", name, err)
 	}
 	l := &Load{name: name, calls: len(spec.Calls), stats: filepath.Join(a.dir, name+".stat")}
-	l.prog, err = a.launch("load-"+name, text, port, "-inf", injected, "-r", strconv.Itoa(spec.Rate), "-m", strconv.Itoa(len(spec.Calls)),
+	lasts := time.Duration(len(spec.Calls)) * time.Second / time.Duration(spec.Rate)
+	l.prog, err = a.launch("load-"+name, text, port, 2*lasts+never, "-inf", injected, "-r", strconv.Itoa(spec.Rate), "-m", strconv.Itoa(len(spec.Calls)),
 		"-l", "5000", "-trace_stat", "-stf", l.stats, "-fd", "1")
 	if err != nil {
 		a.tb.Fatalf("load %s: %v", name, err)
@@ -78,9 +79,12 @@ func (a *Asterisk) Load(name string, spec LoadSpec) *Load {
 }
 
 // Wait waits until the last call is over and returns how many were placed and how many of them did not go as SIP should,
-// seen from the caller.
+// seen from the caller. An error says that sipp did not come to its end.
 func (l *Load) Wait() (placed, failed int, err error) {
 	<-l.prog.done
+	if l.prog.killed {
+		return 0, 0, fmt.Errorf("load %s: sipp was killed before its last call", l.name)
+	}
 	file, err := os.Open(l.stats)
 	if err != nil {
 		return 0, 0, fmt.Errorf("load %s: %w", l.name, err)

@@ -262,6 +262,7 @@ func (a *Asterisk) digits(digits string) string {
 type program struct {
 	done     chan struct{}
 	err      error
+	killed   bool // by us, or because it lasted too long; to be read like err
 	cancel   context.CancelFunc
 	messages string // the file in which sipp writes every message
 }
@@ -272,7 +273,7 @@ func (a *Asterisk) sipp(name string, port int, words map[string]string, args ...
 	if err != nil {
 		return nil, err
 	}
-	return a.launch(name, text, port, args...)
+	return a.launch(name, text, port, never, args...)
 }
 
 // scenario is the text of deploy/lab/sipp/NAME.xml with its words filled in.
@@ -288,13 +289,13 @@ func (a *Asterisk) scenario(name string, words map[string]string) (string, error
 	return strings.NewReplacer(pairs...).Replace(string(text)), nil
 }
 
-// launch starts sipp with the text of a scenario.
-func (a *Asterisk) launch(name, text string, port int, args ...string) (*program, error) {
+// launch starts sipp with the text of a scenario. It is killed should it last longer than longest.
+func (a *Asterisk) launch(name, text string, port int, longest time.Duration, args ...string) (*program, error) {
 	base := filepath.Join(a.dir, fmt.Sprintf("%03d-%s", a.programs.Add(1), name))
 	if err := os.WriteFile(base+".xml", []byte(text), 0o644); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), never)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	cmd := exec.CommandContext(ctx, "sipp", append([]string{
 		"-nostdin", "-sf", base + ".xml", "-i", "127.0.0.1", "-p", strconv.Itoa(port),
 		// sipp takes a media port although it sends none, and gives up if a hundred from the first one on are taken.
@@ -310,7 +311,9 @@ func (a *Asterisk) launch(name, text string, port int, args ...string) (*program
 	p := &program{done: make(chan struct{}), cancel: cancel, messages: base + ".sip"}
 	go func() {
 		defer close(p.done)
-		if err := cmd.Wait(); err != nil && ctx.Err() == nil {
+		err := cmd.Wait()
+		p.killed = ctx.Err() != nil
+		if err != nil && !p.killed {
 			log, _ := os.ReadFile(base + ".err")
 			p.err = fmt.Errorf("sipp %s: %w: %s", name, err, log)
 		}
