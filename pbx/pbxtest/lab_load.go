@@ -68,8 +68,7 @@ func (a *Asterisk) Load(name string, spec LoadSpec) *Load {
 		a.tb.Fatalf("load %s: %v", name, err)
 	}
 	l := &Load{name: name, calls: len(spec.Calls), stats: filepath.Join(a.dir, name+".stat")}
-	lasts := time.Duration(len(spec.Calls)) * time.Second / time.Duration(spec.Rate)
-	l.prog, err = a.launch("load-"+name, text, port, 2*lasts+never, "-inf", injected, "-r", strconv.Itoa(spec.Rate), "-m", strconv.Itoa(len(spec.Calls)),
+	l.prog, err = a.launch("load-"+name, text, port, "-inf", injected, "-r", strconv.Itoa(spec.Rate), "-m", strconv.Itoa(len(spec.Calls)),
 		"-l", "5000", "-trace_stat", "-stf", l.stats, "-fd", "1")
 	if err != nil {
 		a.tb.Fatalf("load %s: %v", name, err)
