@@ -108,14 +108,20 @@ func startProgramIn(t *testing.T, s Settings, o outside) *program {
 // eventually waits for a state, asking again and again for up to half a minute.
 func eventually(t testing.TB, what string, state func() bool) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	await(t, 30*time.Second, what, state)
+}
+
+// await waits for a state, asking again and again.
+func await(t testing.TB, longest time.Duration, what string, state func() bool) {
+	t.Helper()
+	deadline := time.After(longest)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !state() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("has not come about: %s", what)
+			t.Fatalf("has not come about within %v: %s", longest, what)
 		}
 	}
 }

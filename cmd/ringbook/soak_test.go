@@ -142,7 +142,7 @@ func (s *soak) place(trouble func(context.Context)) {
 	beside.Go(func() { s.sample(ctx) })
 	trouble(ctx)
 	for _, load := range loads {
-		_, bad, err := load.Wait()
+		bad, err := load.Wait()
 		if err != nil {
 			s.b.Fatal(err)
 		}
@@ -262,16 +262,7 @@ func newSoak(b *testing.B, lasts time.Duration) *soak {
 // await waits for a state for up to two minutes.
 func (s *soak) await(what string, state func() bool) {
 	s.b.Helper()
-	deadline := time.After(2 * time.Minute)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !state() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			s.b.Fatalf("has not come about within two minutes: %s", what)
-		}
-	}
+	await(s.b, 2*time.Minute, what, state)
 }
 
 // sample watches how much memory the nodes take.
