@@ -51,15 +51,21 @@ func (t *Tracker) resync(l *ari.Live, received time.Time) {
 	}
 }
 
+// listLag is how long the PBX may take to list a channel of which it has told already. Until Asterisk 16 one thread tells of
+// a channel that dials or is dialled, and another one keeps the list (stasis caching topics), which lags under load.
+const listLag = time.Second
+
 // check holds what is known against what the PBX says it has. Everything that happened before it was asked has been
-// folded, so that a channel which it does not list, and which was known then, ended without an event: it is closed, as
-// of the last time it was listed. One that it lists and nobody told of began without one.
+// folded, so that a channel which it does not list, and which was known for a while then, ended without an event: it is
+// closed, as of the last time it was listed. A newer one is judged the next time: a ring that is just coming must not be
+// lost to a list that is behind. One that the PBX lists and nobody told of began without an event.
 func (t *Tracker) check(c *ari.Check) {
 	there := ids(c.Channels)
+	judged := c.Asked.Add(-listLag)
 	now, listed := t.clock(c.Asked), t.listed
-	t.listed = c.Asked
+	t.listed = judged
 	for _, ch := range t.oldest() {
-		if there[ch.id] || !ch.heard.Before(c.Asked) {
+		if there[ch.id] || !ch.heard.Before(judged) {
 			continue
 		}
 		after := ch.created

@@ -227,3 +227,67 @@ func TestTracker_InterruptionWithoutChange(t *testing.T) {
 		}
 	}
 }
+
+// The PBX is asked after every event which channels it has, and its list is behind: it lacks those that are younger than a
+// second. Nothing is lost by that, least of all the ring that is just coming.
+func TestTracker_P2_ListThatIsBehindLosesNothing(t *testing.T) {
+	for name, items := range recordings(t) {
+		want := fold(items).last()
+		first := map[string]time.Time{}
+		var checked []ari.Item
+		for i, item := range items {
+			checked = append(checked, item)
+			s := snapshotAfter(items[:i+1])
+			asked := item.At.Add(time.Microsecond)
+			var old []ari.Channel
+			for _, ch := range s.Channels {
+				if first[ch.ID].IsZero() {
+					first[ch.ID] = item.At
+				}
+				if asked.Sub(first[ch.ID]) > time.Second {
+					old = append(old, ch)
+				}
+			}
+			checked = append(checked, ari.Item{At: asked, Check: &ari.Check{Asked: asked, Channels: old}})
+		}
+		got := fold(checked).last()
+		if len(got) != len(want) {
+			t.Errorf("%s: %d calls, want %d", name, len(got), len(want))
+			continue
+		}
+		for i := range got {
+			if got[i].ID != want[i].ID || got[i].Outcome != want[i].Outcome || got[i].Reconstructed || len(got[i].Legs) != len(want[i].Legs) {
+				t.Errorf("%s: %s, %d legs, reconstructed %v; want %s, %d legs", name, got[i].Outcome, len(got[i].Legs), got[i].Reconstructed, want[i].Outcome, len(want[i].Legs))
+			}
+		}
+	}
+}
+
+// A channel whose end nobody told is gone with the first list that was asked for a second after it was last listed or heard
+// of first, and the call says within which bounds it ended.
+func TestTracker_ListedNoMore(t *testing.T) {
+	items := events(recording(t, "direct-caller-gives-up"))
+	cut := slices.IndexFunc(items, func(i ari.Item) bool { return i.Event.Type == "ChannelHangupRequest" })
+	tracker := pbx.NewTracker(labConfig)
+	for _, item := range items[:cut] {
+		tracker.Apply(item)
+	}
+	rung := items[cut-1].At
+	check := func(asked time.Time, channels []ari.Channel) []pbx.Call {
+		return tracker.Apply(ari.Item{At: asked.Add(time.Millisecond), Check: &ari.Check{Asked: asked, Channels: channels}})
+	}
+	if calls := check(rung.Add(500*time.Millisecond), nil); len(calls) != 0 {
+		t.Fatalf("gone after half a second: %+v", calls)
+	}
+	if calls := check(rung.Add(20*time.Second), snapshotAfter(items[:cut]).Channels); len(calls) != 0 {
+		t.Fatalf("gone although it is listed: %+v", calls)
+	}
+	calls := check(rung.Add(40*time.Second), nil)
+	if len(calls) != 1 || calls[0].State != pbx.StateEnded || !calls[0].Reconstructed {
+		t.Fatalf("not closed: %+v", calls)
+	}
+	from, to := calls[0].EndedAt.Sub(rung), calls[0].EndedBefore.Sub(rung)
+	if from < 18*time.Second || from > 20*time.Second || to < 39*time.Second || to > 41*time.Second {
+		t.Errorf("ended between %v and %v after it rang", from, to)
+	}
+}

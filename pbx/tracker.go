@@ -57,7 +57,7 @@ type Tracker struct {
 	now     time.Time     // our clock, of the item at hand
 	skew    time.Duration // the PBX's clock less ours, as of the last event
 	gapFrom time.Time     // our clock; since when the stream was interrupted; zero: it is not
-	listed  time.Time     // our clock; when the PBX was last asked which channels it has
+	listed  time.Time     // our clock; what was heard of before was there when the PBX was last asked which channels it has
 	started time.Time     // when the PBX that was last live started; zero: not known
 }
 

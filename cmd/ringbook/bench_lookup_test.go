@@ -87,7 +87,7 @@ func (l *lookups) measure(b *testing.B, times int) {
 
 // fill makes customers with so many numbers each. The server writes them itself, indexes afterwards; all indexes are
 // there when it returns.
-func fill(b *testing.B, database *db.DB, customers, each int) {
+func fill(b testing.TB, database *db.DB, customers, each int) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()

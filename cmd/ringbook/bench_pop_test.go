@@ -35,7 +35,7 @@ func benchPop(b *testing.B) string {
 	customers, deskCount := size("CUSTOMERS", 1_000_000), size("DESKS", 500)
 	rate, seconds := size("RATE", 100), size("SECONDS", 20)
 	const turn = 2
-	house := newPopHouse(b, customers, deskCount)
+	house := newPopHouse(b, popHouseConfig{customers: customers, desks: deskCount})
 	defer house.stop()
 	relay, asking := newRelay(b, deskCount, nil), newRelay(b, deskCount, house.database)
 	defer relay.close()
@@ -136,15 +136,21 @@ type popHouse struct {
 	stop      func()
 }
 
-func newPopHouse(b *testing.B, customers, deskCount int) *popHouse {
+// popHouseConfig says how big a popHouse is.
+type popHouseConfig struct {
+	customers, desks int
+	check            time.Duration // how often the exchange is asked which channels it has; 0: as usual
+}
+
+func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
 	database := dbtest.New(b)
 	numbering := crm.Numbering{Default: crm.Rules{Region: "IR", Area: "21"}}
 	store := crm.NewStore(database, crm.Config{Numbering: numbering, Log: log})
-	fill(b, database, customers, 1)
-	tokens := make([]string, deskCount)
+	fill(b, database, c.customers, 1)
+	tokens := make([]string, c.desks)
 	for i := range tokens {
 		agent, err := store.CreateAgent(ctx, crm.System, crm.AgentInput{Username: fmt.Sprintf("agent%d", i), Extensions: []string{fmt.Sprint(20000 + i)}})
 		if err != nil {
@@ -175,7 +181,7 @@ func newPopHouse(b *testing.B, customers, deskCount int) *popHouse {
 	if err := fake.Start("127.0.0.1:0"); err != nil {
 		b.Fatal(err)
 	}
-	client, err := ari.New(ari.Config{Name: "bench", URL: fake.URL(), Log: log})
+	client, err := ari.New(ari.Config{Name: "bench", URL: fake.URL(), Check: c.check, Log: log})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -211,7 +217,7 @@ func newPopHouse(b *testing.B, customers, deskCount int) *popHouse {
 	}
 	recording, began := recordedCall(b)
 	return &popHouse{
-		fake: fake, database: database, recorder: recorder, watch: watch, customers: customers, desks: deskCount, recording: recording, began: began,
+		fake: fake, database: database, recorder: recorder, watch: watch, customers: c.customers, desks: c.desks, recording: recording, began: began,
 		push: push, tokens: tokens,
 		stop: func() {
 			cancel()
@@ -224,7 +230,7 @@ func newPopHouse(b *testing.B, customers, deskCount int) *popHouse {
 }
 
 // recordedCall is a call that rings for a second, each event at its time.
-func recordedCall(b *testing.B) (call []message, began time.Time) {
+func recordedCall(b testing.TB) (call []message, began time.Time) {
 	b.Helper()
 	content, err := os.ReadFile("../../pbx/testdata/direct-caller-gives-up.jsonl")
 	if err != nil {
@@ -300,11 +306,15 @@ func (h *popHouse) rings(from, to, rate int, atOnce bool) []message {
 }
 
 // measure lets it ring and returns how long each pop took, of those that came.
-func (h *popHouse) measure(b *testing.B, events []message, count int) []time.Duration {
+func (h *popHouse) measure(b testing.TB, events []message, count int) []time.Duration {
 	b.Helper()
 	h.watch.reset(count)
 	runtime.GC() // what has been prepared is not the product's
-	replay(events, h.fake.Send)
+	replay(events, func(event []byte) {
+		if err := h.fake.SendEvent(event); err != nil {
+			b.Fatal(err)
+		}
+	})
 	delays := h.watch.delays()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

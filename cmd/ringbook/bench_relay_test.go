@@ -97,7 +97,7 @@ func (s *stopwatch) frame() []byte {
 }
 
 // connect opens a desk's socket and reads it to its end.
-func (s *stopwatch) connect(b *testing.B, address, token string) {
+func (s *stopwatch) connect(b testing.TB, address, token string) {
 	b.Helper()
 	header := http.Header{}
 	if token != "" {

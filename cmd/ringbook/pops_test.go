@@ -95,6 +95,20 @@ func TestPops_P2_EveryRingIsAPopWithAReceipt(t *testing.T) {
 	}
 }
 
+// TestPops_P2_NoRingIsLostWhileTheExchangeIsAskedWhatItHas: rings come on while the exchange is asked again and again which
+// channels it has, and every one of them is shown with its customer.
+func TestPops_P2_NoRingIsLostWhileTheExchangeIsAskedWhatItHas(t *testing.T) {
+	const rate = 200 // for a second
+	house := newPopHouse(t, popHouseConfig{customers: 1000, desks: 50, check: 20 * time.Millisecond})
+	defer house.stop()
+	if shown := len(house.measure(t, house.rings(0, rate, rate, false), rate)); shown != rate {
+		t.Errorf("%d of %d rings were shown with their customer", shown, rate)
+	}
+	if asked := house.fake.Seen().Requests["GET channels"]; asked < 10 {
+		t.Errorf("the exchange was asked only %d times", asked)
+	}
+}
+
 // browser is a desk's: it reads pictures, and says which it has drawn.
 type browser struct {
 	extension string

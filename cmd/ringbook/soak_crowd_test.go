@@ -25,7 +25,7 @@ func BenchmarkCrowd(b *testing.B) {
 	}
 	desks, rate, seconds := size("CROWD_DESKS", 2000), size("CROWD_RATE", 200), size("CROWD_SECONDS", 20)
 	const turn = 2
-	house := newPopHouse(b, size("CROWD_CUSTOMERS", 100_000), desks)
+	house := newPopHouse(b, popHouseConfig{customers: size("CROWD_CUSTOMERS", 100_000), desks: desks})
 	defer house.stop()
 	heap := heapInUse()
 	ring := 0
