@@ -44,6 +44,7 @@ type Exchange struct {
 	follow   func(context.Context, Call) // Run's; nil while it does not run
 
 	devices devices
+	queues  queues
 }
 
 // question is a channel variable that the exchange wants to know. Events do not tell: presentation is in no
@@ -69,6 +70,7 @@ func NewExchange(client *ari.Client, c Config, log *slog.Logger) *Exchange {
 		tracker:   NewTracker(c),
 		asked:     make(map[uuid.UUID]asked),
 		live:      make(map[uuid.UUID]Call),
+		queues:    queues{board: newQueueBoard(c.Name, c.Extension), wanted: make(chan struct{}, 1)},
 	}
 }
 
@@ -101,6 +103,10 @@ func (x *Exchange) Run(ctx context.Context, follow func(context.Context, Call)) 
 	var readers sync.WaitGroup
 	for range questionsAtOnce {
 		readers.Go(func() { x.answerQuestions(ctx, follow) })
+	}
+	if x.queues.client != nil {
+		readers.Go(func() { x.followQueues(ctx) })
+		readers.Go(func() { x.surveyQueues(ctx) })
 	}
 	err := x.client.Run(ctx, func(item ari.Item) {
 		x.apply(ctx, follow, func() []Call { return x.tracker.Apply(item) })

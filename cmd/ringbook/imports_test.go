@@ -15,16 +15,17 @@ import (
 var imports = map[string][]string{
 	"db":        {},
 	"pbx/ari":   {},
+	"pbx/ami":   {},
 	"pbx/cdr":   {},
-	"pbx":       {"pbx/ari", "pbx/cdr"},
+	"pbx":       {"pbx/ari", "pbx/ami", "pbx/cdr"},
 	"crm":       {"db"},
 	"screenpop": {"pbx", "crm"},
 	"calllog":   {"pbx", "crm", "db"},
 	"web":       {"pbx", "crm", "screenpop", "calllog"},
 	"cmd/ringbook": {
-		"db", "pbx/ari", "pbx/cdr", "pbx", "crm", "screenpop", "calllog", "web", "pbx/pbxtest",
+		"db", "pbx/ari", "pbx/ami", "pbx/cdr", "pbx", "crm", "screenpop", "calllog", "web", "pbx/pbxtest",
 	},
-	"pbx/pbxtest": {"pbx", "pbx/ari"},
+	"pbx/pbxtest": {"pbx", "pbx/ari", "pbx/ami"},
 	"db/dbtest":   {"db"},
 	// The embedded bundle: a folder that npm fills; it is a package only so that go:embed can reach it.
 }

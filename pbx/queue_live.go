@@ -1,0 +1,207 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ringbook/pbx/ami"
+)
+
+const (
+	surveyEvery = 2 * time.Minute // the PBX is asked for all queues again, for what no event told
+	surveyAgain = 2 * time.Second // after a survey that failed, and shortly after connecting: a PBX that starts has no queues yet
+	surveyTime  = 10 * time.Second
+)
+
+// queues is what an Exchange knows of the PBX's queues, by the manager.
+type queues struct {
+	client *ami.Client // nil: none is configured
+	told   []func(context.Context, Queue)
+	wanted chan struct{} // capacity one: a survey is
+
+	// order is held while something is folded and told. A survey holds it from the question to the end: so no event that is
+	// newer than the answer is folded before it. Those that are older come after it, and end where it is.
+	order sync.Mutex
+
+	mu    sync.Mutex // guards what follows
+	board *queueBoard
+}
+
+// UseAMI gives the exchange a manager, which Run runs as well. Before Run; without it nothing is known of queues.
+func (x *Exchange) UseAMI(client *ami.Client) { x.queues.client = client }
+
+// AMI tells how the connection to the manager fares, and whether one is configured at all.
+func (x *Exchange) AMI() (health ami.Health, configured bool) {
+	if x.queues.client == nil {
+		return ami.Health{}, false
+	}
+	return x.queues.client.Health(), true
+}
+
+// OnQueue has f called with every new picture of every queue, in order and one at a time; f must not wait for anything
+// slow. When the connection ends, each queue is told once more, not Known. Before Run.
+func (x *Exchange) OnQueue(f func(ctx context.Context, q Queue)) {
+	x.queues.told = append(x.queues.told, f)
+}
+
+// Queues are the pictures of all queues now, by name. known is false where there is no manager, or it is away: then
+// nothing is said.
+func (x *Exchange) Queues() (all []Queue, known bool) {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	if !x.queues.board.known {
+		return nil, false
+	}
+	for _, q := range x.queues.board.queues {
+		all = append(all, q.picture())
+	}
+	return sorted(all), true
+}
+
+// followQueues follows the manager until ctx ends.
+func (x *Exchange) followQueues(ctx context.Context) {
+	// It ends with ctx and never before.
+	_ = x.queues.client.Run(ctx, func(item ami.Item) {
+		switch {
+		case item.Live != nil:
+			x.survey(ctx)
+		case item.Gap != nil:
+			x.foldQueues(ctx, func(b *queueBoard) []Queue { return b.lost() })
+		case item.Event.Name == "Reload" || item.Event.Name == "FullyBooted":
+			x.wantSurvey()
+		default:
+			x.foldQueues(ctx, func(b *queueBoard) []Queue {
+				changed, unknown := b.event(item.Event, item.At)
+				if unknown {
+					x.wantSurvey()
+				}
+				return changed
+			})
+		}
+	})
+}
+
+func (x *Exchange) wantSurvey() {
+	select {
+	case x.queues.wanted <- struct{}{}:
+	default:
+	}
+}
+
+// surveyQueues asks for all queues again, now and then and when it is wanted, and finds the calls of callers.
+func (x *Exchange) surveyQueues(ctx context.Context) {
+	survey := time.NewTimer(surveyAgain)
+	defer survey.Stop()
+	resolve := time.NewTicker(time.Second / 2)
+	defer resolve.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-resolve.C:
+			x.foldQueues(ctx, func(*queueBoard) []Queue { return nil }) // callers whose call was not known yet
+			continue
+		case <-survey.C:
+		case <-x.queues.wanted:
+		}
+		next := surveyEvery
+		if !x.survey(ctx) {
+			next = surveyAgain
+		}
+		survey.Reset(next)
+	}
+}
+
+// survey asks for all queues and folds them. It tells whether that was possible.
+func (x *Exchange) survey(ctx context.Context) bool {
+	q := &x.queues
+	q.order.Lock()
+	defer q.order.Unlock()
+	if !q.client.Health().Live {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, surveyTime)
+	defer cancel()
+	answer, err := q.client.Do(ctx, ami.Action{Name: "QueueStatus"})
+	if errors.Is(err, ami.ErrUnknown) { // a PBX without queues
+		err = nil
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			x.log.Warn("cannot ask the PBX for its queues", "err", err)
+		}
+		return false
+	}
+	at := time.Now()
+	x.foldHeld(ctx, func(b *queueBoard) []Queue { return b.survey(answer.Events, at) })
+	return true
+}
+
+// foldQueues makes one change to the board and tells of what it changed.
+func (x *Exchange) foldQueues(ctx context.Context, change func(*queueBoard) []Queue) {
+	x.queues.order.Lock()
+	defer x.queues.order.Unlock()
+	x.foldHeld(ctx, change)
+}
+
+// foldHeld is foldQueues while order is held.
+func (x *Exchange) foldHeld(ctx context.Context, change func(*queueBoard) []Queue) {
+	q := &x.queues
+	q.mu.Lock()
+	changed := change(q.board)
+	for _, named := range x.nameCallers() {
+		changed = slices.DeleteFunc(changed, func(c Queue) bool { return c.Name == named.Name })
+		changed = append(changed, named.picture())
+	}
+	q.mu.Unlock()
+	for _, picture := range changed {
+		for _, tell := range q.told {
+			tell(ctx, picture)
+		}
+	}
+}
+
+// nameCallers gives the callers in the queues the ids of their calls, as far as they are known, and returns the queues where
+// it gave one. queues.mu is held.
+func (x *Exchange) nameCallers() (changed []*Queue) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var calls map[string]uuid.UUID // by channel; made when it is needed
+	for _, q := range x.queues.board.queues {
+		named := false
+		for i := range q.Callers {
+			w := &q.Callers[i]
+			if _, live := x.live[w.CallID]; live {
+				continue
+			}
+			if calls == nil {
+				calls = x.callsByChannel()
+			}
+			if id, ok := calls[w.Channel]; ok && id != w.CallID {
+				w.CallID, named = id, true
+			}
+		}
+		if named {
+			changed = append(changed, q)
+		}
+	}
+	return changed
+}
+
+// callsByChannel is the call that each channel belongs to. mu is held.
+func (x *Exchange) callsByChannel() map[string]uuid.UUID {
+	calls := make(map[string]uuid.UUID, 2*len(x.live))
+	for id, c := range x.live {
+		for i := range c.Legs {
+			channel, _, _ := strings.Cut(c.Legs[i].ID, "/")
+			calls[channel] = id
+		}
+	}
+	return calls
+}
