@@ -2,6 +2,7 @@ package crm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -26,6 +27,9 @@ const (
 	CallsRead        Permission = "calls.read"          // the call log, by who took part
 	CallsReadHistory Permission = "calls.read_customer" // the history of one customer, whoever took part
 	CallsAnnotate    Permission = "calls.annotate"      // note, disposition and customer of a call
+	CallsDial        Permission = "calls.dial"          // place calls from one's own phone
+	CallsControl     Permission = "calls.control"       // hang up, hold and transfer, by whose part in the call it is
+	DiallingManage   Permission = "dialling.manage"     // who may call what
 	NumbersLink      Permission = "numbers.link"        // remember a customer for a number
 	AgentsRead       Permission = "agents.read"
 	AgentsWrite      Permission = "agents.write"
@@ -41,7 +45,8 @@ const (
 // Permissions are all there are, in the order in which they are listed to people.
 func Permissions() []Permission {
 	return []Permission{
-		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, NumbersLink,
+		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, CallsDial, CallsControl, DiallingManage,
+		NumbersLink,
 		AgentsRead, AgentsWrite, PhonesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage, FloorRead, AuditRead,
 	}
 }
@@ -73,18 +78,21 @@ var grants = map[Role]map[Permission]Scope{
 	RoleAgent: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
 		CallsRead: ScopeOwn, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeOwn, NumbersLink: ScopeAll,
+		CallsDial: ScopeOwn, CallsControl: ScopeOwn,
 		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 	},
 	RoleSales: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
 		CallsRead: ScopeOwn, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeOwn, NumbersLink: ScopeAll,
+		CallsDial: ScopeOwn, CallsControl: ScopeOwn,
 		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 	},
 	RoleSupervisor: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
 		CallsRead: ScopeTeam, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeTeam, NumbersLink: ScopeAll,
+		CallsDial: ScopeOwn, CallsControl: ScopeTeam,
 		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		FloorRead: ScopeTeam,
@@ -92,6 +100,7 @@ var grants = map[Role]map[Permission]Scope{
 	RoleAdmin: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
 		CallsRead: ScopeAll, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeAll, NumbersLink: ScopeAll,
+		CallsDial: ScopeOwn, CallsControl: ScopeAll, DiallingManage: ScopeAll,
 		AgentsRead: ScopeAll, AgentsWrite: ScopeAll, PhonesManage: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
 		SessionsManage: ScopeAll, TokensManage: ScopeAll,
 		FloorRead: ScopeAll, AuditRead: ScopeAll,
@@ -123,6 +132,19 @@ func (a Actor) Require(p Permission) error {
 		return fmt.Errorf("%s: %w", p, ErrForbidden)
 	}
 	return nil
+}
+
+// Covers says whether the permission covers what is an agent's, as agent is now.
+func (a Actor) Covers(p Permission, agent AgentRef) bool {
+	switch a.Scope(p) {
+	case ScopeAll:
+		return true
+	case ScopeTeam:
+		return agent.ID == a.AgentID || agent.TeamID != nil && slices.Contains(a.Teams, *agent.TeamID)
+	case ScopeOwn:
+		return agent.ID == a.AgentID
+	}
+	return false
 }
 
 // ScopeSQL compiles the scope of a permission into a condition on a column that holds an agent's id. The

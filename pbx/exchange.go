@@ -32,6 +32,9 @@ type Exchange struct {
 	log       *slog.Logger
 	metrics   *metrics
 	questions chan question
+	extension func(endpoint string) (string, bool)
+	late      chan string // channels to be hung up, see refuseLate
+	unwanted  unwanted
 
 	fold    sync.Mutex // guards what follows, and orders calls to follow
 	tracker *Tracker
@@ -42,6 +45,7 @@ type Exchange struct {
 	periods  []Period
 	standing Standing
 	follow   func(context.Context, Call) // Run's; nil while it does not run
+	phones   []ari.Endpoint              // as they were told last; nil: not yet
 
 	devices devices
 	queues  queues
@@ -61,13 +65,16 @@ type asked struct {
 
 // NewExchange joins a client to a new tracker. It opens no connection.
 func NewExchange(client *ari.Client, c Config, log *slog.Logger) *Exchange {
+	tracker := NewTracker(c)
 	return &Exchange{
 		client:    client,
 		name:      c.Name,
 		log:       log.With("pbx", c.Name),
 		metrics:   newMetrics(c.Name),
 		questions: make(chan question, maxQuestions),
-		tracker:   NewTracker(c),
+		late:      make(chan string, maxUnwanted),
+		tracker:   tracker,
+		extension: tracker.config.Extension,
 		asked:     make(map[uuid.UUID]asked),
 		live:      make(map[uuid.UUID]Call),
 		queues:    queues{board: newQueueBoard(c.Name, c.Extension), wanted: make(chan struct{}, 1)},
@@ -108,9 +115,11 @@ func (x *Exchange) Run(ctx context.Context, follow func(context.Context, Call)) 
 		readers.Go(func() { x.followQueues(ctx) })
 		readers.Go(func() { x.surveyQueues(ctx) })
 	}
+	readers.Go(func() { x.hangUpLate(ctx) })
 	err := x.client.Run(ctx, func(item ari.Item) {
 		x.apply(ctx, follow, func() []Call { return x.tracker.Apply(item) })
 		x.heard(item)
+		x.refuseLate(item)
 	})
 	cancel()
 	readers.Wait()

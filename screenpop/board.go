@@ -383,6 +383,17 @@ func (b *Board) Dismiss(agent, call uuid.UUID) bool {
 	return true
 }
 
+// Call is the last picture of a live call that the board has; false: no exchange has such a call any more.
+func (b *Board) Call(id uuid.UUID) (pbx.Call, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.cards[id]
+	if c == nil || c.call.State == pbx.StateEnded {
+		return pbx.Call{}, false
+	}
+	return c.call, true
+}
+
 // Shows says whether a call is on an agent's desk now.
 func (b *Board) Shows(agent, call uuid.UUID) bool {
 	b.mu.Lock()

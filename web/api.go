@@ -52,6 +52,17 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.CallsRead, http.MethodGet, "/calls/{id}", "getCall", "One call with its legs", s.getCall)
 	add(a, crm.CallsAnnotate, http.MethodPatch, "/calls/{id}", "updateCall", "Note and customer of a call, live or ended", s.patchCall)
 
+	add(a, crm.CallsDial, http.MethodPost, "/calls", "createCall", "Call a number from one of my phones", s.dial)
+	add(a, crm.CallsControl, http.MethodDelete, "/calls/{id}", "hangUp", "Hang up", s.hangUp)
+	add(a, crm.CallsControl, http.MethodPost, "/calls/{id}/transfer", "transferCall", "Hand the call over, or ask somebody first", s.transfer)
+	add(a, crm.CallsControl, http.MethodPost, "/calls/{id}/transfer/complete", "completeTransfer", "Give the call to the one who is being asked", s.completeTransfer)
+	add(a, crm.CallsControl, http.MethodPost, "/calls/{id}/transfer/cancel", "cancelTransfer", "Go back to the call", s.cancelTransfer)
+	add(a, crm.CallsControl, http.MethodPost, "/calls/{id}/hold", "holdCall", "Put the other party on hold, or take them back", s.hold)
+	add(a, crm.CallsControl, http.MethodGet, "/destinations", "listDestinations", "Where a call could go", s.destinations)
+	add(a, crm.CallsDial, http.MethodGet, "/dialling", "getDialling", "Who may call what", s.getDialling)
+	add(a, crm.DiallingManage, http.MethodPut, "/dialling", "saveDialling", "Say who may call what", s.putDialling)
+	add(a, crm.DiallingManage, http.MethodGet, "/dialling/test", "testDialling", "What the rules say about a number", s.testDialling)
+
 	add(a, crm.CustomersRead, http.MethodGet, "/customers", "listCustomers", "Customers by name, number or organization", s.listCustomers)
 	add(a, crm.CustomersWrite, http.MethodPost, "/customers", "createCustomer", "Create a customer", s.createCustomer)
 	add(a, crm.CustomersRead, http.MethodGet, "/customers/lookup", "lookupCustomer", "Whom a number belongs to, and by which rule", s.lookup)
@@ -81,6 +92,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, anySession, http.MethodGet, "/status", "status", "What is live", s.status)
 	describePush(api.OpenAPI())
 	types.refine()
+	describeCodes(types)
 	return api
 }
 

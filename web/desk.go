@@ -36,9 +36,10 @@ type SeenFrame struct {
 
 // Desk is what an agent's desk shows right now.
 type Desk struct {
-	Agent crm.AgentRef `json:"agent"`
-	State string       `json:"state" enum:"available,ringing,talking,wrap_up"`
-	Calls []Pop        `json:"calls" doc:"live ones first; one that has ended stays until it is dismissed or the next one ends"`
+	Agent     crm.AgentRef  `json:"agent"`
+	State     string        `json:"state" enum:"available,ringing,talking,wrap_up"`
+	Abilities DeskAbilities `json:"abilities" doc:"what the agent could begin now"`
+	Calls     []Pop         `json:"calls" doc:"live ones first; one that has ended stays until it is dismissed or the next one ends"`
 }
 
 // Pop is what a desk shows about a call.
@@ -58,6 +59,8 @@ type Pop struct {
 	WaitedMS      int64     `json:"waited_ms" doc:"how long the caller had waited by then"`
 	AnsweredBy    *Person   `json:"answered_by" doc:"who took the call that rang here"`
 	TransferredBy *Person   `json:"transferred_by" doc:"who handed the call to this desk"`
+
+	Abilities pbx.Abilities `json:"abilities" doc:"what the agent could do with the call now; empty: allowed, else the code why not"`
 }
 
 // Person is somebody in the house: an agent, or an extension that is nobody's.
@@ -84,9 +87,16 @@ type PastCall struct {
 func (s *Server) desk(d screenpop.Desk) Desk {
 	out := Desk{Agent: d.Agent, State: string(d.State), Calls: make([]Pop, len(d.Calls))}
 	out.Agent.Extensions = list(out.Agent.Extensions)
+	busy := false
 	for i := range d.Calls {
 		out.Calls[i] = s.pop(&d.Calls[i])
+		out.Calls[i].Abilities = s.Acts.Abilities(d.Agent.ID, &d.Calls[i].Call)
+		switch d.Calls[i].State {
+		case screenpop.PopRinging, screenpop.PopDialing, screenpop.PopTalking:
+			busy = true
+		}
 	}
+	out.Abilities.Dial = s.Acts.CanDial(d.Agent, busy)
 	return out
 }
 

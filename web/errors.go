@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 
 	"ringbook/crm"
+	"ringbook/pbx"
 )
 
 // errNoSession says that a request carries neither a session nor a token that is live.
@@ -32,6 +33,9 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 		return known
 	case errors.As(err, &fields):
 		return fieldProblem(method, fields)
+	case pbx.Refused(err) != "":
+		s.Log.InfoContext(ctx, "refused to act on a call", "code", pbx.Refused(err), "err", err)
+		return refusal(pbx.Refused(err))
 	case errors.As(err, &throttled):
 		seconds := int(throttled.RetryAfter.Seconds()) + 1
 		return &headedProblem{
@@ -110,6 +114,8 @@ func model(err huma.StatusError) *huma.ErrorModel {
 		return p
 	case *headedProblem:
 		return p.ErrorModel
+	case *codedProblem:
+		return p.ErrorModel
 	}
 	return newProblem(err.GetStatus(), err.Error())
 }
@@ -134,6 +140,9 @@ func quiet(_ huma.Context, _ string, v any) (any, error) {
 			d.Location += "." + strings.TrimSuffix(name, after)
 			d.Message = "is required"
 		}
+	}
+	if coded, ok := v.(*codedProblem); ok {
+		return coded, nil
 	}
 	return p, nil
 }

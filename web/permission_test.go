@@ -132,6 +132,23 @@ var table = map[string]may{
 		return "/calls/" + c.call.String(), object{"note": "said hello"}
 	}},
 
+	"createCall": {"-xxxx", func(*cast, string) (string, any) { return "/calls", object{"number": "1009"} }},
+	"hangUp":     {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String(), nil }},
+	"transferCall": {"-xxxx", func(c *cast, _ string) (string, any) {
+		return "/calls/" + c.call.String() + "/transfer", object{"kind": "blind", "number": "1002"}
+	}},
+	"completeTransfer": {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String() + "/transfer/complete", nil }},
+	"cancelTransfer":   {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String() + "/transfer/cancel", nil }},
+	"holdCall": {"-xxxx", func(c *cast, _ string) (string, any) {
+		return "/calls/" + c.call.String() + "/hold", object{"held": true}
+	}},
+	"listDestinations": {"-xxxx", at("/destinations?q=a")},
+	"getDialling":      {"-xxxx", at("/dialling")},
+	"saveDialling": {"----x", func(*cast, string) (string, any) {
+		return "/dialling", object{"rules": []object{}, "otherwise": true, "per_minute": 5, "per_minute_pbx": 60}
+	}},
+	"testDialling": {"----x", at("/dialling/test?number=0909123&role=agent")},
+
 	"listCustomers":   {"-xxxx", at("/customers?q=a")},
 	"createCustomer":  {"-xxxx", func(c *cast, _ string) (string, any) { return "/customers", object{"name": c.name("New ")} }},
 	"lookupCustomer":  {"-xxxx", at("/customers/lookup?number=09121234567")},
@@ -207,7 +224,8 @@ func TestPermissions_EveryOperationByEveryRole(t *testing.T) {
 					}
 				}
 				got := fmt.Sprint(status)
-				if status/100 == 2 || o.OperationID == "push" && status == http.StatusSwitchingProtocols {
+				// A refusal has a code: the role was let through, and the call was over or the exchange not there.
+				if status/100 == 2 || strings.Contains(answer, `"code":`) || o.OperationID == "push" && status == http.StatusSwitchingProtocols {
 					got = "2xx"
 				}
 				if got != want {

@@ -51,7 +51,25 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[crm.Rule]():          {crm.RuleIVR, crm.RuleLinked, crm.RuleExact, crm.RuleShared, crm.RuleNone, crm.RuleWithheld},
 	reflect.TypeFor[crm.Role]():          {crm.RoleAgent, crm.RoleSales, crm.RoleSupervisor, crm.RoleAdmin},
 	reflect.TypeFor[crm.CustomerKind]():  {crm.Person, crm.Organization},
+	reflect.TypeFor[crm.DialClass]():     values(crm.DialClasses()),
+	reflect.TypeFor[pbx.Code]():          append([]any{pbx.Code("")}, values(pbx.Codes())...),
 	reflect.TypeFor[crm.NumberKind]():    {crm.KindE164, crm.KindNational, crm.KindShort, crm.KindText, crm.KindWithheld},
+}
+
+func values[T any](list []T) []any {
+	out := make([]any, len(list))
+	for i, v := range list {
+		out[i] = v
+	}
+	return out
+}
+
+// describeCodes adds the code of a refusal, which most problems do not have, to what the document says about problems.
+func describeCodes(s *schemas) {
+	problem := s.Map()["Problem"]
+	problem.Properties["code"] = &huma.Schema{
+		Type: huma.TypeString, Enum: plainStrings(values(pbx.Codes())), Description: "why something was not done to a call",
+	}
 }
 
 // schemas derives the document's schemas from Go types. What huma leaves out is added by refine.

@@ -28,6 +28,7 @@ type Config struct {
 	Calls    *calllog.Store
 	Recorder *calllog.Recorder
 	Board    *screenpop.Board
+	Acts     *calllog.Acts
 
 	Database  func(context.Context) error // nil error: it answers; a Reason is shown
 	Exchanges func() []Part               // the exchanges' streams, in the configured order

@@ -89,7 +89,11 @@ export interface paths {
          */
         get: operations["listCalls"];
         put?: never;
-        post?: never;
+        /**
+         * Call a number from one of my phones
+         * @description Permission: calls.dial.
+         */
+        post: operations["createCall"];
         delete?: never;
         options?: never;
         head?: never;
@@ -110,7 +114,11 @@ export interface paths {
         get: operations["getCall"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Hang up
+         * @description Permission: calls.control.
+         */
+        delete: operations["hangUp"];
         options?: never;
         head?: never;
         /**
@@ -118,6 +126,86 @@ export interface paths {
          * @description Permission: calls.annotate.
          */
         patch: operations["updateCall"];
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put the other party on hold, or take them back
+         * @description Permission: calls.control.
+         */
+        post: operations["holdCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand the call over, or ask somebody first
+         * @description Permission: calls.control.
+         */
+        post: operations["transferCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/transfer/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to the call
+         * @description Permission: calls.control.
+         */
+        post: operations["cancelTransfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/transfer/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the call to the one who is being asked
+         * @description Permission: calls.control.
+         */
+        post: operations["completeTransfer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/customers": {
@@ -226,6 +314,70 @@ export interface paths {
          * @description Permission: session.
          */
         post: operations["dismissCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/destinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a call could go
+         * @description Permission: calls.control.
+         */
+        get: operations["listDestinations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dialling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who may call what
+         * @description Permission: calls.dial.
+         */
+        get: operations["getDialling"];
+        /**
+         * Say who may call what
+         * @description Permission: dialling.manage.
+         */
+        put: operations["saveDialling"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dialling/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the rules say about a number
+         * @description Permission: dialling.manage.
+         */
+        get: operations["testDialling"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -560,6 +712,20 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Abilities: {
+            /** @enum {string} */
+            attended: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            /** @enum {string} */
+            blind: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            /** @enum {string} */
+            cancel: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            /** @enum {string} */
+            complete: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            /** @enum {string} */
+            hang_up: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            /** @enum {string} */
+            hold: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+        };
         Agent: {
             /** Format: date-time */
             archived_at: string | null;
@@ -580,6 +746,20 @@ export interface components {
             username: string;
             /** Format: int64 */
             version: number;
+        };
+        AgentDestination: {
+            agent: components["schemas"]["AgentRef"];
+            /** @description that would be called */
+            extension: string;
+            /** @description why the agent is paused */
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description null: not known
+             */
+            since: string | null;
+            /** @enum {string} */
+            state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
         };
         AgentInput: {
             /** @description as 1001, or 1001@main when meant on that exchange only */
@@ -626,6 +806,19 @@ export interface components {
             /** Format: uuid */
             team_id: string | null;
             username: string;
+        };
+        Attempt: {
+            /**
+             * Format: uuid
+             * @description under which the log will have the call
+             */
+            call_id: string;
+            /** @description of the phone that rings */
+            extension: string;
+            /** Format: uuid */
+            id: string;
+            /** @description as it is dialled */
+            number: string;
         };
         Backlog: {
             /** @description the database did not take the last calls */
@@ -800,11 +993,17 @@ export interface components {
             name: string;
         };
         Desk: {
+            /** @description what the agent could begin now */
+            abilities: components["schemas"]["DeskAbilities"];
             agent: components["schemas"]["AgentRef"];
             /** @description live ones first; one that has ended stays until it is dismissed or the next one ends */
             calls: components["schemas"]["Pop"][];
             /** @enum {string} */
             state: "available" | "ringing" | "talking" | "wrap_up";
+        };
+        DeskAbilities: {
+            /** @enum {string} */
+            dial: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
         };
         DeskFrame: {
             desk: components["schemas"]["Desk"];
@@ -821,9 +1020,99 @@ export interface components {
             /** @enum {string} */
             type: "desk";
         };
+        Destinations: {
+            /** @description who is free comes first */
+            agents: components["schemas"]["AgentDestination"][];
+            queues: components["schemas"]["QueueDestination"][];
+        };
+        DialInput: {
+            /**
+             * Format: uuid
+             * @description the earlier call from which it was started
+             */
+            call_id?: string;
+            /**
+             * Format: uuid
+             * @description whom the call is for; chosen for it in the log
+             */
+            customer_id?: string;
+            /** @description which of my phones; left out: the first that is there */
+            extension?: string;
+            /** Format: uuid */
+            follow_up_id?: string;
+            /**
+             * Format: uuid
+             * @description of this attempt, chosen by the client: sent again, it gives the same answer and no second call
+             */
+            id?: string;
+            /** @description in any spelling, in any digits; also an extension */
+            number: string;
+        };
+        DialRule: {
+            allow: boolean;
+            /** @enum {string} */
+            class?: "emergency" | "internal" | "service" | "premium" | "international" | "shared_cost" | "toll_free" | "mobile" | "national" | "unknown";
+            note?: string;
+            /** @description beginning with +: of the international form; else of the digits as they are dialled */
+            prefix?: string;
+            /** @description empty: everybody */
+            roles: ("agent" | "sales" | "supervisor" | "admin")[];
+        };
+        DialVerdict: {
+            allowed: boolean;
+            /** @enum {string} */
+            class: "emergency" | "internal" | "service" | "premium" | "international" | "shared_cost" | "toll_free" | "mobile" | "national" | "unknown";
+            /** @description what the exchange would be given */
+            dialled: string;
+            /** @description international form where it has one */
+            number: string;
+            /**
+             * Format: int64
+             * @description the place of the rule that decided, from 0; null: none did
+             */
+            rule: number | null;
+        };
         Dialed: {
             number: string;
             raw: string;
+        };
+        Dialling: {
+            otherwise: boolean;
+            /** Format: int64 */
+            per_minute: number;
+            /** Format: int64 */
+            per_minute_pbx: number;
+            rules: components["schemas"]["DialRule"][];
+            /**
+             * Format: date-time
+             * @description null: as ringbook brings them
+             */
+            updated_at: string | null;
+            /** @description username */
+            updated_by: string;
+            /** Format: int64 */
+            version: number;
+        };
+        DiallingInput: {
+            /** @description whether a number that no rule fits is allowed */
+            otherwise: boolean;
+            /**
+             * Format: int64
+             * @description calls that an agent may place within a minute
+             */
+            per_minute: number;
+            /**
+             * Format: int64
+             * @description calls that may be placed within a minute on an exchange
+             */
+            per_minute_pbx: number;
+            /** @description the first that fits decides; emergency numbers are always allowed */
+            rules: components["schemas"]["DialRule"][];
+            /**
+             * Format: int64
+             * @description refused with 409 when the rules have another by now
+             */
+            version?: number;
         };
         DismissInput: {
             /** Format: uuid */
@@ -866,6 +1155,9 @@ export interface components {
             /** Format: int64 */
             cause: number;
             text: string;
+        };
+        HoldInput: {
+            held: boolean;
         };
         Leader: {
             /**
@@ -1068,6 +1360,8 @@ export interface components {
             extension?: string | null;
         };
         Pop: {
+            /** @description what the agent could do with the call now; empty: allowed, else the code why not */
+            abilities: components["schemas"]["Abilities"];
             /** @description who took the call that rang here */
             answered_by: components["schemas"]["Person"] | null;
             call: components["schemas"]["Call"];
@@ -1123,6 +1417,11 @@ export interface components {
         };
         Problem: {
             /**
+             * @description why something was not done to a call
+             * @enum {string}
+             */
+            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            /**
              * @description A human-readable explanation specific to this occurrence of the problem.
              * @example Property foo is required but is missing.
              */
@@ -1161,6 +1460,22 @@ export interface components {
             message?: string;
             /** @description The value at the given location */
             value?: unknown;
+        };
+        QueueDestination: {
+            /** Format: uuid */
+            id: string;
+            label: string;
+            /**
+             * Format: int64
+             * @description null: not known
+             */
+            members_free: number | null;
+            name: string;
+            /**
+             * Format: int64
+             * @description callers; null: not known
+             */
+            waiting: number | null;
         };
         RecordingRef: {
             /** Format: int64 */
@@ -1283,6 +1598,15 @@ export interface components {
             kind: "blind" | "attended";
             pbx: string;
             to: string;
+        };
+        TransferInput: {
+            /** Format: uuid */
+            agent_id?: string;
+            /** @enum {string} */
+            kind: "blind" | "attended";
+            number?: string;
+            /** Format: uuid */
+            queue_id?: string;
         };
     };
     responses: never;
@@ -1538,6 +1862,39 @@ export interface operations {
             };
         };
     };
+    createCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DialInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attempt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getCall: {
         parameters: {
             query?: never;
@@ -1557,6 +1914,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Call"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hangUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -1592,6 +1978,130 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Call"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holdCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldInput"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transferCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TransferInput"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelTransfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    completeTransfer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -1860,6 +2370,132 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDestinations: {
+        parameters: {
+            query?: {
+                /** @description parts of name, username, extension or label; all must occur */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Destinations"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDialling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dialling"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    saveDialling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiallingInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dialling"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testDialling: {
+        parameters: {
+            query: {
+                number: string;
+                role: "agent" | "sales" | "supervisor" | "admin";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DialVerdict"];
+                };
             };
             /** @description Error */
             default: {

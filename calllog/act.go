@@ -1,0 +1,298 @@
+package calllog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ringbook/crm"
+	"ringbook/db"
+	"ringbook/pbx"
+)
+
+// ActsConfig says on which exchanges people may act. DB and CRM are required.
+type ActsConfig struct {
+	DB        *db.DB
+	CRM       *crm.Store
+	Exchanges []*pbx.Exchange // in the configured order
+	// Context is the place in an exchange's dialplan where its agents' phones dial; nil: from-internal.
+	Context func(pbx string) string
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+// Acts does with calls what agents ask for: places them, hangs up, holds, transfers. Everything is permitted, judged by the
+// rules of dialling and audited here; the exchange does it. A thing that is not done is a *pbx.Refusal, a
+// crm.FieldErrors, crm.ErrForbidden or crm.ErrNotFound. Safe for concurrent use.
+type Acts struct {
+	cfg ActsConfig
+	log *slog.Logger
+}
+
+// NewActs makes no connection and does no I/O.
+func NewActs(c ActsConfig) *Acts {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Context == nil {
+		c.Context = func(string) string { return DefaultContext }
+	}
+	return &Acts{cfg: c, log: c.Log}
+}
+
+// DefaultContext is where the phones of FreePBX and Issabel dial.
+const DefaultContext = "from-internal"
+
+func (s *Acts) exchange(name string) *pbx.Exchange {
+	for _, x := range s.cfg.Exchanges {
+		if x.Name() == name {
+			return x
+		}
+	}
+	return nil
+}
+
+// FirstExtension is where an agent is called: the first extension, without the exchange that it is on.
+func FirstExtension(a crm.AgentRef) string {
+	if len(a.Extensions) == 0 {
+		return ""
+	}
+	extension, _, _ := strings.Cut(a.Extensions[0], "@")
+	return extension
+}
+
+// Colleagues are the agents with a phone whom the actor could hand a call to, by name; q are parts of name, username or
+// extension, all of which must occur. Not the actor.
+func (s *Acts) Colleagues(a crm.Actor, q string) []crm.AgentRef {
+	words := strings.Fields(crm.Fold(q))
+	list := []crm.AgentRef{}
+	for _, agent := range s.cfg.CRM.Directory().Agents() {
+		if agent.ID == a.AgentID || len(agent.Extensions) == 0 {
+			continue
+		}
+		text := crm.Fold(agent.Name + " " + agent.Username + " " + strings.Join(agent.Extensions, " "))
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			list = append(list, agent)
+		}
+	}
+	return list
+}
+
+// TestDialling says what the rules say about a number for a role.
+func (s *Acts) TestDialling(ctx context.Context, a crm.Actor, number string, role crm.Role) (crm.DialVerdict, error) {
+	if err := a.Require(crm.DiallingManage); err != nil {
+		return crm.DialVerdict{}, err
+	}
+	rules, err := s.cfg.CRM.Dialling(ctx, a)
+	if err != nil {
+		return crm.DialVerdict{}, err
+	}
+	name := ""
+	if len(s.cfg.Exchanges) > 0 {
+		name = s.cfg.Exchanges[0].Name()
+	}
+	n, internal, err := s.number(name, number)
+	if err != nil {
+		return crm.DialVerdict{}, err
+	}
+	return rules.Judge(n, s.cfg.CRM.Numbering().Rules(name, ""), role, internal), nil
+}
+
+// number reads what somebody wants to call. internal says that it is an agent's extension.
+func (s *Acts) number(exchange, text string) (n crm.Number, internal bool, err error) {
+	rules := s.cfg.CRM.Numbering().Rules(exchange, "")
+	rules.Strip, rules.Add = nil, "" // those are of lines
+	n = crm.ParseNumber(text, rules)
+	if n.Dialled(rules) == "" || len(n.Dialled(rules)) > 32 {
+		return n, false, crm.FieldErrors{{Field: "number", Problem: "is not a number that can be dialled"}}
+	}
+	_, internal = s.cfg.CRM.Directory().ByExtension(exchange, n.Dialled(rules))
+	return n, internal, nil
+}
+
+// part is an agent's own part in a live call: what is acted through.
+type part struct {
+	call     *pbx.Call
+	leg      *pbx.Leg
+	agent    crm.AgentRef
+	exchange *pbx.Exchange
+	channel  string
+}
+
+// part finds the leg of a call that the actor may act through: the actor's own, else that of an agent whom the permission
+// covers. crm.ErrNotFound when the actor has nothing to do with the call.
+func (s *Acts) part(a crm.Actor, c *pbx.Call) (part, error) {
+	var best part
+	seen := false
+	rank := func(p part) int {
+		n := 0
+		if p.agent.ID == a.AgentID {
+			n += 4
+		}
+		if !p.leg.AnsweredAt.IsZero() {
+			n += 2
+		}
+		return n
+	}
+	for i := range c.Legs {
+		l := &c.Legs[i]
+		if l.Role != pbx.RoleAgent || l.Extension == "" {
+			continue
+		}
+		agent, ok := s.cfg.CRM.Directory().ByExtension(c.Exchange(l), l.Extension)
+		if !ok && a.Scope(crm.CallsControl) != crm.ScopeAll || !a.Covers(crm.CallsControl, agent) {
+			continue
+		}
+		seen = true
+		if !l.EndedAt.IsZero() {
+			continue
+		}
+		name, channel := c.ChannelOf(l)
+		p := part{c, l, agent, s.exchange(name), channel}
+		if p.exchange != nil && (best.leg == nil || rank(p) > rank(best)) {
+			best = p
+		}
+	}
+	switch {
+	case !a.Can(crm.CallsControl):
+		return best, fmt.Errorf("%s: %w", crm.CallsControl, crm.ErrForbidden)
+	case best.leg != nil:
+		return best, nil
+	case seen:
+		return best, &pbx.Refusal{Code: pbx.CallEnded}
+	}
+	return best, crm.ErrNotFound
+}
+
+// HangUp ends the call: for an agent the own part, which ends it unless others talk on.
+func (s *Acts) HangUp(ctx context.Context, a crm.Actor, c pbx.Call) error {
+	p, err := s.part(a, &c)
+	if err != nil {
+		return err
+	}
+	if err := p.exchange.HangUp(ctx, p.channel); err != nil {
+		return err
+	}
+	s.audit(ctx, a, "hang_up", p, nil)
+	return nil
+}
+
+// Destination is where a call is transferred to. Exactly one of the last three is set.
+type Destination struct {
+	Kind    pbx.TransferKind
+	AgentID *uuid.UUID
+	QueueID *uuid.UUID
+	Number  string
+}
+
+// Transfer hands a call over, or begins to ask somebody who may take it.
+func (s *Acts) Transfer(ctx context.Context, a crm.Actor, c pbx.Call, to Destination) error {
+	p, err := s.part(a, &c)
+	if err != nil {
+		return err
+	}
+	able := p.exchange.Abilities(p.call, p.leg)
+	code := able.Blind
+	if to.Kind == pbx.Attended {
+		code = able.Attended
+	}
+	if code != "" {
+		return &pbx.Refusal{Code: code}
+	}
+	return &pbx.Refusal{Code: pbx.AMINeeded}
+}
+
+// CompleteTransfer gives the call to the one who is being asked.
+func (s *Acts) CompleteTransfer(ctx context.Context, a crm.Actor, c pbx.Call) error {
+	p, err := s.part(a, &c)
+	if err != nil {
+		return err
+	}
+	return refuse(p.exchange.Abilities(p.call, p.leg).Complete)
+}
+
+// CancelTransfer goes back to the call.
+func (s *Acts) CancelTransfer(ctx context.Context, a crm.Actor, c pbx.Call) error {
+	p, err := s.part(a, &c)
+	if err != nil {
+		return err
+	}
+	return refuse(p.exchange.Abilities(p.call, p.leg).Cancel)
+}
+
+// Hold puts the other party on hold, or takes them back.
+func (s *Acts) Hold(ctx context.Context, a crm.Actor, c pbx.Call, held bool) error {
+	p, err := s.part(a, &c)
+	if err != nil {
+		return err
+	}
+	return refuse(p.exchange.Abilities(p.call, p.leg).Hold)
+}
+
+// refuse is nil for the empty code.
+func refuse(code pbx.Code) error {
+	if code == "" {
+		return nil
+	}
+	return &pbx.Refusal{Code: code}
+}
+
+// Abilities tell what the agent could do with a call now. Without I/O, for every picture of a desk.
+func (s *Acts) Abilities(agent uuid.UUID, c *pbx.Call) pbx.Abilities {
+	p, err := s.part(crm.Actor{AgentID: agent, Role: crm.RoleAgent}, c)
+	if err != nil {
+		return pbx.Abilities{
+			HangUp: pbx.CallEnded, Hold: pbx.CallEnded, Blind: pbx.CallEnded, Attended: pbx.CallEnded,
+			Complete: pbx.CallEnded, Cancel: pbx.CallEnded,
+		}
+	}
+	return p.exchange.Abilities(c, p.leg)
+}
+
+// CanDial tells whether an agent could place a call now; without I/O. busy says that a phone of theirs rings or talks.
+func (s *Acts) CanDial(agent crm.AgentRef, busy bool) pbx.Code {
+	why := pbx.NoPhone
+	for _, e := range agent.Extensions {
+		extension, on, _ := strings.Cut(e, "@")
+		for _, x := range s.cfg.Exchanges {
+			if on != "" && on != x.Name() {
+				continue
+			}
+			switch code := x.CanDial(extension); {
+			case code == "" && busy:
+				return pbx.PhoneBusy
+			case code == "":
+				return ""
+			case why == pbx.NoPhone || why == pbx.PBXAway:
+				why = code
+			}
+		}
+	}
+	return why
+}
+
+// audit keeps who did what to which call.
+func (s *Acts) audit(ctx context.Context, a crm.Actor, action string, p part, what map[string]any) {
+	if what == nil {
+		what = map[string]any{}
+	}
+	what["extension"] = p.leg.Extension
+	if p.agent.ID != a.AgentID {
+		what["agent"] = p.agent.Username
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	err := s.cfg.DB.InTx(ctx, func(tx pgx.Tx) error {
+		return crm.AuditTx(ctx, tx, a, action, EventCall, p.call.ID.String(), what)
+	})
+	if err != nil {
+		// The call has been acted upon, and a database that is away must not keep anybody from hanging up.
+		s.log.ErrorContext(ctx, "an act on a call is not in the audit", "action", action, "call", p.call.ID, "agent", a.AgentID, "err", err)
+	}
+}
+
