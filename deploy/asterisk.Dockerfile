@@ -9,7 +9,7 @@ COPY deploy/asterisk /opt/ringbook/asterisk
 COPY deploy/lab/asterisk.sh /opt/ringbook/lab/asterisk.sh
 USER asterisk
 VOLUME /pbx
-EXPOSE 5060/udp 8088
+EXPOSE 5060/udp 8088 5038
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/bin/bash", "-euc"]
 CMD ["/opt/ringbook/lab/asterisk.sh render /pbx BIND=0.0.0.0 ARI_PASSWORD=\"$ARI_PASSWORD\" PHONE_PASSWORD=\"$PHONE_PASSWORD\" && exec /usr/sbin/asterisk -C /pbx/etc/asterisk.conf -f"]

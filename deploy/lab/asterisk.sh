@@ -17,10 +17,10 @@ usage: deploy/lab/asterisk.sh COMMAND
   render FOLDER [KEY=VALUE...]  only write the configuration to FOLDER/etc (for a container or another machine)
 
 keys (default):
-  BIND (127.0.0.1)  ARI_PORT (8088)  SIP_PORT (5060)  TRUNK_HOST (127.0.0.1)  TRUNK_PORT (5080)
+  BIND (127.0.0.1)  ARI_PORT (8088)  AMI_PORT (5038)  SIP_PORT (5060)  TRUNK_HOST (127.0.0.1)  TRUNK_PORT (5080)
   PEER_HOST (127.0.0.1)  PEER_PORT (5062)     another such PBX, which is called by 8 and a number of its own
   RTP_START (21000)  RTP_END (22999)
-  ARI_PASSWORD (ringbook-lab)  VIEWER_PASSWORD (viewer-lab)  PHONE_PASSWORD (phone-lab)
+  ARI_PASSWORD (ringbook-lab)  VIEWER_PASSWORD (viewer-lab), of AMI as well  PHONE_PASSWORD (phone-lab)
   FLAVOUR (plain)      or freepbx: the same numbers by a dialplan in the shape of FreePBX's and Issabel's
   RING_SECONDS (20)  MEMBER_SECONDS (10)  QUEUE_SECONDS (60)  WRAPUP_SECONDS (5)  PARK_SECONDS (45)
 
@@ -140,7 +140,7 @@ install_root() {
 # --- one instance ---------------------------------------------------------------------------------------------------
 
 declare -A value=(
-	[BIND]=127.0.0.1 [ARI_PORT]=8088 [SIP_PORT]=5060 [TRUNK_HOST]=127.0.0.1 [TRUNK_PORT]=5080
+	[BIND]=127.0.0.1 [ARI_PORT]=8088 [AMI_PORT]=5038 [SIP_PORT]=5060 [TRUNK_HOST]=127.0.0.1 [TRUNK_PORT]=5080
 	[PEER_HOST]=127.0.0.1 [PEER_PORT]=5062
 	[RTP_START]=21000 [RTP_END]=22999
 	[ARI_PASSWORD]=ringbook-lab [VIEWER_PASSWORD]=viewer-lab [PHONE_PASSWORD]=phone-lab
@@ -260,7 +260,7 @@ wait_ready() {
 	until ready "$name" 2>/dev/null; do
 		if grep -sq 'Address already in use' "$log/messages" "$log/output"; then
 			grep -hs 'Address already in use' "$log/messages" "$log/output" >&2
-			echo "asterisk.sh: somebody has a port of ours: choose another ARI_PORT or SIP_PORT" >&2
+			echo "asterisk.sh: somebody has a port of ours: choose another ARI_PORT, AMI_PORT or SIP_PORT" >&2
 			return 1
 		fi
 		if ! kill -0 "$pid" 2>/dev/null || [ $SECONDS -ge $end ]; then
@@ -276,6 +276,7 @@ say_ready() {
 	cat <<EOF
 ready $name
   ARI      http://ringbook:${value[ARI_PASSWORD]}@$bind:${value[ARI_PORT]}/ari
+  AMI      tcp://ringbook:${value[ARI_PASSWORD]}@$bind:${value[AMI_PORT]}
   look     http://viewer:${value[VIEWER_PASSWORD]}@$bind:${value[ARI_PORT]}/ari  (read-only)
   phones   1001 to 1004, password ${value[PHONE_PASSWORD]}, SIP over UDP at $bind:${value[SIP_PORT]}
   a call   deploy/lab/call.sh --from 09120001001 --to 91001234 --phones answer SIP_PORT=${value[SIP_PORT]}
@@ -365,7 +366,7 @@ status() {
 		pid=$(pid_of "$name")
 		[ -n "$pid" ] || continue
 		found=0
-		echo "$name runs (pid $pid): $(grep -E '^(BIND|ARI_PORT|SIP_PORT|TRUNK_PORT)=' "$dir/settings" | sort | xargs)"
+		echo "$name runs (pid $pid): $(grep -E '^(BIND|ARI_PORT|AMI_PORT|SIP_PORT|TRUNK_PORT)=' "$dir/settings" | sort | xargs)"
 	done
 	[ $found -eq 0 ] || echo "${1:-no PBX} does not run"
 	return $found

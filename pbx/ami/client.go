@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -25,6 +26,10 @@ type Config struct {
 	// they need it, and without a port those two are meant.
 	URL string
 	Log *slog.Logger // nil: slog.Default()
+
+	// Record, if set, gets a copy of what is said, for ReadRecording: without the password, but with names and numbers of
+	// callers. It is written to from several goroutines, one at a time.
+	Record io.Writer
 
 	CAFile      string // certificates to trust, PEM; empty: the system's
 	InsecureTLS bool   // do not check the PBX's certificate
@@ -71,6 +76,7 @@ type Client struct {
 	metrics        *metrics
 	conn           atomic.Pointer[connection] // logged in; nil: none
 	slots          chan struct{}              // actions under way
+	tee            *tee
 
 	mu     sync.Mutex
 	health Health
@@ -125,6 +131,7 @@ func New(config Config) (*Client, error) {
 		config: config, user: u.User.Username(), password: password,
 		log: config.Log.With("pbx", config.Name), metrics: newMetrics(config.Name),
 		slots:  make(chan struct{}, actionsAtOnce),
+		tee:    &tee{to: config.Record},
 		health: Health{Since: time.Now(), Reason: "not connected yet"},
 	}
 	port := u.Port()

@@ -158,6 +158,7 @@ func (c *connection) ask(action Action) (Answer, error) {
 		if err != nil {
 			return Answer{}, fmt.Errorf("%s: %w", action.Name, err)
 		}
+		c.tee.in(m.fields)
 		if m.isResponse() && get(m.fields, "ActionID") == id {
 			return Answer{Fields: m.fields}, nil
 		}
@@ -172,6 +173,7 @@ func (c *connection) send(action Action, id string) error {
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	c.tee.out(action, id)
 	if err := c.socket.SetWriteDeadline(time.Now().Add(c.config.WriteTimeout)); err != nil {
 		return fmt.Errorf("send %s: %w", action.Name, err)
 	}
@@ -218,6 +220,7 @@ func (c *connection) read() {
 			c.fail(fmt.Errorf("read: %w", err))
 			return
 		}
+		c.tee.in(m.fields)
 		if m.cut {
 			c.metrics.malformed()
 		}

@@ -49,6 +49,7 @@ type Asterisk struct {
 	dir       string // logs of sipp, kept when the test fails
 	sipPort   int    // of SIP; 0: any
 	trunkPort int
+	ami       string // host and port
 	ari       *http.Client
 
 	settings []string // of deploy/lab/asterisk.sh
@@ -113,6 +114,10 @@ func (a *Asterisk) start(settings []string) error {
 	if err != nil {
 		return err
 	}
+	amiPort, err := freePort()
+	if err != nil {
+		return err
+	}
 	phonePort := a.sipPort
 	if phonePort == 0 {
 		if phonePort, err = sipPort(); err != nil {
@@ -123,12 +128,13 @@ func (a *Asterisk) start(settings []string) error {
 		return err
 	}
 	a.URL = fmt.Sprintf("http://ringbook:ringbook-lab@127.0.0.1:%d/ari", ariPort)
+	a.ami = fmt.Sprintf("127.0.0.1:%d", amiPort)
 	a.ViewerURL = fmt.Sprintf("http://viewer:viewer-lab@127.0.0.1:%d/ari", ariPort)
 	a.SIP = fmt.Sprintf("127.0.0.1:%d", phonePort)
 	a.name = fmt.Sprintf("test-%d-%d", os.Getpid(), ariPort)
 	a.settings = append([]string{
 		"run", a.name, "UNTIL_EOF=1",
-		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
+		fmt.Sprintf("ARI_PORT=%d", ariPort), fmt.Sprintf("AMI_PORT=%d", amiPort), fmt.Sprintf("SIP_PORT=%d", phonePort), fmt.Sprintf("TRUNK_PORT=%d", a.trunkPort),
 		"RING_SECONDS=2", "MEMBER_SECONDS=2", "QUEUE_SECONDS=6", "WRAPUP_SECONDS=0", "PARK_SECONDS=2",
 	}, settings...)
 	return a.run(a.settings)
@@ -198,6 +204,10 @@ func (a *Asterisk) CLI(command string) (string, error) {
 	}
 	return string(out), nil
 }
+
+// AMI is the address of the manager with a user in it who may do what ringbook needs, AMIViewer with one who may only look.
+func (a *Asterisk) AMI() string       { return "tcp://ringbook:ringbook-lab@" + a.ami }
+func (a *Asterisk) AMIViewer() string { return "tcp://viewer:viewer-lab@" + a.ami }
 
 // Get reads a resource of ARI, like "/channels", into v.
 func (a *Asterisk) Get(path string, v any) error {
