@@ -86,6 +86,8 @@ type Recorder struct {
 	chunk   []picture             // what was read of it and is not written yet
 	looked  time.Time             // when the database was last asked for what another node writes
 	since   time.Time             // since when the database has been there, or this recorder
+
+	unmatched int // look-ups in a row that failed although the database was there
 }
 
 // entry is a call whose newest picture is not in the database. Guarded by Recorder.mu.

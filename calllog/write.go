@@ -305,8 +305,14 @@ func (r *Recorder) look(ctx context.Context, c *pbx.Call) (matched, error) {
 			return matched{}, away
 		}
 		r.met.unmatched.Add(r.met.ctx, 1)
-		r.log.Warn("a call's customer could not be looked up; it will be tried again", "call", c.ID, "err", err)
+		if r.unmatched++; r.unmatched == 1 {
+			r.log.Warn("calls' customers cannot be looked up; it will be tried again", "call", c.ID, "err", err)
+		}
 		return matched{query: q}, nil
+	}
+	if r.unmatched > 0 && m.Rule != crm.RuleWithheld { // for which nobody need be asked
+		r.log.Info("calls' customers can be looked up again", "failed", r.unmatched)
+		r.unmatched = 0
 	}
 	found := matched{query: q, rule: m.Rule}
 	if m.Customer != nil {

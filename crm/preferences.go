@@ -44,7 +44,10 @@ const upsertPreferences = `
 		language = coalesce($2, p.language), theme = coalesce($3, p.theme), digits = coalesce($4, p.digits)
 	RETURNING language, theme, digits`
 
-// SetPreferences changes the actor's own, one field without touching what another tab sets at the same time.
+// SetPreferences changes the actor's own, one field without touching what another tab sets at the same time. No event tells
+// other nodes of it: no node keeps preferences in memory, and no picture that is pushed shows them. Every node reads them from the
+// database when a page asks who is logged in, so that a page opened on another node has them at once; one that is open keeps
+// what it has, on the node of the change as well.
 func (s *Store) SetPreferences(ctx context.Context, a Actor, patch PreferencesPatch) (Preferences, error) {
 	if err := patch.check(); err != nil {
 		return Preferences{}, err

@@ -40,12 +40,13 @@ type Exchange struct {
 	tracker *Tracker
 	asked   map[uuid.UUID]asked // about calls that have not ended
 
-	mu       sync.RWMutex // guards what follows
-	live     map[uuid.UUID]Call
-	periods  []Period
-	standing Standing
-	follow   func(context.Context, Call) // Run's; nil while it does not run
-	phones   []ari.Endpoint              // as they were told last; nil: not yet
+	mu         sync.RWMutex // guards what follows
+	live       map[uuid.UUID]Call
+	periods    []Period
+	standing   Standing
+	follow     func(context.Context, Call) // Run's; nil while it does not run
+	unanswered int                         // questions in a row
+	phones     []ari.Endpoint              // as they were told last; nil: not yet
 
 	devices devices
 	queues  queues
@@ -216,14 +217,32 @@ func (x *Exchange) answerQuestions(ctx context.Context, follow func(context.Cont
 			case errors.Is(err, ari.ErrNotFound):
 				// The variable is not set, or the channel has gone.
 				x.metrics.question(ctx, "none")
+				x.answered(nil)
 			case err != nil:
 				x.metrics.question(ctx, "failed")
-				x.log.Warn("cannot read a channel variable", "variable", q.variable, "err", err)
+				x.answered(err)
 			default:
 				x.metrics.question(ctx, "answered")
+				x.answered(nil)
 				x.apply(ctx, follow, func() []Call { return x.tracker.SetVariable(q.channel, q.variable, value, time.Now()) })
 			}
 		}
+	}
+}
+
+// answered keeps the log readable while the PBX does not answer: it is told once, and once that it does again.
+func (x *Exchange) answered(err error) {
+	x.mu.Lock()
+	before := x.unanswered
+	if x.unanswered++; err == nil {
+		x.unanswered = 0
+	}
+	x.mu.Unlock()
+	switch {
+	case err != nil && before == 0:
+		x.log.Warn("channel variables cannot be read: whether a caller withholds the number, and which customer the dialplan names", "err", err)
+	case err == nil && before > 0:
+		x.log.Info("channel variables can be read again", "failed", before)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,10 +40,13 @@ func (f *follower) story() story {
 
 // withFake runs a test with an exchange that follows a fake PBX, on a clock of its own. Both are gone afterwards.
 func withFake(t *testing.T, test func(t *testing.T, fake *pbxtest.Fake, x *pbx.Exchange, f *follower)) {
+	withFakeLogging(t, slog.New(slog.DiscardHandler), test)
+}
+
+func withFakeLogging(t *testing.T, log *slog.Logger, test func(t *testing.T, fake *pbxtest.Fake, x *pbx.Exchange, f *follower)) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := pbxtest.NewFake(pbxtest.FakeConfig{})
 		defer fake.Close()
-		log := slog.New(slog.DiscardHandler)
 		client, err := ari.New(ari.Config{Name: "lab", URL: fake.URL(), Log: log, DialContext: fake.Dial})
 		if err != nil {
 			t.Fatal(err)
@@ -167,6 +171,36 @@ func TestExchange_NoRingWaitsForAnAnswer(t *testing.T) {
 			t.Errorf("%d calls", len(calls))
 		}
 		fake.Set(func(faults *pbxtest.Faults) { faults.Wedged = false })
+	})
+}
+
+// However many calls there are while the PBX answers no questions, the log tells of it once, and once when it does again.
+func TestExchange_AnOutageIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	withFakeLogging(t, slog.New(slog.NewTextHandler(&log, nil)), func(t *testing.T, fake *pbxtest.Fake, _ *pbx.Exchange, _ *follower) {
+		count := func(text string) int { return strings.Count(log.String(), text) }
+		calls := func() {
+			for range 10 {
+				play(t, fake, "queue-ringall-answered", pbxtest.PlayOptions{Speed: math.Inf(1), Keep: true})
+			}
+		}
+		fake.Set(func(faults *pbxtest.Faults) {
+			faults.Answer = func(r *http.Request) int {
+				if strings.HasSuffix(r.URL.Path, "/variable") {
+					return http.StatusInternalServerError
+				}
+				return 0
+			}
+		})
+		calls()
+		if n := count("channel variables cannot be read"); n != 1 {
+			t.Errorf("told %d times:\n%s", n, log.String())
+		}
+		fake.Set(func(faults *pbxtest.Faults) { faults.Answer = nil })
+		calls()
+		if n := count("channel variables can be read again"); n != 1 || count("failed=1 ") > 0 {
+			t.Errorf("the end was told %d times:\n%s", n, log.String())
+		}
 	})
 }
 

@@ -58,6 +58,7 @@ type Board struct {
 	desks   map[uuid.UUID]*desk // agents with a pop or a watch
 	jobs    map[crm.Query]*job  // look-ups queued, running or waiting to be tried again
 	queue   []*job              // jobs to be run, oldest first; at most one entry for each of jobs
+	outage  outage              // of the look-ups
 	stopped bool
 
 	wake chan struct{} // a token for each worker that should look at queue

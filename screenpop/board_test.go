@@ -64,12 +64,12 @@ func (o *backOffice) Match(ctx context.Context, q crm.Query) (crm.Match, error) 
 	case <-ctx.Done():
 		return crm.Match{}, ctx.Err()
 	}
+	n := crm.Number{Raw: q.Raw, Plain: q.Raw}
+	if (q.Withheld || q.Raw == "") && q.CustomerRef == "" { // nobody is asked
+		return crm.Match{Number: n, Rule: crm.RuleWithheld, Candidates: []crm.Customer{}}, nil
+	}
 	if err != nil {
 		return crm.Match{}, err
-	}
-	n := crm.Number{Raw: q.Raw, Plain: q.Raw}
-	if (q.Withheld || q.Raw == "") && q.CustomerRef == "" {
-		return crm.Match{Number: n, Rule: crm.RuleWithheld, Candidates: []crm.Customer{}}, nil
 	}
 	rule := crm.RuleExact
 	if q.CustomerRef != "" {

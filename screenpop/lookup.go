@@ -3,6 +3,7 @@ package screenpop
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -129,7 +130,7 @@ func (b *Board) run(ctx context.Context, j *job) {
 			err = b.remember(ctx, j, match)
 		}
 	}
-	b.finished(ctx, j, err)
+	b.finished(ctx, j, match, err)
 }
 
 // matched shows the customer on every card that asked.
@@ -221,16 +222,36 @@ func (b *Board) annotate(ctx context.Context, c *card, q crm.Query) error {
 	return nil
 }
 
-// finished ends a job, or arranges for it to be done again.
-func (b *Board) finished(ctx context.Context, j *job, err error) {
+// outage is a time in which look-ups fail. The log tells of its beginning and of its end, not of every call in it.
+type outage struct {
+	failures int // 0: there is none
+	since    time.Time
+}
+
+// tell takes notice of a look-up that has come to its end. Callers hold b.mu.
+func (o *outage) tell(ctx context.Context, log *slog.Logger, match crm.Match, err error) {
+	switch {
+	case err != nil:
+		if o.failures++; o.failures == 1 {
+			o.since = time.Now()
+			log.WarnContext(ctx, "look-ups fail, and are tried again: callers are unchecked", "err", err)
+		}
+	case o.failures > 0 && match.Rule != crm.RuleWithheld: // for which nobody need be asked
+		log.InfoContext(ctx, "look-ups work again", "failed", o.failures, "after", time.Since(o.since).Round(time.Millisecond))
+		*o = outage{}
+	}
+}
+
+// finished ends a job, or arranges for it to be done again. match is what it found if err is nil.
+func (b *Board) finished(ctx context.Context, j *job, match crm.Match, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j.running = false
+	if !errors.Is(err, context.Canceled) {
+		b.outage.tell(ctx, b.cfg.Log, match, err)
+	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		b.met.failures.Add(b.met.ctx, 1)
-		if j.failed == 0 {
-			b.cfg.Log.WarnContext(ctx, "look-up failed; it will be tried again", "err", err)
-		}
 	}
 	switch {
 	case b.stopped || !j.wanted():

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,7 +55,7 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 		return newProblem(http.StatusServiceUnavailable, "The request was given up.")
 	}
 	if s.databaseAway(ctx) {
-		s.Log.WarnContext(ctx, "request failed while the database is away", "err", err)
+		s.Log.DebugContext(ctx, "request failed while the database is away", "err", err)
 		return &headedProblem{
 			ErrorModel: newProblem(http.StatusServiceUnavailable, "The database does not answer. Try again in a moment."),
 			headers:    http.Header{"Retry-After": {"5"}},
@@ -89,7 +90,39 @@ func fieldProblem(method string, fields crm.FieldErrors) *huma.ErrorModel {
 func (s *Server) databaseAway(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return s.Database(ctx) != nil
+	err := s.Database(ctx)
+	s.heard(ctx, err)
+	return err != nil
+}
+
+// outage is a time in which the database does not answer. The log tells of its beginning and of its end, not of every
+// request in it.
+type outage struct {
+	mu       sync.Mutex
+	failures int // of requests and of looks at it; 0: there is none
+	since    time.Time
+}
+
+// heard takes notice of what the database answered when it was asked whether it is there. A Reason is no outage: it is not to
+// be there yet.
+func (s *Server) heard(ctx context.Context, err error) {
+	if _, ok := errors.AsType[Reason](err); ok {
+		return
+	}
+	o := &s.outage
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err == nil {
+		if o.failures > 0 {
+			s.Log.InfoContext(ctx, "the database answers again", "failed", o.failures, "after", time.Since(o.since).Round(time.Millisecond))
+			o.failures = 0
+		}
+		return
+	}
+	if o.failures++; o.failures == 1 {
+		o.since = time.Now()
+		s.Log.WarnContext(ctx, "the database does not answer: requests that need it fail", "err", err)
+	}
 }
 
 // queryProblem names a faulty query parameter.

@@ -76,7 +76,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		span.SetName(r.Method + " " + route)
 		span.SetAttributes(attribute.String("http.route", route))
 		level := slog.LevelDebug
-		if ww.Status() >= http.StatusInternalServerError {
+		if ww.Status() >= http.StatusInternalServerError && ww.Status() != http.StatusServiceUnavailable { // told once, where it is known why
 			level = slog.LevelWarn
 		}
 		s.Log.Log(r.Context(), level, "request", "method", r.Method, "route", route, "status", ww.Status(),

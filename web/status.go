@@ -85,12 +85,12 @@ func (s *Server) lookAround(ctx context.Context) Status {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	st := Status{Now: millis(time.Now()), Version: s.Version, Node: s.Node, PBX: []PartStatus{}, Database: PartStatus{Name: "database", Live: true}}
-	if err := s.Database(ctx); err != nil {
+	err := s.Database(ctx)
+	s.heard(ctx, err)
+	if err != nil {
 		st.Database.Live, st.Database.Reason = false, "The database does not answer."
 		if said, ok := errors.AsType[Reason](err); ok {
 			st.Database.Reason = string(said)
-		} else {
-			s.Log.WarnContext(ctx, "the database does not answer", "err", err)
 		}
 	}
 	for _, p := range s.Exchanges() {

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -32,6 +33,32 @@ func TestReadyz_NamesThePart(t *testing.T) {
 	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer.","leader":null},`+main+`]}`)
 	database = Reason("the database cannot be reached")
 	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"the database cannot be reached","leader":null},`+main+`]}`)
+}
+
+// However many requests come while the database is away, the log tells of it once, and once when it is back.
+func TestReadyz_AnOutageIsToldOnce(t *testing.T) {
+	var log syncBuffer
+	database := errors.New("connection refused")
+	s := New(Config{
+		Database: func(context.Context) error { return database }, Exchanges: func() []Part { return nil },
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	for range 20 {
+		get(t, s, http.MethodGet, "/readyz")
+		s.problem(t.Context(), http.MethodGet, errors.New("broken pipe"))
+	}
+	if said := log.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "level=WARN") {
+		t.Errorf("while it is away:\n%s", said)
+	}
+	database = nil
+	get(t, s, http.MethodGet, "/readyz")
+	if said := log.String(); strings.Count(said, "\n") != 2 || !strings.Contains(said, "answers again") || !strings.Contains(said, "failed=40") {
+		t.Errorf("when it is back:\n%s", said)
+	}
+	get(t, s, http.MethodGet, "/readyz")
+	if said := log.String(); strings.Count(said, "\n") != 2 {
+		t.Errorf("afterwards:\n%s", said)
+	}
 }
 
 func TestCanaryAge_IsOfTheLastTestEvent(t *testing.T) {

@@ -54,6 +54,7 @@ type Server struct {
 	metrics *metrics
 	sockets sockets
 	timings pushTimings
+	outage  outage // of the database
 }
 
 // New makes a Server; no I/O.

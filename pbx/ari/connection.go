@@ -53,6 +53,9 @@ type connection struct {
 	asked    chan struct{} // capacity one: a check waits for a canary
 	snapshot rawSnapshot
 
+	unlisted int // checks in a row that the PBX did not answer; check's own
+	untested int // test events in a row that could not be sent; keep's own
+
 	mu       sync.Mutex // guards what follows
 	canaries int        // sent so far
 	check    *Check     // asked and not told yet; nil: none
@@ -274,9 +277,15 @@ func (c *connection) ask() {
 	}
 	if err != nil {
 		if c.ctx.Err() == nil {
-			c.log.Warn("could not ask the PBX which channels it has", "err", err)
+			if c.unlisted++; c.unlisted == 1 {
+				c.log.Warn("the PBX does not say which channels it has", "err", err)
+			}
 		}
 		return
+	}
+	if c.unlisted > 0 {
+		c.log.Info("the PBX says again which channels it has", "failed", c.unlisted)
+		c.unlisted = 0
 	}
 	c.mu.Lock()
 	c.check, c.fence = check, 0
@@ -343,11 +352,17 @@ func (c *connection) testStream() time.Duration {
 	err := c.sendCanary(ctx)
 	switch {
 	case err == nil:
+		if c.untested > 0 {
+			c.log.Info("test events can be sent again", "failed", c.untested)
+			c.untested = 0
+		}
 		return c.config.Canary
 	case errors.Is(err, ErrNotFound): // the PBX has forgotten our application
 		c.fail(errDeaf)
 	default:
-		c.log.Warn("could not send a test event", "err", err)
+		if c.untested++; c.untested == 1 {
+			c.log.Warn("test events cannot be sent; trying again", "err", err)
+		}
 	}
 	return min(c.config.Canary, time.Second)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 
 	s.complete = time.Now()
 	s.gap(trouble{gap: GapStart}, nil)
+	said := "" // the reason that the log has told
 	for attempt := 0; ; {
 		live, err := s.connect(ctx)
 		if ctx.Err() != nil {
@@ -53,11 +55,15 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 		attempt++
 		pause := c.backoff(attempt, t, starting || absent(t, err))
 		c.metrics.reconnect(t.label)
-		level := c.log.Warn
-		if t.slow {
-			level = c.log.Error
+		// Of the same trouble the log tells ever more seldom: at the first, second, fourth, eighth attempt.
+		level := slog.LevelDebug
+		if t.reason != said || attempt&(attempt-1) == 0 {
+			level, said = slog.LevelWarn, t.reason
+			if t.slow {
+				level = slog.LevelError
+			}
 		}
-		level("no event stream from the PBX", "reason", t.reason, "err", err, "attempt", attempt, "next", pause.Round(time.Millisecond))
+		c.log.Log(ctx, level, "no event stream from the PBX", "reason", t.reason, "err", err, "attempt", attempt, "next", pause.Round(time.Millisecond))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

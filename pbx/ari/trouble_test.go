@@ -109,6 +109,31 @@ func TestRunToleratesAShortRESTFailure(t *testing.T) {
 		if h := b.client.Health(); !h.Fresh(time.Now(), 3*time.Second) || b.fake.Seen().Sockets != 1 {
 			t.Errorf("%+v", h)
 		}
+		if s := b.log.String(); strings.Count(s, "test events cannot be sent") != 1 || strings.Count(s, "test events can be sent again") != 1 {
+			t.Errorf("the log tells of each test:\n%s", s)
+		}
+	})
+}
+
+// While the socket is well, but REST requests fail for minutes, the log tells once that the PBX does not say what it has.
+func TestRunTellsOnceThatThePBXDoesNotSayWhatItHas(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.run()
+		b.lives(1)
+		b.fake.Set(func(f *pbxtest.Faults) {
+			f.Answer = func(r *http.Request) int {
+				if r.Method == http.MethodGet {
+					return http.StatusServiceUnavailable
+				}
+				return 0
+			}
+		})
+		b.after(5 * time.Minute)
+		b.fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
+		b.after(time.Minute)
+		if s := b.log.String(); strings.Count(s, "does not say which channels") != 1 || strings.Count(s, "says again which channels") != 1 {
+			t.Errorf("the log:\n%s", s)
+		}
 	})
 }
 
@@ -120,6 +145,10 @@ func TestRunWhenNothingListens(t *testing.T) {
 		b.after(time.Minute)
 		if h := b.client.Health(); h.Live || !strings.Contains(h.Reason, "nothing listens") {
 			t.Errorf("%+v", h)
+		}
+		b.after(10 * time.Hour)
+		if n := strings.Count(b.log.String(), "level=WARN"); n < 5 || n > 20 {
+			t.Errorf("the log has %d warnings after ten hours", n)
 		}
 	})
 }
