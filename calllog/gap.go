@@ -71,9 +71,7 @@ func (s *Store) Gaps(ctx context.Context, a crm.Actor, f GapFilter) ([]Gap, erro
 	if f.Limit < 1 || f.Limit > gapsMost {
 		faults = append(faults, crm.FieldError{Field: "limit", Problem: fmt.Sprintf("must be from 1 to %d", gapsMost)})
 	}
-	if !f.From.IsZero() && !f.To.IsZero() && f.To.Before(f.From) {
-		faults = append(faults, crm.FieldError{Field: "to", Problem: "is before from"})
-	}
+	faults = append(faults, checkDates(f.From, f.To)...)
 	if faults != nil {
 		return nil, faults
 	}

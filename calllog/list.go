@@ -1,6 +1,7 @@
 package calllog
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -21,6 +22,8 @@ const (
 	limitMost    = 200
 	searchMost   = 200 // characters
 	wordsMost    = 8
+	// Dates of other years are slips of the pen.
+	yearFirst, yearLast = 1970, 2999
 )
 
 // query is a Filter made SQL.
@@ -59,9 +62,18 @@ func (c *clauses) String() string {
 // compile checks a filter and writes its SQL: one walk along the index of the filter, newest first. Calls of certain
 // agents are read from each agent's index and merged, so that an agent with few calls costs no more than one with many.
 func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
-	q := query{limit: f.Limit, check: fingerprint(a, f)}
-	if q.limit == 0 {
-		q.limit = limitDefault
+	limit := cmp.Or(f.Limit, limitDefault)
+	q, err := s.compileMost(a, scope, f, limit+1)
+	q.limit = limit
+	return q, err
+}
+
+// compileMost is compile for so many calls; 0: all.
+func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, most int) (query, error) {
+	q := query{check: fingerprint(a, f)}
+	limit := ""
+	if most > 0 {
+		limit = fmt.Sprintf("LIMIT %d", most)
 	}
 	number, err := s.check(f)
 	if err != nil {
@@ -113,7 +125,7 @@ func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
 	}
 	if !byAgent {
 		q.sql = fmt.Sprintf(`SELECT %s FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id
-			WHERE %s ORDER BY c.started_at DESC, c.id DESC LIMIT %d`, callColumns, &c, q.limit+1)
+			WHERE %s ORDER BY c.started_at DESC, c.id DESC %s`, callColumns, &c, limit)
 		q.args = c.args
 		return q, nil
 	}
@@ -134,10 +146,10 @@ func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
 			SELECT DISTINCT k.started_at, k.call_id FROM (%s) who CROSS JOIN LATERAL (
 				SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id
 				WHERE k.agent_id = who.id AND %s
-				ORDER BY k.started_at DESC, k.call_id DESC LIMIT %[4]d) k
-			ORDER BY k.started_at DESC, k.call_id DESC LIMIT %[4]d) p
+				ORDER BY k.started_at DESC, k.call_id DESC %[4]s) k
+			ORDER BY k.started_at DESC, k.call_id DESC %[4]s) p
 		JOIN call c ON c.id = p.call_id LEFT JOIN call_annotation n ON n.call_id = c.id
-		ORDER BY p.started_at DESC, p.call_id DESC`, callColumns, agents, &c, q.limit+1)
+		ORDER BY p.started_at DESC, p.call_id DESC`, callColumns, agents, &c, limit)
 	q.args = c.args
 	return q, nil
 }
@@ -149,9 +161,7 @@ func (s *Store) check(f Filter) (number string, err error) {
 	if f.Limit < 0 || f.Limit > limitMost {
 		fault("limit", fmt.Sprintf("must be from 1 to %d", limitMost))
 	}
-	if !f.From.IsZero() && !f.To.IsZero() && f.To.Before(f.From) {
-		fault("to", "is before from")
-	}
+	faults = append(faults, checkDates(f.From, f.To)...)
 	switch f.Direction {
 	case "", pbx.Inbound, pbx.Outbound, pbx.Internal:
 	default:
@@ -179,6 +189,22 @@ func (s *Store) check(f Filter) (number string, err error) {
 		return "", faults
 	}
 	return number, nil
+}
+
+// checkDates finds the faults of a stretch of time, either end of which may be left open.
+func checkDates(from, to time.Time) (faults crm.FieldErrors) {
+	for _, end := range []struct {
+		field string
+		at    time.Time
+	}{{"from", from}, {"to", to}} {
+		if y := end.at.Year(); !end.at.IsZero() && (y < yearFirst || y > yearLast) {
+			faults = append(faults, crm.FieldError{Field: end.field, Problem: fmt.Sprintf("must be of the years %d to %d", yearFirst, yearLast)})
+		}
+	}
+	if faults == nil && !from.IsZero() && !to.IsZero() && to.Before(from) {
+		faults = append(faults, crm.FieldError{Field: "to", Problem: "is before from"})
+	}
+	return faults
 }
 
 // words are what a search asks for, folded. What looks like a part of a telephone number is one word, without the

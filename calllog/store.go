@@ -28,12 +28,9 @@ func NewStore(d *db.DB, c *crm.Store) *Store { return &Store{db: d, crm: c} }
 
 // Calls lists the calls that the actor may read, newest first. A fault in the filter is a crm.FieldErrors.
 func (s *Store) Calls(ctx context.Context, a crm.Actor, f Filter) (Page, error) {
-	scope := a.Scope(crm.CallsRead)
-	if f.Customer != uuid.Nil && a.Scope(crm.CallsReadHistory) == crm.ScopeAll {
-		scope = crm.ScopeAll
-	}
-	if scope == crm.ScopeNone {
-		return Page{}, fmt.Errorf("list calls: %w", crm.ErrForbidden)
+	scope, err := listScope(a, f)
+	if err != nil {
+		return Page{}, err
 	}
 	q, err := s.compile(a, scope, f)
 	if err != nil {
@@ -56,6 +53,18 @@ func (s *Store) Calls(ctx context.Context, a crm.Actor, f Filter) (Page, error) 
 	}
 	page.Items, err = s.complete(ctx, found)
 	return page, err
+}
+
+// listScope is whose calls an actor may list by a filter.
+func listScope(a crm.Actor, f Filter) (crm.Scope, error) {
+	scope := a.Scope(crm.CallsRead)
+	if f.Customer != uuid.Nil && a.Scope(crm.CallsReadHistory) == crm.ScopeAll {
+		scope = crm.ScopeAll
+	}
+	if scope == crm.ScopeNone {
+		return scope, fmt.Errorf("list calls: %w", crm.ErrForbidden)
+	}
+	return scope, nil
 }
 
 // Call is one call with its legs; crm.ErrNotFound when there is none that the actor may read. For a call that became part

@@ -584,23 +584,25 @@ func TestStore_L14_PagesAreExact(t *testing.T) {
 	}
 }
 
+// manyCalls makes $1 calls, one each $2 until now, every twentieth of the customer $3, each of the agent $4 or $5.
+const manyCalls = `
+WITH made AS (
+	INSERT INTO call (id, pbx, version, direction, state, outcome, caller_raw, caller_number, caller_name, caller_withheld,
+		dialed_raw, dialed_number, number, trunk, queue, customer_ref, started_at, wait_ms, talk_ms, hold_ms, hangup_by,
+		hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search, match_rule, matched_id, candidates)
+	SELECT overlay(gen_random_uuid()::text placing substr(h, 1, 8) || '-' || substr(h, 9, 4) || '-7' from 1 for 15)::uuid,
+		'main', 1, CASE WHEN n % 4 = 0 THEN 'outbound' ELSE 'inbound' END, 'ended',
+		CASE WHEN n % 50 = 0 THEN 'busy' ELSE 'answered' END, '', '', '', false, '', '', '+98912' || n % 3000, '', 'q' || n % 40, '',
+		at, 0, 0, 0, '', 16, '', '[]', false, false, true, 'caller ' || n, 'exact', CASE WHEN n % 20 = 0 THEN $3::uuid END, '{}'
+	FROM generate_series(1, $1::int) n, LATERAL (SELECT now() - n * $2::interval AS at) a,
+		LATERAL (SELECT lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') AS h) b
+	RETURNING id, queue, started_at)
+INSERT INTO call_agent (call_id, agent_id, started_at) SELECT id, CASE WHEN queue < 'q2' THEN $4::uuid ELSE $5::uuid END, started_at FROM made`
+
 // P8: what a pop and a first page read does not grow with the log.
 func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
 	d, s := callCentre(t)
-	if _, err := d.Pool().Exec(deadline(t), `
-		INSERT INTO call (id, pbx, version, direction, state, outcome, caller_raw, caller_number, caller_name, caller_withheld,
-			dialed_raw, dialed_number, number, trunk, queue, customer_ref, started_at, wait_ms, talk_ms, hold_ms, hangup_by,
-			hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search, match_rule, matched_id, candidates)
-		SELECT gen_random_uuid(), 'main', 1, CASE WHEN n % 4 = 0 THEN 'outbound' ELSE 'inbound' END, 'ended',
-			CASE WHEN n % 50 = 0 THEN 'busy' ELSE 'answered' END, '', '', '', false, '', '', '+98912' || n % 3000, '', 'q' || n % 40, '',
-			now() - n * interval '1 minute', 0, 0, 0, '', 16, '', '[]', false, false, true, 'caller ' || n, 'exact',
-			CASE WHEN n % 20 = 0 THEN $1::uuid END, '{}'
-		FROM generate_series(1, 50000) n`, sara); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Pool().Exec(deadline(t), `
-		INSERT INTO call_agent SELECT id, CASE WHEN hangup_cause = 16 AND queue < 'q2' THEN $1::uuid ELSE $2::uuid END, started_at FROM call`,
-		neda.ID, omid.ID); err != nil {
+	if _, err := d.Pool().Exec(deadline(t), manyCalls, 50_000, time.Minute, sara, neda.ID, omid.ID); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Pool().Exec(deadline(t), "VACUUM ANALYZE call, call_agent"); err != nil {

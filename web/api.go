@@ -48,6 +48,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.TokensManage, http.MethodDelete, "/tokens/{id}", "endToken", "End an API token of mine", s.endToken)
 
 	add(a, crm.CallsRead, http.MethodGet, "/calls", "listCalls", "The call log, newest first", s.listCalls)
+	add(a, crm.CallsRead, http.MethodGet, "/calls/estimate", "estimateCalls", "About how many calls a list has", s.estimateCalls)
 	add(a, crm.CallsRead, http.MethodGet, "/gaps", "listGaps", "When an exchange was not heard, so that calls are missing", s.listGaps)
 	add(a, crm.CallsRead, http.MethodGet, "/calls/{id}", "getCall", "One call with its legs", s.getCall)
 	add(a, crm.CallsAnnotate, http.MethodPatch, "/calls/{id}", "updateCall", "Note and customer of a call, live or ended", s.patchCall)

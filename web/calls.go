@@ -3,8 +3,10 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"ringbook/calllog"
@@ -18,7 +20,8 @@ type CallPatch struct {
 	CustomerID Optional[uuid.UUID] `json:"customer_id,omitempty" doc:"whom the call was with; remembered for its number. null: nobody, and forgotten"`
 }
 
-type listCallsInput struct {
+// CallFilter is the query by which calls are listed, estimated and exported.
+type CallFilter struct {
 	From      time.Time `query:"from" doc:"started then or later"`
 	To        time.Time `query:"to" doc:"started before"`
 	Direction string    `query:"direction" enum:"inbound,outbound,internal"`
@@ -29,22 +32,58 @@ type listCallsInput struct {
 	Number    string    `query:"number" maxLength:"255" doc:"the other party's, in any spelling"`
 	Customer  uuid.UUID `query:"customer" format:"uuid" doc:"the customer's history, also the calls of others"`
 	Q         string    `query:"q" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`
-	Cursor    string    `query:"cursor" maxLength:"1000"`
-	Limit     int       `query:"limit" minimum:"1" maximum:"200" default:"50"`
+}
+
+// Resolve refuses what would be read as if it had not been said.
+func (f *CallFilter) Resolve(ctx huma.Context) (faults []error) {
+	address := ctx.URL()
+	for name, values := range address.Query() {
+		switch {
+		case len(values) > 1:
+			faults = append(faults, &huma.ErrorDetail{Location: "query." + name, Message: fmt.Sprintf("is given %d times", len(values))})
+		case (name == "from" && f.From.IsZero() || name == "to" && f.To.IsZero()) && values[0] != "":
+			faults = append(faults, &huma.ErrorDetail{Location: "query." + name, Message: "is no time of a call"})
+		}
+	}
+	return faults
+}
+
+func (f *CallFilter) filter() calllog.Filter {
+	return calllog.Filter{
+		From: f.From, To: f.To, Direction: pbx.Direction(f.Direction), State: pbx.State(f.State), Outcome: pbx.Outcome(f.Outcome),
+		Agent: f.Agent, Queue: f.Queue, Number: f.Number, Customer: f.Customer, Q: f.Q,
+	}
+}
+
+type listCallsInput struct {
+	CallFilter
+	Cursor string `query:"cursor" maxLength:"1000"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 
 type callPageOutput struct{ Body calllog.Page }
 
 func (s *Server) listCalls(ctx context.Context, in *listCallsInput) (*callPageOutput, error) {
-	page, err := s.Calls.Calls(ctx, actorOf(ctx), calllog.Filter{
-		From: in.From, To: in.To, Direction: pbx.Direction(in.Direction), State: pbx.State(in.State), Outcome: pbx.Outcome(in.Outcome),
-		Agent: in.Agent, Queue: in.Queue, Number: in.Number, Customer: in.Customer, Q: in.Q, Cursor: in.Cursor, Limit: in.Limit,
-	})
+	filter := in.filter()
+	filter.Cursor, filter.Limit = in.Cursor, in.Limit
+	page, err := s.Calls.Calls(ctx, actorOf(ctx), filter)
 	if err != nil {
 		return nil, err
 	}
 	page.Items = list(page.Items)
 	return &callPageOutput{page}, nil
+}
+
+type estimateInput struct{ CallFilter }
+
+type estimateOutput struct{ Body calllog.Estimate }
+
+func (s *Server) estimateCalls(ctx context.Context, in *estimateInput) (*estimateOutput, error) {
+	e, err := s.Calls.Estimate(ctx, actorOf(ctx), in.filter())
+	if err != nil {
+		return nil, err
+	}
+	return &estimateOutput{e}, nil
 }
 
 type callOutput struct{ Body calllog.Record }

@@ -125,9 +125,10 @@ var table = map[string]may{
 		return "/tokens/" + t.ID.String(), nil
 	}},
 
-	"listCalls": {"-xxxx", at("/calls?limit=1")},
-	"listGaps":  {"-xxxx", at("/gaps?limit=1")},
-	"getCall":   {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String(), nil }},
+	"listCalls":     {"-xxxx", at("/calls?limit=1")},
+	"estimateCalls": {"-xxxx", at("/calls/estimate")},
+	"listGaps":      {"-xxxx", at("/gaps?limit=1")},
+	"getCall":       {"-xxxx", func(c *cast, _ string) (string, any) { return "/calls/" + c.call.String(), nil }},
 	"updateCall": {"-xxxx", func(c *cast, _ string) (string, any) {
 		return "/calls/" + c.call.String(), object{"note": "said hello"}
 	}},

@@ -100,6 +100,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calls/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * About how many calls a list has
+         * @description Permission: calls.read.
+         */
+        get: operations["estimateCalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls/{id}": {
         parameters: {
             query?: never;
@@ -1123,6 +1143,12 @@ export interface components {
             id: string;
             name: string;
         };
+        Estimate: {
+            /** @description counted; else it is the database's guess from its statistics, and may be far off */
+            exact: boolean;
+            /** Format: int64 */
+            rows: number;
+        };
         FollowUpRef: {
             /** Format: date-time */
             due_at: string | null;
@@ -1882,6 +1908,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Attempt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimateCalls: {
+        parameters: {
+            query?: {
+                /** @description started then or later */
+                from?: string;
+                /** @description started before */
+                to?: string;
+                direction?: "inbound" | "outbound" | "internal";
+                state?: "ringing" | "queued" | "talking" | "held" | "ended";
+                outcome?: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled";
+                /** @description took part or was rung */
+                agent?: string;
+                queue?: string;
+                /** @description the other party's, in any spelling */
+                number?: string;
+                /** @description the customer's history, also the calls of others */
+                customer?: string;
+                /** @description words of names, numbers and notes; all must occur */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Estimate"];
                 };
             };
             /** @description Error */
