@@ -46,8 +46,7 @@ type Member struct {
 	LastCall  time.Time
 	PausedAt  time.Time     // since when; zero: not paused, or not known
 	LoginAt   time.Time     // added; zero: the PBX did not say (before Asterisk 18)
-	Wrapup    time.Duration // after each call; 0: none, or the PBX did not say (before Asterisk 16.4)
-	RingInUse bool          // rung even while in a call
+	Wrapup    time.Duration // after each call, of this member alone; 0: the queue's, which the PBX does not tell
 }
 
 // MemberStatus is what the PBX takes the member's phone to be.
@@ -187,7 +186,7 @@ func (b *queueBoard) event(e *ami.Event, at time.Time) (changed []Queue, unknown
 // change is what an event does to its queue; nil: nothing. It tells whether it did.
 func (b *queueBoard) change(e *ami.Event, at time.Time) func(*Queue) bool {
 	switch e.Name {
-	case "QueueMemberAdded", "QueueMemberPause", "QueueMemberPaused", "QueueMemberPenalty", "QueueMemberStatus", "QueueMemberRinginuse":
+	case "QueueMemberAdded", "QueueMemberPause", "QueueMemberPaused", "QueueMemberPenalty", "QueueMemberStatus":
 		m := b.member(e, at)
 		return func(q *Queue) bool { return m.Interface != "" && q.setMember(m) }
 	case "QueueMemberRemoved":
@@ -207,8 +206,18 @@ func (b *queueBoard) change(e *ami.Event, at time.Time) func(*Queue) bool {
 	case "QueueCallerAbandon":
 		channel := e.Get("Uniqueid")
 		return func(q *Queue) bool { q.leave(channel); q.Abandoned++; return true }
-	case "AgentComplete":
-		return func(q *Queue) bool { q.Completed++; return true }
+	case "AgentConnect", "AgentComplete":
+		// QueueMemberStatus comes before these and tells of a call too late.
+		iface, connected := interfaceOf(e), e.Name == "AgentConnect"
+		return func(q *Queue) bool {
+			if i := q.memberAt(iface); i >= 0 {
+				q.Members[i].InCall = connected
+			}
+			if !connected {
+				q.Completed++
+			}
+			return true
+		}
 	case "QueueParams":
 		p := b.params(e, at)
 		return func(q *Queue) bool {
@@ -236,7 +245,7 @@ func (b *queueBoard) member(e *ami.Event, at time.Time) Member {
 		Penalty: number(e.Get("Penalty")), Paused: yes(e.Get("Paused")), Reason: first(e, "PausedReason", "Reason"),
 		InCall: yes(e.Get("InCall")), Status: MemberUnknown, Dynamic: e.Get("Membership") == "dynamic",
 		Calls: number(e.Get("CallsTaken")), LastCall: moment(e.Get("LastCall")), LoginAt: moment(e.Get("LoginTime")),
-		Wrapup: seconds(e.Get("Wrapuptime")), RingInUse: yes(e.Get("Ringinuse")),
+		Wrapup: seconds(e.Get("Wrapuptime")),
 	}
 	if m.Name == m.Interface {
 		m.Name = ""
@@ -297,8 +306,13 @@ func waiting(e *ami.Event, at time.Time) Waiting {
 	return Waiting{Channel: e.Get("Uniqueid"), Position: number(e.Get("Position")), Since: at}
 }
 
+// memberAt is the index of the member with that interface; -1: there is none.
+func (q *Queue) memberAt(iface string) int {
+	return slices.IndexFunc(q.Members, func(m Member) bool { return m.Interface == iface })
+}
+
 func (q *Queue) setMember(m Member) bool {
-	i := slices.IndexFunc(q.Members, func(o Member) bool { return o.Interface == m.Interface })
+	i := q.memberAt(m.Interface)
 	switch {
 	case i < 0 && len(q.Members) >= maxMembers:
 		return false
