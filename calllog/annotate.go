@@ -114,9 +114,9 @@ func (s *Store) lock(ctx context.Context, tx pgx.Tx, a crm.Actor, id uuid.UUID, 
 		if a.Scope(p) == crm.ScopeAll {
 			return true, nil
 		}
-		cond, args := a.ScopeSQL(p, "agent_id", 2)
+		cond, args := mayTouch(a, p, 2)
 		var yes bool
-		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM call_agent WHERE call_id = $1 AND `+cond+`)`,
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM call c WHERE c.id = $1 AND `+cond+`)`,
 			append([]any{id}, args...)...).Scan(&yes)
 		return yes, err
 	}

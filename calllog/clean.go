@@ -19,6 +19,7 @@ const (
 // and not endless, times are such as JSON and PostgreSQL can tell.
 func clean(c pbx.Call) pbx.Call {
 	c.PBX, c.Trunk, c.Queue = text(c.PBX, shortText), text(c.Trunk, shortText), text(c.Queue, shortText)
+	c.QueuePBX = text(c.QueuePBX, shortText)
 	c.CustomerRef, c.Dialed = text(c.CustomerRef, shortText), text(c.Dialed, shortText)
 	c.Caller.Number, c.Caller.Name = text(c.Caller.Number, shortText), text(c.Caller.Name, longText)
 	c.Hangup.Text = text(c.Hangup.Text, longText)

@@ -35,6 +35,9 @@ func (s *Store) Estimate(ctx context.Context, a crm.Actor, f Filter) (Estimate, 
 	if _, err := s.check(f); err != nil {
 		return Estimate{}, err
 	}
+	if f, err = s.resolved(ctx, f); err != nil {
+		return Estimate{}, fmt.Errorf("estimate calls: %w", err)
+	}
 	e, err := s.estimate(ctx, a, scope, f)
 	if err != nil {
 		return Estimate{}, fmt.Errorf("estimate calls: %w", err)

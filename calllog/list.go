@@ -60,7 +60,8 @@ func (c *clauses) String() string {
 }
 
 // compile checks a filter and writes its SQL: one walk along the index of the filter, newest first. Calls of certain
-// agents are read from each agent's index and merged, so that an agent with few calls costs no more than one with many.
+// agents are read from each agent's index and merged, so that an agent with few calls costs no more than one with many; with
+// a supervisor's those of the teams' queues are. The filter is a resolved one.
 func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
 	limit := cmp.Or(f.Limit, limitDefault)
 	q, err := s.compileMost(a, scope, f, limit+1)
@@ -112,7 +113,7 @@ func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, most int) (q
 		c.add("c.outcome = ?", string(f.Outcome))
 	}
 	if f.Queue != "" {
-		c.add("c.queue = ? AND c.queue <> ''", text(f.Queue, shortText))
+		c.addQueue(f.queues)
 	}
 	if number != "" {
 		c.add("c.number = ? AND c.number <> ''", number)
@@ -141,15 +142,28 @@ func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, most int) (q
 			c.add("EXISTS (SELECT FROM call_agent o WHERE o.call_id = k.call_id AND o.agent_id = ?)", f.Agent)
 		}
 	}
+	walks := fmt.Sprintf(`
+		SELECT k.started_at, k.call_id FROM (%s) who CROSS JOIN LATERAL (
+			SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id
+			WHERE k.agent_id = who.id AND %s
+			ORDER BY k.started_at DESC, k.call_id DESC %s) k`, agents, &c, limit)
+	if scope == crm.ScopeTeam {
+		cond, args := a.QueueScopeSQL(crm.CallsRead, "w.team_id", len(c.args)+1)
+		c.args = append(c.args, args...)
+		walks += fmt.Sprintf(`
+		UNION ALL
+		SELECT k.started_at, k.call_id FROM queue w CROSS JOIN LATERAL (
+			SELECT c.started_at, c.id AS call_id FROM call c
+			WHERE c.queue_id = w.id AND %s
+			ORDER BY c.started_at DESC, c.id DESC %s) k
+		WHERE %s`, strings.NewReplacer("k.started_at", "c.started_at", "k.call_id", "c.id").Replace(c.String()), limit, cond)
+	}
 	q.sql = fmt.Sprintf(`
 		SELECT %s FROM (
-			SELECT DISTINCT k.started_at, k.call_id FROM (%s) who CROSS JOIN LATERAL (
-				SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id
-				WHERE k.agent_id = who.id AND %s
-				ORDER BY k.started_at DESC, k.call_id DESC %[4]s) k
-			ORDER BY k.started_at DESC, k.call_id DESC %[4]s) p
+			SELECT DISTINCT k.started_at, k.call_id FROM (%s) k
+			ORDER BY k.started_at DESC, k.call_id DESC %s) p
 		JOIN call c ON c.id = p.call_id LEFT JOIN call_annotation n ON n.call_id = c.id
-		ORDER BY p.started_at DESC, p.call_id DESC`, callColumns, agents, &c, limit)
+		ORDER BY p.started_at DESC, p.call_id DESC`, callColumns, walks, limit)
 	q.args = c.args
 	return q, nil
 }

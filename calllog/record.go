@@ -19,7 +19,9 @@ type Record struct {
 	Outcome    *pbx.Outcome  `json:"outcome"` // nil until the call has ended
 	Caller     Caller        `json:"caller"`
 	Dialed     Dialed        `json:"dialed"`
-	Queue      *string       `json:"queue"` // nil: it waited in none
+	Queue      *string       `json:"queue"`       // the exchange's name of the one it waited in last; nil: none
+	QueueID    *uuid.UUID    `json:"queue_id"`    // crm.QueueID; nil: it waited in none
+	QueueLabel *string       `json:"queue_label"` // what people call it; nil: it waited in none
 	StartedAt  time.Time     `json:"started_at"`
 	AnsweredAt *time.Time    `json:"answered_at"`
 	EndedAt    *time.Time    `json:"ended_at"`
@@ -186,12 +188,14 @@ type Filter struct {
 	State     pbx.State
 	Outcome   pbx.Outcome
 	Agent     uuid.UUID // has a leg in the call
-	Queue     string
+	Queue     string    // its id, or the exchange's name: then of any exchange that has one
 	Number    string    // the other party's, in any spelling
 	Customer  uuid.UUID // with calls.read_customer also calls in which the actor had no part
 	Q         string    // words of names, numbers and notes; all must occur
 	Cursor    string    // Page.Next of the page before
 	Limit     int       // 1 to 200; 0: 50
+
+	queues []uuid.UUID // those that Queue names, once resolved
 }
 
 // Page is a part of a list. Next is the cursor of the next page, nil at the end.

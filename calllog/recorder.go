@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
 	"ringbook/db"
@@ -28,7 +29,7 @@ const (
 	drainTime       = 5 * time.Second
 )
 
-// RecorderConfig says where calls are kept and whom the recorder asks. All fields but SpoolMax, Lease and Log
+// RecorderConfig says where calls are kept and whom the recorder asks. All fields but SpoolMax, Learn, Lease and Log
 // are required.
 type RecorderConfig struct {
 	DB        *db.DB
@@ -39,6 +40,8 @@ type RecorderConfig struct {
 	Match func(context.Context, crm.Query) (crm.Match, error)
 	// Normalise parses a number as the exchange gave it.
 	Normalise func(pbx, trunk, raw string) crm.Number
+	// Learn is told, in the transaction that writes calls, to which queues they came; nil: nobody is.
+	Learn func(context.Context, pgx.Tx, []crm.QueueSeen) error
 	// Lease says whether this node writes an exchange's calls; nil: it writes all.
 	Lease Lease
 	Log   *slog.Logger // nil: nothing is logged

@@ -62,7 +62,7 @@ func nobody(_ context.Context, q crm.Query) (crm.Match, error) {
 func config(t testing.TB, d *db.DB) RecorderConfig {
 	return RecorderConfig{
 		DB: d, Spool: t.TempDir(), Directory: desks{"1001": neda, "1002": omid},
-		Match: nobody, Normalise: normalise,
+		Match: nobody, Normalise: normalise, Learn: crm.NewStore(d, crm.Config{}).LearnQueues,
 	}
 }
 

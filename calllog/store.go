@@ -32,6 +32,10 @@ func (s *Store) Calls(ctx context.Context, a crm.Actor, f Filter) (Page, error) 
 	if err != nil {
 		return Page{}, err
 	}
+	f, err = s.resolved(ctx, f)
+	if err != nil {
+		return Page{}, err
+	}
 	q, err := s.compile(a, scope, f)
 	if err != nil {
 		return Page{}, err
@@ -72,9 +76,9 @@ func listScope(a crm.Actor, f Filter) (crm.Scope, error) {
 func (s *Store) Call(ctx context.Context, a crm.Actor, id uuid.UUID) (Record, error) {
 	where, args := "c.id = ("+currentCall+")", []any{id}
 	if a.Scope(crm.CallsRead) != crm.ScopeAll {
-		mine, more := a.ScopeSQL(crm.CallsRead, "k.agent_id", 2)
+		mine, more := mayTouch(a, crm.CallsRead, 2)
 		args = append(args, more...)
-		where += ` AND (EXISTS (SELECT FROM call_agent k WHERE k.call_id = c.id AND ` + mine + `)`
+		where += ` AND (` + mine
 		if a.Scope(crm.CallsReadHistory) == crm.ScopeAll {
 			where += ` OR c.customer_id IS NOT NULL`
 		}
@@ -106,7 +110,7 @@ const currentCall = `WITH RECURSIVE part (id) AS (
 
 // callColumns are what scanCall reads, of a call c and its annotation n.
 const callColumns = `c.id, c.pbx, c.direction, c.state, c.outcome, c.caller_number, c.caller_raw, c.caller_name, c.caller_withheld,
-	c.dialed_number, c.dialed_raw, c.queue, c.started_at, c.answered_at, c.ended_at, c.wait_ms, c.talk_ms, c.hold_ms,
+	c.dialed_number, c.dialed_raw, c.queue, c.queue_id, c.started_at, c.answered_at, c.ended_at, c.wait_ms, c.talk_ms, c.hold_ms,
 	c.hangup_by, c.hangup_cause, c.hangup_text, c.transfers, c.customer_id, c.match_rule, c.chosen, c.candidates,
 	c.partial, c.reconstructed, c.ended_before, c.source, coalesce(n.note, '')`
 
@@ -129,7 +133,7 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 	)
 	r := &f.Record
 	if err := row.Scan(&r.ID, &r.PBX, &r.Direction, &r.State, &outcome, &r.Caller.Number, &r.Caller.Raw, &r.Caller.Name,
-		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &f.startedAt, &r.AnsweredAt, &r.EndedAt,
+		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &r.QueueID, &f.startedAt, &r.AnsweredAt, &r.EndedAt,
 		&r.WaitMS, &r.TalkMS, &r.HoldMS, &hangup.By, &hangup.Cause, &hangup.Text, &transfers, &f.customer,
 		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Source, &r.Note); err != nil {
 		return f, err
@@ -229,6 +233,7 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 	for i := range calls {
 		r := &records[i]
 		*r = calls[i].Record
+		r.QueueLabel = s.queueLabel(r)
 		r.Legs = append([]Leg{}, legs[i]...)
 		r.Recordings, r.FollowUps = []Recording{}, []FollowUp{}
 		if id := calls[i].customer; id != nil {

@@ -98,7 +98,7 @@ func TestStore_RecordIsTheContractsCall(t *testing.T) {
 	want := `{"id":"` + callID(1).String() + `","pbx":"main","direction":"inbound","state":"ended","outcome":"answered",
 	"caller":{"number":"` + number + `","raw":"09120000001","name":"Sara","withheld":false},
 	"dialed":{"number":"` + dialed + `","raw":"02191001234"},
-	"queue":"support","started_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z",
+	"queue":"support","queue_id":"` + crm.QueueID("main", "support").String() + `","queue_label":"support","started_at":"2026-11-22T08:30:01Z","answered_at":"2026-11-22T08:30:05Z","ended_at":"2026-11-22T08:30:15Z",
 	"wait_ms":4000,"talk_ms":10000,"hold_ms":0,"hangup":{"by":"caller","cause":16,"text":"Normal Clearing"},
 	"legs":[
 	{"id":"1.0","channel":"PJSIP/trunk-0","pbx":"main","role":"customer","extension":"","number":"09120000001","agent_id":null,"agent":"",
@@ -625,7 +625,11 @@ func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
 		"rare words": {admin, Filter{Q: "49731"}}, "frequent words": {admin, Filter{Q: "caller"}},
 		"next page": {admin, Filter{Outcome: pbx.Busy, Cursor: cursor{time.Now().AddDate(0, 0, -20), uuid.New()}.encode(fingerprint(admin, Filter{Outcome: pbx.Busy}))}},
 	} {
-		q, err := s.compile(c.actor, c.actor.Scope(crm.CallsRead), c.f)
+		f, err := s.resolved(deadline(t), c.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := s.compile(c.actor, c.actor.Scope(crm.CallsRead), f)
 		if err != nil {
 			t.Fatal(err)
 		}

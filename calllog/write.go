@@ -32,7 +32,8 @@ const writeTimeout = 10 * time.Second
 //     before null, as the greater.
 //
 // In the templates {wins} says whether the new picture beats the row, {keep:x} takes column x of the winner, {fill:x}
-// the same unless the winner is partial and has nothing there, {full:x} the one of the picture that is not partial.
+// the same unless the winner is partial and has nothing there, {with:x y} column y of where {fill:x} takes x from, {full:x} the
+// one of the picture that is not partial.
 var (
 	upsertCall  = expand(upsertCallTemplate, callWins)
 	upsertLeg   = expand(upsertLegTemplate, legWins)
@@ -52,9 +53,9 @@ INSERT INTO call AS c (id, pbx, version, direction, state, outcome,
 	caller_raw, caller_number, caller_name, caller_withheld, dialed_raw, dialed_number, number,
 	trunk, queue, customer_ref, started_at, answered_at, ended_at, wait_ms, talk_ms, hold_ms,
 	hangup_by, hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search,
-	match_rule, matched_id, candidates, merged_into, ended_before)
+	match_rule, matched_id, candidates, merged_into, ended_before, queue_pbx)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35)
+	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
 ON CONFLICT (id) DO UPDATE SET
 	version = {keep:version},
 	direction = {full:direction},
@@ -72,6 +73,7 @@ ON CONFLICT (id) DO UPDATE SET
 	number = {full:number},
 	trunk = {fill:trunk},
 	queue = {fill:queue},
+	queue_pbx = {with:queue queue_pbx},
 	customer_ref = {fill:customer_ref},
 	started_at = least(c.started_at, excluded.started_at),
 	answered_at = least(c.answered_at, excluded.answered_at),
@@ -147,7 +149,8 @@ func expand(template, wins string) string {
 	template = strings.ReplaceAll(template, "{rematch}", rematch)
 	for _, macro := range []struct{ name, sql string }{
 		{"keep", "CASE WHEN {wins} THEN excluded.@ ELSE c.@ END"},
-		{"fill", "CASE WHEN {wins} AND NOT (excluded.partial AND excluded.@ = '') OR NOT {wins} AND c.partial AND c.@ = '' THEN excluded.@ ELSE c.@ END"},
+		{"fill", "{with:@ @}"},
+		{"with", "CASE WHEN {wins} AND NOT (excluded.partial AND excluded.@ = '') OR NOT {wins} AND c.partial AND c.@ = '' THEN excluded.# ELSE c.# END"},
 		{"full", "CASE WHEN excluded.whole <> c.whole THEN CASE WHEN c.whole THEN c.@ ELSE excluded.@ END WHEN {wins} THEN excluded.@ ELSE c.@ END"},
 	} {
 		for {
@@ -155,8 +158,9 @@ func expand(template, wins string) string {
 			if !found {
 				break
 			}
-			column, after, _ := strings.Cut(rest, "}")
-			template = before + "(" + strings.ReplaceAll(macro.sql, "@", column) + ")" + after
+			columns, after, _ := strings.Cut(rest, "}")
+			column, other, _ := strings.Cut(columns, " ")
+			template = before + "(" + strings.NewReplacer("@", column, "#", other).Replace(macro.sql) + ")" + after
 		}
 	}
 	return strings.ReplaceAll(template, "{wins}", "("+wins+")")
@@ -181,7 +185,13 @@ type matched struct {
 func (r *Recorder) write(ctx context.Context, rows []row, under epochs) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	// Two nodes that write the same calls take their locks in the same order.
+	seen := make([]crm.QueueSeen, 0, len(rows))
+	for i := range rows {
+		if q, ok := r.queueSeen(&rows[i].Call); ok {
+			seen = append(seen, q)
+		}
+	}
+	// Two nodes that write the same calls take their locks in the same order: of the queues, then of the calls.
 	slices.SortStableFunc(rows, func(a, b row) int { return strings.Compare(string(a.Call.ID[:]), string(b.Call.ID[:])) })
 	batch := &pgx.Batch{}
 	under.fence(batch, rows)
@@ -191,8 +201,26 @@ func (r *Recorder) write(ctx context.Context, rows []row, under epochs) error {
 		}
 	}
 	return r.cfg.DB.InTx(ctx, func(tx pgx.Tx) error {
+		if r.cfg.Learn != nil {
+			if err := r.cfg.Learn(ctx, tx, seen); err != nil {
+				return err
+			}
+		}
 		return tx.SendBatch(ctx, batch).Close()
 	})
+}
+
+// queueSeen is what a call tells of its queue; false: it came to none. What was dialled led there only if nobody transferred
+// the call, which from a picture of its middle cannot be told.
+func (r *Recorder) queueSeen(c *pbx.Call) (crm.QueueSeen, bool) {
+	if c.Queue == "" {
+		return crm.QueueSeen{}, false
+	}
+	seen := crm.QueueSeen{PBX: c.QueueExchange(), Name: c.Queue, At: c.StartedAt}
+	if c.Direction != pbx.Outbound && len(c.Transfers) == 0 && !c.Partial {
+		seen.Number = text(r.cfg.Normalise(c.PBX, c.Trunk, c.Dialed).Key(), shortText)
+	}
+	return seen, true
 }
 
 // queue adds what writes one row.
@@ -229,7 +257,7 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds(),
 		string(c.Hangup.By), c.Hangup.Cause, c.Hangup.Text, string(transfersJSON), c.Partial, c.Reconstructed, !c.Partial,
 		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto),
-		at(c.EndedBefore))
+		at(c.EndedBefore), c.QueuePBX)
 	if c.MergedInto != uuid.Nil {
 		batch.Queue(moveNote, c.ID, c.MergedInto)
 	}

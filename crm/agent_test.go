@@ -188,16 +188,17 @@ func TestTeam_CreateUpdateArchive(t *testing.T) {
 // What is not in the table is refused, and what is in it is exactly this.
 func TestPermissions_DenyByDefault(t *testing.T) {
 	all := []Permission{
-		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, NumbersLink,
-		AgentsRead, AgentsWrite, PhonesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage, FloorRead, AuditRead,
+		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, CallsDial, CallsControl,
+		DiallingManage, NumbersLink, AgentsRead, AgentsWrite, PhonesManage, QueuesRead, QueuesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage,
+		FloorRead, AuditRead,
 	}
 	want := map[Role]string{
-		RoleAgent:      "all all none own all own all all none none all none own own none none",
-		RoleSales:      "all all none own all own all all none none all none own own none none",
-		RoleSupervisor: "all all all team all team all all none none all none own own team none",
-		RoleAdmin:      "all all all all all all all all all all all all all all all all",
-		"":             "none none none none none none none none none none none none none none none none",
-		"Admin":        "none none none none none none none none none none none none none none none none",
+		RoleAgent:      "all all none own all own own own none all all none none all none all none own own none none",
+		RoleSales:      "all all none own all own own own none all all none none all none all none own own none none",
+		RoleSupervisor: "all all all team all team own team none all all none none all none all none own own team none",
+		RoleAdmin:      "all all all all all all own all all all all all all all all all all all all all all",
+		"":             "none none none none none none none none none none none none none none none none none none none none none",
+		"Admin":        "none none none none none none none none none none none none none none none none none none none none none",
 	}
 	for role, line := range want {
 		a := Actor{Role: role}

@@ -21,7 +21,7 @@ type AgentRef struct {
 	Extensions []string   `json:"extensions"`
 }
 
-// Directory knows in memory which live agent has which extension. Reads take no lock and no database; they are of
+// Directory knows in memory which live agent has which extension, and the queues. Reads take no lock and no database; they are of
 // the last refresh. Empty until the first.
 type Directory struct {
 	now       atomic.Pointer[directory]
@@ -37,6 +37,10 @@ type directory struct {
 	byExt  map[onPBX]int        // index into agents
 	names  map[onPBX]string     // extensions by their lower-case spelling
 	phones map[onPBX]correction // by the endpoint in lower case
+
+	queues      []Queue // by label
+	queuesByID  map[uuid.UUID]int
+	queueByName map[onPBX]int // by the name in lower case
 }
 
 // onPBX is an extension or endpoint on a PBX; PBX "" is any.
@@ -83,6 +87,33 @@ func (d *Directory) Agent(id uuid.UUID) (AgentRef, bool) {
 // Agents are all live agents, by name. The caller must not change them.
 func (d *Directory) Agents() []AgentRef { return d.now.Load().agents }
 
+// Queue finds a queue by its name on a PBX, archived or not; nil: it is not known, yet. Nobody may change it.
+func (d *Directory) Queue(pbx, name string) *Queue { return d.now.Load().queue(pbx, name) }
+
+func (d *directory) queue(pbx, name string) *Queue {
+	if name == "" {
+		return nil
+	}
+	i, ok := d.queueByName[onPBX{pbx, lowerASCII(name)}]
+	if !ok {
+		return nil
+	}
+	return &d.queues[i]
+}
+
+// QueueByID finds a queue, archived or not; nil: it is not known, yet. Nobody may change it.
+func (d *Directory) QueueByID(id uuid.UUID) *Queue {
+	now := d.now.Load()
+	i, ok := now.queuesByID[id]
+	if !ok {
+		return nil
+	}
+	return &now.queues[i]
+}
+
+// Queues are all queues, archived ones too, by label. The caller must not change them.
+func (d *Directory) Queues() []Queue { return d.now.Load().queues }
+
 // OnChange calls f after the directory has changed; f must not block. stop takes f off.
 func (d *Directory) OnChange(f func()) (stop func()) {
 	return d.changed.add(func(struct{}) { f() })
@@ -114,6 +145,7 @@ func (s *Store) refreshAfter(ctx context.Context) {
 func readDirectory(ctx context.Context, q querier) (*directory, error) {
 	d := &directory{
 		loaded: true, byID: map[uuid.UUID]int{}, byExt: map[onPBX]int{}, names: map[onPBX]string{}, phones: map[onPBX]correction{},
+		queuesByID: map[uuid.UUID]int{}, queueByName: map[onPBX]int{},
 	}
 	rows, err := q.Query(ctx, `
 		SELECT a.id, a.name, a.username, a.role, a.team_id, `+extensionsColumn+`
@@ -143,5 +175,13 @@ func readDirectory(ctx context.Context, q querier) (*directory, error) {
 		d.phones[at] = c
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	d.queues, err = readQueues(ctx, q, `true ORDER BY coalesce(q.said_label, q.name COLLATE persian), q.pbx, q.id`)
+	for i := range d.queues {
+		d.queuesByID[d.queues[i].ID] = i
+		d.queueByName[onPBX{d.queues[i].PBX, lowerASCII(d.queues[i].Name)}] = i
+	}
 	return d, err
 }

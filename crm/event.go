@@ -11,12 +11,13 @@ import (
 )
 
 // Kinds of the events by which nodes tell one another what was changed (db.Event). Those of what is audited are the names of
-// the entities, written by AuditTx: EventCustomer, EventAgent, EventTeam, EventPhone with the ids of those.
+// the entities, written by AuditTx: EventCustomer, EventAgent, EventTeam, EventPhone, EventQueue with the ids of those.
 const (
 	EventCustomer = "customer"
 	EventAgent    = "agent"
 	EventTeam     = "team"
 	EventPhone    = "phone"
+	EventQueue    = "queue"   // also what was learned of one
 	EventSession  = "session" // a session or a token has ended; its id
 	EventDesk     = "desk"    // an agent has put a call that has ended off the desk; see PutAway
 )
@@ -27,7 +28,7 @@ func (s *Store) Heed(ctx context.Context, events []db.Event) {
 	stale := false
 	for _, e := range events {
 		switch e.Kind {
-		case "", EventAgent, EventTeam, EventPhone:
+		case "", EventAgent, EventTeam, EventPhone, EventQueue:
 			stale = true
 		case EventSession:
 			if id, err := uuid.Parse(e.ID); err == nil {

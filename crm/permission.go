@@ -34,6 +34,8 @@ const (
 	AgentsRead       Permission = "agents.read"
 	AgentsWrite      Permission = "agents.write"
 	PhonesManage     Permission = "phones.manage" // whose phone each endpoint of an exchange is
+	QueuesRead       Permission = "queues.read"
+	QueuesManage     Permission = "queues.manage" // what a queue is called, and all else that people say of it
 	TeamsRead        Permission = "teams.read"
 	TeamsWrite       Permission = "teams.write"
 	SessionsManage   Permission = "sessions.manage" // list and end log-ins
@@ -47,7 +49,8 @@ func Permissions() []Permission {
 	return []Permission{
 		CustomersRead, CustomersWrite, CustomersArchive, CallsRead, CallsReadHistory, CallsAnnotate, CallsDial, CallsControl, DiallingManage,
 		NumbersLink,
-		AgentsRead, AgentsWrite, PhonesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage, FloorRead, AuditRead,
+		AgentsRead, AgentsWrite, PhonesManage, QueuesRead, QueuesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage,
+		FloorRead, AuditRead,
 	}
 }
 
@@ -79,21 +82,21 @@ var grants = map[Role]map[Permission]Scope{
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
 		CallsRead: ScopeOwn, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeOwn, NumbersLink: ScopeAll,
 		CallsDial: ScopeOwn, CallsControl: ScopeOwn,
-		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
+		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 	},
 	RoleSales: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
 		CallsRead: ScopeOwn, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeOwn, NumbersLink: ScopeAll,
 		CallsDial: ScopeOwn, CallsControl: ScopeOwn,
-		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
+		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 	},
 	RoleSupervisor: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
 		CallsRead: ScopeTeam, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeTeam, NumbersLink: ScopeAll,
 		CallsDial: ScopeOwn, CallsControl: ScopeTeam,
-		AgentsRead: ScopeAll, TeamsRead: ScopeAll,
+		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		FloorRead: ScopeTeam,
 	},
@@ -101,7 +104,8 @@ var grants = map[Role]map[Permission]Scope{
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
 		CallsRead: ScopeAll, CallsReadHistory: ScopeAll, CallsAnnotate: ScopeAll, NumbersLink: ScopeAll,
 		CallsDial: ScopeOwn, CallsControl: ScopeAll, DiallingManage: ScopeAll,
-		AgentsRead: ScopeAll, AgentsWrite: ScopeAll, PhonesManage: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
+		AgentsRead: ScopeAll, AgentsWrite: ScopeAll, PhonesManage: ScopeAll,
+		QueuesRead: ScopeAll, QueuesManage: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
 		SessionsManage: ScopeAll, TokensManage: ScopeAll,
 		FloorRead: ScopeAll, AuditRead: ScopeAll,
 	},
@@ -159,6 +163,18 @@ func (a Actor) ScopeSQL(p Permission, column string, next int) (cond string, arg
 			column, next, column, next+1), []any{a.AgentID, a.Teams}
 	case ScopeOwn:
 		return fmt.Sprintf("%s = $%d", column, next), []any{a.AgentID}
+	}
+	return "false", nil
+}
+
+// QueueScopeSQL compiles which queues' calls a permission covers besides those of ScopeSQL's agents, into a condition on a
+// column that holds a queue's team: those of the teams that the actor supervises.
+func (a Actor) QueueScopeSQL(p Permission, column string, next int) (cond string, args []any) {
+	switch a.Scope(p) {
+	case ScopeAll:
+		return "true", nil
+	case ScopeTeam:
+		return fmt.Sprintf("%s = ANY($%d)", column, next), []any{a.Teams}
 	}
 	return "false", nil
 }

@@ -41,6 +41,10 @@ type Store struct {
 	throttle  *throttle
 	hashing   chan struct{} // holds as many as hash passwords at once
 	matching  metric.Float64Histogram
+
+	hearing sync.Mutex
+	heard   map[uuid.UUID]QueueTold // guarded by hearing: what Run has to write, by the queue's id
+	hear    chan struct{}           // capacity one: there is something
 }
 
 // NewStore makes a store; no I/O. Run keeps it going.
@@ -65,10 +69,11 @@ func NewStore(d *db.DB, c Config) *Store {
 	return &Store{
 		db: d, config: c, log: c.Log, directory: newDirectory(), sessions: newSessions(), throttle: newThrottle(),
 		hashing: make(chan struct{}, hashers()), matching: matching,
+		heard: map[uuid.UUID]QueueTold{}, hear: make(chan struct{}, 1),
 	}
 }
 
-// Run loads the Directory, then refreshes it and ends expired sessions until ctx ends. It survives the database's
+// Run loads the Directory, then refreshes it, ends expired sessions and learns what PBXs say of queues until ctx ends. It survives the database's
 // absence. It returns nil.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.config.RefreshEvery)
@@ -76,7 +81,7 @@ func (s *Store) Run(ctx context.Context) error {
 	failing := false
 	for {
 		work, cancel := context.WithTimeout(ctx, s.config.RefreshEvery)
-		err := errors.Join(s.Refresh(work), s.sweepSessions(work))
+		err := errors.Join(s.Refresh(work), s.sweepSessions(work), s.learnHeard(work))
 		cancel()
 		if ctx.Err() != nil {
 			return nil
@@ -87,10 +92,17 @@ func (s *Store) Run(ctx context.Context) error {
 			s.log.InfoContext(ctx, "crm: the directory is fresh again")
 		}
 		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+		for again := false; !again; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+				again = true
+			case <-s.hear:
+				work, cancel := context.WithTimeout(ctx, s.config.RefreshEvery)
+				again = s.learnHeard(work) != nil && !failing // said above, and tried again with the next tick
+				cancel()
+			}
 		}
 	}
 }

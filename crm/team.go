@@ -111,7 +111,7 @@ func (s *Store) UpdateTeam(ctx context.Context, a Actor, id uuid.UUID, p TeamPat
 
 const updateTeam = `UPDATE team SET name = $2, archived_at = $3, version = version + 1, updated_at = now() WHERE id = $1`
 
-// ArchiveTeam takes a team out of lists; its agents stay without a team, and nobody supervises it.
+// ArchiveTeam takes a team out of lists; its agents and queues stay without a team, and nobody supervises it.
 func (s *Store) ArchiveTeam(ctx context.Context, a Actor, id uuid.UUID) (Team, error) {
 	return s.saveTeam(ctx, a, id, "archive", func(tx pgx.Tx) (Team, error) {
 		t, err := readTeam(ctx, tx, id)
@@ -124,7 +124,10 @@ func (s *Store) ArchiveTeam(ctx context.Context, a Actor, id uuid.UUID) (Team, e
 		}
 		t.Supervisors = nil
 		_, err = tx.Exec(ctx, `UPDATE agent SET team_id = NULL, version = version + 1, updated_at = now() WHERE team_id = $1`, id)
-		return t, wrap(err, "take the agents out of team %s", id)
+		if err == nil {
+			_, err = tx.Exec(ctx, `UPDATE queue SET team_id = NULL, version = version + 1, updated_at = now() WHERE team_id = $1`, id)
+		}
+		return t, wrap(err, "take the agents and queues out of team %s", id)
 	}, updateTeam)
 }
 

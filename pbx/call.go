@@ -36,6 +36,8 @@ type Call struct {
 	Trunk string
 	// Queue is the last queue the call waited in, also after an overflow or a transfer; empty if none.
 	Queue string
+	// QueuePBX is the exchange that Queue is on, where that is not the call's own.
+	QueuePBX string `json:",omitempty"`
 	// CustomerRef is what the dialplan said about the customer (channel variable RINGBOOK_CUSTOMER); empty if nothing.
 	CustomerRef string
 
@@ -80,6 +82,9 @@ type Call struct {
 
 // Exchange is the name of the exchange that a leg's phone or line belongs to.
 func (c *Call) Exchange(l *Leg) string { return cmp.Or(l.PBX, c.PBX) }
+
+// QueueExchange is the name of the exchange that the call's queue is on.
+func (c *Call) QueueExchange() string { return cmp.Or(c.QueuePBX, c.PBX) }
 
 // Party is one end of a call as the PBX gave it. Number is unparsed: package crm knows what numbers mean.
 type Party struct {

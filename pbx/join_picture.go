@@ -383,7 +383,10 @@ func (d *drawing) waited() {
 	var at time.Time
 	for _, m := range d.members {
 		if entered := m.queuedAt.Add(m.shift); m.call.Queue != "" && (at.IsZero() || entered.After(at)) {
-			d.c.Queue, at = m.call.Queue, entered
+			d.c.Queue, d.c.QueuePBX, at = m.call.Queue, "", entered
+			if m.call.PBX != d.c.PBX {
+				d.c.QueuePBX = m.call.PBX
+			}
 		}
 	}
 }

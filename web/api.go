@@ -83,6 +83,10 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.PhonesManage, http.MethodPatch, "/phones/{pbx}/{technology}/{name}", "correctPhone", "Say what a phone is, and whose", s.correctPhone)
 	add(a, crm.PhonesManage, http.MethodPost, "/phones/{pbx}/{technology}/{name}/calls", "namePhoneCalls", "Give a phone's past calls that are nobody's to the agent whose phone it is", s.namePhoneCalls)
 
+	add(a, crm.QueuesRead, http.MethodGet, "/queues", "listQueues", "The exchanges' queues", s.listQueues)
+	add(a, crm.QueuesRead, http.MethodGet, "/queues/{id}", "getQueue", "One queue", s.getQueue)
+	add(a, crm.QueuesManage, http.MethodPatch, "/queues/{id}", "updateQueue", "Say what a queue is called, and how its calls are taken", s.patchQueue)
+
 	add(a, crm.TeamsRead, http.MethodGet, "/teams", "listTeams", "Teams", s.listTeams)
 	add(a, crm.TeamsWrite, http.MethodPost, "/teams", "createTeam", "Create a team", s.createTeam)
 	add(a, crm.TeamsRead, http.MethodGet, "/teams/{id}", "getTeam", "One team", s.getTeam)

@@ -48,6 +48,8 @@ type Pop struct {
 	Extension string         `json:"extension" doc:"the agent's phone that rings or talks"`
 	Call      calllog.Record `json:"call"`
 
+	QueueScript string `json:"queue_script" doc:"what to say to who comes by the call's queue; empty: nothing"`
+
 	LookedUp   bool               `json:"looked_up" doc:"false while the look-up is under way or the database is away: the caller is unchecked, not unknown"`
 	Rule       crm.Rule           `json:"rule"`
 	Customer   *crm.Customer      `json:"customer"`
@@ -108,6 +110,9 @@ func (s *Server) pop(p *screenpop.Pop) Pop {
 		OfferedAt: millis(p.OfferedAt), WaitedMS: p.Waited().Milliseconds(),
 		AnsweredBy: person(p.AnsweredBy), TransferredBy: person(p.TransferredBy),
 	}
+	if q := s.Store.Directory().Queue(p.Call.QueueExchange(), p.Call.Queue); q != nil {
+		out.QueueScript = q.Script
+	}
 	for i, h := range p.History {
 		out.History[i] = PastCall{
 			ID: h.ID, Direction: h.Direction, State: h.State, Outcome: orNil(h.Outcome), StartedAt: millis(h.StartedAt),
@@ -131,6 +136,13 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		Match:      calllog.Match{Rule: ruleOrNone(p.Rule), Candidates: make([]calllog.Customer, len(p.Candidates))},
 		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUp{},
 		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore), Source: pbx.SourceLive,
+	}
+	if c.Queue != "" {
+		id, label := crm.QueueID(c.QueueExchange(), c.Queue), c.Queue
+		if q := s.Store.Directory().QueueByID(id); q != nil {
+			label = q.Label
+		}
+		r.QueueID, r.QueueLabel = &id, &label
 	}
 	if c.State == pbx.StateEnded {
 		r.Hangup = &calllog.Hangup{By: c.Hangup.By, Cause: c.Hangup.Cause, Text: c.Hangup.Text}

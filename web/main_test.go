@@ -65,7 +65,8 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	}
 	var err error
 	h.recorder, err = calllog.NewRecorder(calllog.RecorderConfig{
-		DB: h.db, Spool: t.TempDir(), SpoolMax: 1 << 20, Directory: h.store.Directory(), Normalise: normalise, Match: h.store.Match, Log: log,
+		DB: h.db, Spool: t.TempDir(), SpoolMax: 1 << 20, Directory: h.store.Directory(), Normalise: normalise, Match: h.store.Match,
+		Learn: h.store.LearnQueues, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
 )
@@ -71,6 +72,18 @@ func (c *cast) spareTeam() string {
 		c.t.Fatal(err)
 	}
 	return t.ID.String()
+}
+
+// spareQueue is one that a call came to.
+func (c *cast) spareQueue() string {
+	name := c.name("queue")
+	err := c.db.InTx(context.Background(), func(tx pgx.Tx) error {
+		return c.store.LearnQueues(context.Background(), tx, []crm.QueueSeen{{PBX: "main", Name: name}})
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return crm.QueueID("main", name).String()
 }
 
 // may is who an operation lets through (i for each of everybody: x lets through), and a request that must succeed
@@ -175,6 +188,11 @@ var table = map[string]may{
 	}},
 	"namePhoneCalls": {"----x", func(c *cast, _ string) (string, any) { return "/phones/main/PJSIP/1001/calls", object{"days": 7} }},
 
+	"listQueues": {"-xxxx", at("/queues")},
+	"getQueue":   {"-xxxx", func(c *cast, _ string) (string, any) { return "/queues/" + c.spareQueue(), nil }},
+	"updateQueue": {"----x", func(c *cast, _ string) (string, any) {
+		return "/queues/" + c.spareQueue(), object{"label": c.name("Queue ")}
+	}},
 	"listTeams":  {"-xxxx", at("/teams")},
 	"createTeam": {"----x", func(c *cast, _ string) (string, any) { return "/teams", object{"name": c.name("Night ")} }},
 	"getTeam":    {"-xxxx", func(c *cast, _ string) (string, any) { return "/teams/" + c.spareTeam(), nil }},

@@ -29,6 +29,7 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[crm.Page[calllog.Phone]](): "PhonePage",
 	reflect.TypeFor[crm.Correction]():          "PhoneCorrection",
 	reflect.TypeFor[crm.Page[crm.Team]]():      "TeamPage",
+	reflect.TypeFor[crm.Page[Queue]]():         "QueuePage",
 	reflect.TypeFor[crm.Page[crm.Token]]():     "TokenPage",
 	reflect.TypeFor[crm.Page[crm.Session]]():   "SessionPage",
 	reflect.TypeFor[huma.ErrorModel]():         "Problem",
@@ -132,7 +133,11 @@ func refined(p *huma.Schema, t reflect.Type, optional, sent bool) *huma.Schema {
 	case p.Ref != "":
 		return p
 	case p.Type == huma.TypeArray:
-		p.Nullable = false
+		if value := valueOf(t); value != nil { // an Optional, which may be null
+			t = value
+		} else {
+			p.Nullable = false
+		}
 		p.Items = refined(p.Items, t.Elem(), false, sent)
 	case p.Type == huma.TypeString:
 		if pointer && !optional {
@@ -199,4 +204,13 @@ func (o Optional[T]) OrZero() *T {
 		return nil
 	}
 	return &o.Value
+}
+
+// valueOf is the type of an Optional's value; nil: t is none.
+func valueOf(t reflect.Type) reflect.Type {
+	if t.Kind() != reflect.Struct || !strings.HasPrefix(t.Name(), "Optional[") {
+		return nil
+	}
+	value, _ := t.FieldByName("Value")
+	return value.Type
 }

@@ -201,7 +201,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	}
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
 		DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
-		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Lease: leases, Log: o.log,
+		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues, Lease: leases, Log: o.log,
 	})
 	if err != nil {
 		return nil, err

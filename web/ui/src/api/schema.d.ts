@@ -548,6 +548,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The exchanges' queues
+         * @description Permission: queues.read.
+         */
+        get: operations["listQueues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One queue
+         * @description Permission: queues.read.
+         */
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Say what a queue is called, and how its calls are taken
+         * @description Permission: queues.manage.
+         */
+        patch: operations["updateQueue"];
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -897,6 +941,9 @@ export interface components {
             partial: boolean;
             pbx: string;
             queue: string | null;
+            /** Format: uuid */
+            queue_id: string | null;
+            queue_label: string | null;
             reconstructed: boolean;
             recordings: components["schemas"]["RecordingRef"][];
             /** @enum {string} */
@@ -1407,6 +1454,8 @@ export interface components {
              * @description when the call first came to this desk
              */
             offered_at: string;
+            /** @description what to say to who comes by the call's queue; empty: nothing */
+            queue_script: string;
             /** @enum {string} */
             rule: "ivr" | "linked" | "exact" | "shared" | "none" | "withheld";
             /**
@@ -1487,6 +1536,45 @@ export interface components {
             /** @description The value at the given location */
             value?: unknown;
         };
+        Queue: {
+            /** Format: date-time */
+            archived_at: string | null;
+            /** Format: date-time */
+            gone_at: string | null;
+            /** Format: uuid */
+            id: string;
+            /** @description whether the exchange tells what goes on in its queues (AMI); members and waiting mean something only then */
+            known: boolean;
+            label: string;
+            learned: components["schemas"]["QueueLearned"];
+            /** Format: date-time */
+            learned_at: string;
+            /** @description in the exchange's order */
+            members: components["schemas"]["QueueMember"][];
+            name: string;
+            numbers: string[];
+            pbx: string;
+            said: components["schemas"]["QueueSaid"][];
+            script: string;
+            /** Format: int64 */
+            service_level_percent: number;
+            /** Format: int64 */
+            service_level_s: number;
+            strategy: string;
+            /** Format: uuid */
+            team_id: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+            /**
+             * Format: int64
+             * @description callers who wait; null: not known
+             */
+            waiting: number | null;
+            /** Format: int64 */
+            wrap_up_s: number;
+        };
         QueueDestination: {
             /** Format: uuid */
             id: string;
@@ -1502,6 +1590,75 @@ export interface components {
              * @description callers; null: not known
              */
             waiting: number | null;
+        };
+        QueueLearned: {
+            numbers: string[];
+            /** Format: int64 */
+            service_level_s: number | null;
+            /** Format: int64 */
+            wrap_up_s: number | null;
+        };
+        QueueMember: {
+            /**
+             * Format: uuid
+             * @description whose extension it is; null: nobody's
+             */
+            agent_id: string | null;
+            /** @description logged in, not written down in the exchange's configuration */
+            dynamic: boolean;
+            /** @description empty: it is not known which */
+            extension: string;
+            in_call: boolean;
+            /** @description as the exchange has it: PJSIP/1001 */
+            interface: string;
+            /** @description that agent's name, else the exchange's for the member */
+            name: string;
+            paused: boolean;
+            /** Format: int64 */
+            penalty: number;
+            /** @description why paused, as the exchange has it */
+            reason: string;
+        };
+        QueuePage: {
+            items: components["schemas"]["Queue"][];
+            next: string | null;
+        };
+        QueuePatch: {
+            archived?: boolean;
+            /** @description null: the exchange's name */
+            label?: string | null;
+            /** @description that lead to it, in any spelling; null: as learned */
+            numbers?: string[] | null;
+            script?: string;
+            /**
+             * Format: int64
+             * @description 1 to 100; null: 80
+             */
+            service_level_percent?: number | null;
+            /**
+             * Format: int64
+             * @description seconds; null: as learned
+             */
+            service_level_s?: number | null;
+            /**
+             * Format: uuid
+             * @description whose supervisors read its calls; null: none's
+             */
+            team_id?: string | null;
+            /** Format: int64 */
+            version?: number;
+            /**
+             * Format: int64
+             * @description seconds; null: as learned
+             */
+            wrap_up_s?: number | null;
+        };
+        QueueSaid: {
+            /** Format: date-time */
+            at: string;
+            by: string;
+            /** @enum {string} */
+            field: "label" | "numbers" | "service_level_s" | "wrap_up_s";
         };
         RecordingRef: {
             /** Format: int64 */
@@ -2835,6 +2992,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    listQueues: {
+        parameters: {
+            query?: {
+                /** @description parts of label, name or number; all must occur */
+                q?: string;
+                /** @description the archived ones instead of the others */
+                archived?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuePage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QueuePatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
