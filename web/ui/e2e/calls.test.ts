@@ -1,9 +1,9 @@
 // The whole arch on the real thing: a call in a real Asterisk, the customer on two real screens while the phones ring, and
 // one true row in PostgreSQL after it. Times are compared with the logs of sipp, which knows nothing of ringbook.
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { fa } from "../src/locale/fa";
 import { axe } from "./harness";
 import { Office, type Seat } from "./office";
+import { fa } from "./words";
 
 let office: Office;
 let neda: Seat;

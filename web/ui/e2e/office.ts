@@ -3,12 +3,11 @@
 import type { APIRequestContext, Browser, Page } from "playwright-core";
 import { expect } from "vitest";
 import type { components } from "../src/api/schema";
-import { en } from "../src/locale/en";
-import { fa } from "../src/locale/fa";
 import { Asterisk } from "./asterisk";
 import { launch, logIn, open, type Server } from "./harness";
 import { adminPassword, Service } from "./service";
 import { type Caller, type Phone, type Ring, until } from "./sipp";
+import { en, fa } from "./words";
 
 export type Call = components["schemas"]["Call"];
 export type Customer = components["schemas"]["Customer"];

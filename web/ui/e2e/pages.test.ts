@@ -2,9 +2,8 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Call } from "../src/api/types";
-import { en } from "../src/locale/en";
-import { fa } from "../src/locale/fa";
 import { axe, launch, logIn, open, phone, type Server, startDemo } from "./harness";
+import { en, fa } from "./words";
 
 let server: Server;
 let browser: Browser;

@@ -2,10 +2,9 @@
 import type { APIRequestContext, Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Agent, Call } from "../src/api/types";
-import { en } from "../src/locale/en";
-import { fa } from "../src/locale/fa";
 import { axe, type Demo, launch, logIn, open, phone as phoneSize, startDemo } from "./harness";
 import { until } from "./sipp";
+import { en, fa } from "./words";
 
 let demo: Demo;
 let browser: Browser;

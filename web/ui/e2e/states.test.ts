@@ -2,9 +2,8 @@
 // a ring while a note is being written, two tabs of one agent, another one who answers.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { en } from "../src/locale/en";
-import { fa } from "../src/locale/fa";
 import { type Demo, launch, logIn, open, startDemo } from "./harness";
+import { en, fa } from "./words";
 
 let demo: Demo;
 let browser: Browser;

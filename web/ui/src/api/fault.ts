@@ -15,18 +15,23 @@ export interface Fault {
 
 /** Each with at most one group, which is the fault's n. The first that fits holds. */
 const kinds: [RegExp, FaultKind][] = [
-  [/^is required$|^is empty|^expected length >= 1$|^expected required property/, "required"],
+  [
+    /^is required$|^is empty|^say either a class or a prefix$|^expected length >= 1$|^expected required property/,
+    "required",
+  ],
   [/^expected length >= (\d+)$|^is shorter than (\d+) /, "tooShort"],
   [/^expected length <= (\d+)$|^is longer than (\d+) |^must have at most (\d+) char/, "tooLong"],
-  [/^expected array length <= (\d+)$|^are more than (\d+)|^there are (\d+) /, "tooMany"],
+  [/^expected array length <= (\d+)$|^are more than (\d+)|^there are (\d+) |^has more than (\d+) /, "tooMany"],
   [/^expected array length >= (\d+)$/, "tooFew"],
-  [/^expected value to be one of|^must be ("|\w+, .* or )|^is none of the choices$/, "choice"],
+  [/^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$/, "choice"],
   [/^must be (?:from )?1 to 64 letters/, "username"],
   [/^expected number >=? (-?[\d.]+)$/, "tooSmall"],
   [/^expected number <=? (-?[\d.]+)$|^must be from 1 to (\d+)$/, "tooGreat"],
   [/^expected (?:number|integer)/, "noNumeral"],
   [/^expected (?:string to be RFC (?:3339|1123)|duration)/, "noTime"],
-  [/^is not a number$/, "noNumber"],
+  [/^is not a number(?: that can be dialled)?$/, "noNumber"],
+  [/^is not digits/, "noDigits"],
+  [/^emergency numbers are always/, "emergency"],
   [/^is not an (?:extension|endpoint)$|^names no PBX/, "noExtension"],
   [/^what is not an agent's phone|^is no agent's phone/, "noPhone"],
   [/^another \w+ has it$/, "taken"],

@@ -1,6 +1,7 @@
 // The server's errors (application/problem+json), as the pages use them.
 import type { TFunction } from "i18next";
 import { sayFault, sayField } from "./fault";
+import { sayCode } from "./refusal";
 
 interface Detail {
   message?: string;
@@ -10,12 +11,15 @@ interface Detail {
 interface Body {
   title?: string;
   detail?: string;
+  code?: string;
   errors?: Detail[] | null;
 }
 
 /** Problem is a refused or failed request. Status 0: the server could not be reached. */
 export class Problem extends Error {
   readonly status: number;
+  /** Why the exchange or a rule does not allow it, as "phone_offline"; empty where the status says all. */
+  readonly code: string;
   /** What is wrong with which field: "name", "numbers.0.number". */
   readonly fields: Record<string, string>;
   /** When a throttled request may be tried again, in seconds; null when not said. */
@@ -27,6 +31,7 @@ export class Problem extends Error {
     super(body.detail || body.title || `HTTP ${status}`);
     this.name = "Problem";
     this.status = status;
+    this.code = body.code ?? "";
     this.retryAfter = retryAfter;
     this.away = status === 0 || status >= 500 || status === 429;
     this.fields = {};
@@ -58,6 +63,8 @@ function sayFaults(p: Problem, t: TFunction): string {
 /** say puts a failed request into the reader's words. */
 export function say(error: unknown, t: TFunction): string {
   if (!(error instanceof Problem)) return t("error.unknown");
+  const refused = sayCode(error.code, t);
+  if (refused) return refused;
   switch (error.status) {
     case 0:
       return t("error.away");

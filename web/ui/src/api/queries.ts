@@ -94,6 +94,29 @@ export const findCustomers = (q: string, kind?: "person" | "organization") =>
     placeholderData: keepPreviousData,
   });
 
+/** Whose a number is, by the rules for callers. */
+export const lookup = (number: string) =>
+  queryOptions({
+    queryKey: ["customers", "lookup", number],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/customers/lookup", { params: { query: { number } }, signal })),
+    enabled: number.length > 1,
+  });
+
+/** To whom a call can be handed: who is free comes first. It is asked anew while it is looked at. */
+export const destinations = (q: string) =>
+  queryOptions({
+    queryKey: ["destinations", q],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/destinations", { params: { query: q ? { q } : {} }, signal })),
+    placeholderData: keepPreviousData,
+    staleTime: 0,
+    refetchInterval: 3000,
+  });
+
+export const dialling = queryOptions({
+  queryKey: ["dialling"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/dialling", { signal })),
+});
+
 /** Agents are few enough to be read whole, page by page. */
 export const agents = (archived = false) =>
   queryOptions({

@@ -11,6 +11,7 @@ import { chime } from "../push/sound";
 import { spaced } from "../text/digits";
 import type { Format } from "../text/format";
 import { useFormat } from "../text/use-format";
+import { useAnnounced } from "./announce";
 import { usePreferences } from "./preferences";
 import { setBadge } from "./title";
 
@@ -51,6 +52,7 @@ export function Attention() {
   const speaker = useRef<Speaker | null>(null);
   const shown = useRef(new Map<string, Notification>());
   const [said, setSaid] = useState("");
+  const announced = useAnnounced();
 
   useEffect(() => {
     const s = newSpeaker();
@@ -99,6 +101,9 @@ export function Attention() {
     <VisuallyHidden>
       <div role="alert" aria-live="assertive" aria-atomic="true" data-testid="announcer">
         {said}
+      </div>
+      <div role="status" aria-live="polite" aria-atomic="true" data-testid="polite">
+        {announced}
       </div>
     </VisuallyHidden>
   );

@@ -6,6 +6,7 @@ import {
   IconAddressBook,
   IconBuilding,
   IconHeadset,
+  IconPhone,
   IconPhoneCall,
   IconSearch,
   IconSettings,
@@ -14,12 +15,16 @@ import {
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { findCustomers } from "../api/queries";
+import { sayWhyNot } from "../api/refusal";
+import { dial, useAttempt } from "../dial/attempt";
+import { Progress, useDialBlock } from "../dial/call-button";
+import { dialable } from "../dial/number";
 import { Num } from "../parts/text";
-import { ascii } from "../text/digits";
 import { useFormat } from "../text/use-format";
+import { useMay } from "./may";
 
 const [store, finder] = createSpotlight();
 
@@ -29,8 +34,12 @@ interface Entry {
   label: string;
   detail?: ReactNode;
   icon: ReactNode;
+  /** Whether what comes of it is shown here. */
+  stays?: boolean;
   go: () => void;
 }
+
+const place = "find";
 
 /** Find opens whenever asked grows. */
 export default function Find({ asked }: { asked: number }) {
@@ -40,14 +49,24 @@ export default function Find({ asked }: { asked: number }) {
   const [text, setText] = useState("");
   const [q] = useDebouncedValue(text.trim(), 150);
   const { data } = useQuery(findCustomers(q));
+  const may = useMay("calls.dial");
+  const block = useDialBlock();
 
   useEffect(() => {
     if (asked > 0) finder.open();
   }, [asked]);
 
+  // The desk shows the call now.
+  const rings = useAttempt(place)?.state === "ringing";
+  const rang = useRef(rings);
+  useEffect(() => {
+    if (rang.current && !rings) finder.close();
+    rang.current = rings;
+  }, [rings]);
+
   const typed = text.trim();
-  const number = ascii(typed).replace(/[\s()-]/g, "");
-  const isNumber = /^\+?\d{3,}$/.test(number);
+  const number = dialable(typed);
+  const isNumber = number.length > 2 && !/\p{L}/u.test(typed);
   const pages: Entry[] = (
     [
       ["/desk", "nav.desk", <IconHeadset key="i" size={18} />],
@@ -77,6 +96,17 @@ export default function Find({ asked }: { asked: number }) {
     go: () => void navigate({ to: "/customers/$id", params: { id: c.id } }),
   }));
   const calls: Entry[] = [];
+  if (isNumber && may) {
+    calls.push({
+      key: "dial",
+      group: "calls",
+      label: t("find.dial", { number: f.digits(number) }),
+      detail: block && sayWhyNot(block, t),
+      icon: <IconPhone size={18} />,
+      stays: true,
+      go: () => dial(place, { number }),
+    });
+  }
   if (isNumber) {
     calls.push(
       {
@@ -125,7 +155,7 @@ export default function Find({ asked }: { asked: number }) {
           const chosen = document.querySelector(".mantine-Spotlight-action[data-selected]");
           if (e.key !== "Enter" || chosen || !first) return;
           e.preventDefault();
-          finder.close();
+          if (!first.stays) finder.close();
           first.go();
         }}
       />
@@ -136,7 +166,7 @@ export default function Find({ asked }: { asked: number }) {
             entries.length > 0 && (
               <Spotlight.ActionsGroup key={group} label={t(`find.${group}`)}>
                 {entries.map((e) => (
-                  <Spotlight.Action key={e.key} onClick={e.go} leftSection={e.icon}>
+                  <Spotlight.Action key={e.key} onClick={e.go} leftSection={e.icon} closeSpotlightOnTrigger={!e.stays}>
                     <span className="find-entry">
                       <span>{e.label}</span>
                       {e.detail && <span className="quiet">{e.detail}</span>}
@@ -148,6 +178,9 @@ export default function Find({ asked }: { asked: number }) {
           );
         })}
         {all.length === 0 && <Spotlight.Empty>{t("find.nothing")}</Spotlight.Empty>}
+        <div className="menu-refusal">
+          <Progress place={place} />
+        </div>
       </Spotlight.ActionsList>
     </Spotlight.Root>
   );

@@ -25,6 +25,13 @@ export const keymap = {
   next: { code: "KeyJ" },
   previous: { code: "KeyK" },
   dismiss: { code: "KeyD" },
+  dial: { code: "KeyR" },
+  hold: { code: "KeyH" },
+  transfer: { code: "KeyT" },
+  complete: { code: "KeyT", shift: true },
+  giveUp: { code: "KeyG", shift: true },
+  hangUp: { code: "KeyH", shift: true },
+  pause: { code: "KeyP", shift: true },
 } as const satisfies Record<string, Binding>;
 
 export type KeyID = keyof typeof keymap;

@@ -23,6 +23,12 @@ const onDesk = [
   ["next", "next"],
   ["previous", "previous"],
   ["dismiss", "dismiss"],
+  ["hold", "hold"],
+  ["transfer", "transfer"],
+  ["complete", "complete"],
+  ["giveUp", "giveUp"],
+  ["hangUp", "hangUp"],
+  ["dial", "dial"],
 ] as const satisfies [KeyID, string][];
 
 /** KeysHelp lists every key; opened with ?. */

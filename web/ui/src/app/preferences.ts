@@ -15,10 +15,19 @@ export interface Preferences {
   sound: boolean;
   /** Whether a ring in a hidden tab shows a desktop notification; asks the browser's permission when switched on. */
   notify: boolean;
+  /** The extension whose phone calls are made with, for who has several; empty: the first. */
+  phone: string;
 }
 
 const key = "ringbook.preferences";
-const defaults: Preferences = { language: "fa", digits: "language", theme: "auto", sound: false, notify: false };
+const defaults: Preferences = {
+  language: "fa",
+  digits: "language",
+  theme: "auto",
+  sound: false,
+  notify: false,
+  phone: "",
+};
 
 function oneOf<T>(value: unknown, allowed: readonly T[], otherwise: T): T {
   return allowed.includes(value as T) ? (value as T) : otherwise;
@@ -38,6 +47,7 @@ export function parse(text: string | null): Preferences {
     theme: oneOf(v.theme, ["auto", "light", "dark"], defaults.theme),
     sound: v.sound === true,
     notify: v.notify === true,
+    phone: typeof v.phone === "string" ? v.phone : "",
   };
 }
 

@@ -6,6 +6,7 @@ import { readCallSearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
+import { sayMore } from "../text/i18n";
 import { NoPage, Root } from "./root";
 
 const shell = () => import("./shell");
@@ -14,6 +15,11 @@ const deskPage = () => import("../desk/desk-page");
 if (["/", "/desk"].includes(location.pathname)) {
   void shell();
   void deskPage();
+}
+
+/** withWords loads a page together with the words that only such pages say. */
+function withWords<T>(page: () => Promise<T>): () => Promise<T> {
+  return async () => (await Promise.all([page(), sayMore()]))[0];
 }
 
 const root = createRootRoute({ component: Root, notFoundComponent: NoPage });
@@ -117,23 +123,43 @@ const settingsPhones = createRoute({
   getParentRoute: () => settings,
   path: "/phones",
   validateSearch: readPhoneSearch,
-  component: lazyRouteComponent(() => import("../settings/phones-page"), "PhonesPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/phones-page")),
+    "PhonesPage",
+  ),
 });
 const settingsTeams = createRoute({
   getParentRoute: () => settings,
   path: "/teams",
-  component: lazyRouteComponent(() => import("../settings/teams-page"), "TeamsPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/teams-page")),
+    "TeamsPage",
+  ),
 });
 const settingsTokens = createRoute({
   getParentRoute: () => settings,
   path: "/tokens",
-  component: lazyRouteComponent(() => import("../settings/tokens-page"), "TokensPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/tokens-page")),
+    "TokensPage",
+  ),
 });
 
+const settingsDialling = createRoute({
+  getParentRoute: () => settings,
+  path: "/dialling",
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/dialling-page")),
+    "DiallingPage",
+  ),
+});
 const settingsHealth = createRoute({
   getParentRoute: () => settings,
   path: "/health",
-  component: lazyRouteComponent(() => import("../settings/health-page"), "HealthPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/health-page")),
+    "HealthPage",
+  ),
 });
 
 const tree = root.addChildren([
@@ -154,6 +180,7 @@ const tree = root.addChildren([
       settingsPhones,
       settingsTeams,
       settingsTokens,
+      settingsDialling,
       settingsHealth,
     ]),
   ]),

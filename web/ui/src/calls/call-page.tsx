@@ -9,6 +9,7 @@ import { call as callQuery, me as meQuery, queryClient } from "../api/queries";
 import type { Call } from "../api/types";
 import { useNow } from "../app/clock";
 import { Note } from "../desk/note";
+import { Callable } from "../dial/call-button";
 import { complain } from "../parts/notice";
 import { DirectionIcon, endedBy, OutcomeText } from "../parts/outcome";
 import { Page } from "../parts/page";
@@ -78,7 +79,9 @@ function CallView({ call: c }: { call: Call }) {
           <Fact word={t("calls.started")}>
             {f.longDate(started)} <bdi dir="ltr">{f.timeWithSeconds(started)}</bdi>
           </Fact>
-          <Fact word={t("calls.number")}>{number ? <Num value={number} /> : t("desk.withheld")}</Fact>
+          <Fact word={t("calls.number")}>
+            {number ? <Callable number={number} customer={c.customer?.id} call={c.id} /> : t("desk.withheld")}
+          </Fact>
           {c.direction === "inbound" && (c.dialed.number || c.dialed.raw) && (
             <Fact word={t("desk.dialed")}>
               <Num value={c.dialed.number || c.dialed.raw} />

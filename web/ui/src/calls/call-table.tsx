@@ -6,6 +6,7 @@ import { Fragment } from "react";
 import { useTranslation } from "react-i18next";
 import type { Call, Gap } from "../api/types";
 import { now } from "../app/clock";
+import { Callable } from "../dial/call-button";
 import { GapText } from "../parts/gap";
 import { Hint } from "../parts/hint";
 import { DirectionIcon, OutcomeText } from "../parts/outcome";
@@ -131,13 +132,12 @@ function Who({ call }: { call: Call }) {
   const number = other(call);
   const name = call.customer?.name || (call.direction === "outbound" ? "" : call.caller.name);
   if (call.caller.withheld && call.direction !== "outbound") return <>{name || t("desk.withheld")}</>;
-  if (!name) return number ? <Num value={number} /> : <>{t("desk.unknown")}</>;
+  const callable = <Callable number={number} customer={call.customer?.id} call={call.id} />;
+  if (!name) return number ? callable : t("desk.unknown");
   return (
     <div>
       <div>{name}</div>
-      <div className="quiet">
-        <Num value={number} />
-      </div>
+      <div className="quiet">{callable}</div>
     </div>
   );
 }

@@ -12,6 +12,7 @@ import {
 } from "../api/queries";
 import type { Customer } from "../api/types";
 import { CallTable } from "../calls/call-table";
+import { Callable } from "../dial/call-button";
 import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Failed, Loading } from "../parts/states";
@@ -133,7 +134,7 @@ function CustomerView({ customer: c }: { customer: Customer }) {
                 {c.numbers.map((n) => (
                   <li key={n.number + n.extension}>
                     <span>
-                      <Num value={n.number} />
+                      <Callable number={n.number} customer={c.id} />
                       {n.extension && (
                         <span className="quiet">
                           {" "}
@@ -173,7 +174,7 @@ function CustomerView({ customer: c }: { customer: Customer }) {
                       <Link to="/customers/$id" params={{ id: p.id }} className="row-link">
                         {p.name}
                       </Link>
-                      {p.numbers[0] && <Num value={p.numbers[0].number} />}
+                      {p.numbers[0] && <Callable number={p.numbers[0].number} customer={p.id} />}
                     </li>
                   ))}
               </ul>

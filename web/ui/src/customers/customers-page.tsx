@@ -6,6 +6,7 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback } from "react";
 import { useTranslation } from "react-i18next";
 import { customers as customersQuery } from "../api/queries";
+import { Callable } from "../dial/call-button";
 import { More } from "../parts/more";
 import { Page } from "../parts/page";
 import { SearchField } from "../parts/search-field";
@@ -151,7 +152,7 @@ export function CustomersPage() {
                     <Table.Td>
                       {c.numbers[0] ? (
                         <>
-                          <Num value={c.numbers[0].number} />
+                          <Callable number={c.numbers[0].number} customer={c.id} />
                           {c.numbers.length > 1 && (
                             <span className="quiet">
                               {" "}

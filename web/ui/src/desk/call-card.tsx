@@ -5,6 +5,7 @@ import {
   IconCopy,
   IconExternalLink,
   IconLink,
+  IconPhoneIncoming,
   IconStarFilled,
   IconUser,
   IconUserPlus,
@@ -16,13 +17,15 @@ import { useTranslation } from "react-i18next";
 import type { Desk, Pop } from "../api/types";
 import { useNow } from "../app/clock";
 import { ariaKeys, type KeyID, label } from "../app/keymap";
+import { CallButton } from "../dial/call-button";
 import { Hint } from "../parts/hint";
 import { endedBy, OutcomeText } from "../parts/outcome";
 import { Duration, Key, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
+import { Controls } from "./controls";
 import styles from "./desk.module.css";
 import { PhaseIcon } from "./phase-icon";
-import { countsFrom, gaveTo, incoming, name, otherNumber, talkedHere, withheld } from "./pop";
+import { countsFrom, gaveTo, incoming, name, otherNumber, ownPhoneRings, talkedHere, withheld } from "./pop";
 import { isLive } from "./store";
 
 interface Props {
@@ -97,7 +100,13 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
           {!who && !hidden && pop.looked_up && !several && <span>{t("desk.unknown")}</span>}
           {who && number && <Num value={number} />}
         </Group>
-        <Why pop={pop} hidden={hidden} />
+        {ownPhoneRings(pop) ? (
+          <p className={styles.first} role="status">
+            <IconPhoneIncoming size={18} aria-hidden /> {t("act.phoneFirst")} <Num value={pop.extension} plain />
+          </p>
+        ) : (
+          <Why pop={pop} hidden={hidden} />
+        )}
       </div>
 
       {several && (
@@ -135,6 +144,8 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
         </Text>
       )}
 
+      {(is === "dialing" || is === "talking" || is === "held") && <Controls pop={pop} />}
+
       <Group gap="xs" className={styles.actions}>
         {pop.customer ? (
           <Hint label={<KeyHint id="open" text={t("keys.open")} />}>
@@ -166,6 +177,14 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
         />
         {number && !hidden && (
           <Action id="copy" icon={<IconCopy size={16} />} text={t("desk.copyNumber")} onClick={onCopy} />
+        )}
+        {!isLive(is) && number && !hidden && (
+          <CallButton
+            number={number}
+            customer={pop.customer?.id}
+            call={pop.call.id}
+            text={t(incoming(pop, desk) ? "dial.callBack" : "dial.callAgain")}
+          />
         )}
         {!isLive(is) && (
           <Action

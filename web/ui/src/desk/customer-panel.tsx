@@ -2,7 +2,7 @@ import { Group, Text, Title } from "@mantine/core";
 import { IconBuilding, IconUser } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import type { Customer } from "../api/types";
-import { Num } from "../parts/text";
+import { Callable } from "../dial/call-button";
 import styles from "./desk.module.css";
 
 /** CustomerPanel is the customer beside the call. */
@@ -20,7 +20,7 @@ export function CustomerPanel({ customer }: { customer: Customer }) {
       <ul className={styles.numbers}>
         {customer.numbers.map((n) => (
           <li key={n.number}>
-            <Num value={n.number} />
+            <Callable number={n.number} customer={customer.id} />
             {n.label && <span className="quiet">{n.label}</span>}
           </li>
         ))}

@@ -28,6 +28,7 @@ import { change, inOrder, isLive, useDesk } from "./store";
 
 const Attach = lazy(() => import("./attach"));
 const Create = lazy(() => import("./create"));
+const DialBox = lazy(() => import("../dial/dial-box"));
 
 export function DeskPage() {
   const { t } = useTranslation();
@@ -35,7 +36,18 @@ export function DeskPage() {
   const pop = desk?.calls.find((p) => p.call.id === selected) ?? null;
   return (
     <Page title={t("desk.title")} name={t("desk.title")}>
-      {!desk ? <Loading /> : pop ? <Calls desk={desk} pop={pop} /> : <Idle />}
+      {!desk ? (
+        <Loading />
+      ) : pop ? (
+        <Calls desk={desk} pop={pop} />
+      ) : (
+        <div className={styles.grid}>
+          <Idle />
+          <Suspense>
+            <DialBox />
+          </Suspense>
+        </div>
+      )}
     </Page>
   );
 }
@@ -108,6 +120,9 @@ function Calls({ desk, pop }: { desk: Desk; pop: Pop }) {
         <div className={styles.side}>
           {pop.customer && <CustomerPanel customer={pop.customer} />}
           <History past={pop.history} known={pop.looked_up} />
+          <Suspense>
+            <DialBox />
+          </Suspense>
         </div>
       </div>
       <Suspense>

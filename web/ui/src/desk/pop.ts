@@ -22,6 +22,13 @@ export function name(p: Pop, desk: Desk): string {
   return incoming(p, desk) ? p.call.caller.name : "";
 }
 
+/** ownPhoneRings says that the call was asked for on the screen, and that the desk's own phone rings for it first. */
+export function ownPhoneRings(p: Pop): boolean {
+  if (p.state !== "dialing") return false;
+  const mine = p.call.legs.find((l) => l.role === "agent" && l.extension === p.extension);
+  return mine !== undefined && mine.offered_at !== null && mine.answered_at === null;
+}
+
 /** countsFrom is the moment from which the pop's timer counts: this desk's answer, or the beginning of the wait. */
 export function countsFrom(p: Pop): string {
   const mine = p.call.legs.findLast((l) => l.role === "agent" && l.extension === p.extension && l.answered_at);

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { en } from "./en";
+import { enLater } from "./en-later";
 import { fa } from "./fa";
+import { faLater } from "./fa-later";
 
 function flat(words: object, path = ""): Map<string, string> {
   const out = new Map<string, string>();
@@ -11,8 +13,12 @@ function flat(words: object, path = ""): Map<string, string> {
   return out;
 }
 
-const english = flat(en);
-const persian = flat(fa);
+const english = new Map([...flat(en), ...flat(enLater)]);
+const persian = new Map([...flat(fa), ...flat(faLater)]);
+
+test("the words of later pages have sections of their own", () => {
+  expect(Object.keys(en).filter((k) => k in enLater)).toEqual([]);
+});
 
 test("both languages have the same keys, and no empty words", () => {
   expect([...persian.keys()].sort()).toEqual([...english.keys()].sort());

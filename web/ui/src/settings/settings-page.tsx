@@ -14,13 +14,14 @@ export function SettingsPage() {
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const part = useLocation({ select: (l) => l.pathname.split("/")[2] ?? "me" });
   const parts = admin
-    ? (["me", "agents", "phones", "teams", "tokens", "health"] as const)
+    ? (["me", "agents", "phones", "teams", "dialling", "tokens", "health"] as const)
     : (["me", "tokens"] as const);
   const words = {
     me: "settings.mine",
     agents: "settings.agents",
     phones: "settings.phones",
     teams: "settings.teams",
+    dialling: "settings.dialling",
     tokens: "settings.tokens",
     health: "settings.health",
   } as const;

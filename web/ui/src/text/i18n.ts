@@ -3,11 +3,12 @@ import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import { type Language, onPreferences, preferences } from "../app/preferences";
 import type { en } from "../locale/en";
+import type { enLater } from "../locale/en-later";
 
 declare module "i18next" {
   interface CustomTypeOptions {
     defaultNS: "translation";
-    resources: { translation: typeof en };
+    resources: { translation: typeof en & typeof enLater };
   }
 }
 
@@ -16,6 +17,27 @@ export type Words<T = typeof en> = { [K in keyof T]: T[K] extends string ? strin
 
 async function words(language: Language): Promise<Words> {
   return language === "fa" ? (await import("../locale/fa")).fa : (await import("../locale/en")).en;
+}
+
+const laterWords = new Map<Language, Promise<void>>();
+
+/** sayMore loads the words that only later pages say; their routes wait for it. */
+export function sayMore(language = i18next.language as Language): Promise<void> {
+  const known = laterWords.get(language);
+  if (known) return known;
+  const loaded = (
+    language === "fa"
+      ? import("../locale/fa-later").then((m) => m.faLater)
+      : import("../locale/en-later").then((m) => m.enLater)
+  ).then(
+    (more) => void i18next.addResourceBundle(language, "translation", more, true),
+    (error) => {
+      laterWords.delete(language);
+      throw error;
+    },
+  );
+  laterWords.set(language, loaded);
+  return loaded;
 }
 
 /** speak loads a language if need be, and switches the page to it: words, lang and dir. */
@@ -32,6 +54,8 @@ export async function speak(language: Language): Promise<void> {
     if (!i18next.hasResourceBundle(language, "translation")) {
       i18next.addResourceBundle(language, "translation", await words(language));
     }
+    // A page that has them in one language has them in the other.
+    if (laterWords.size > 0) await sayMore(language);
     await i18next.changeLanguage(language);
   }
   document.documentElement.lang = language;
