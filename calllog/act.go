@@ -1,6 +1,7 @@
 package calllog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -16,13 +17,16 @@ import (
 	"ringbook/pbx"
 )
 
-// ActsConfig says on which exchanges people may act. DB and CRM are required.
+// ActsConfig says on which exchanges people may act. DB, CRM and Calls are required.
 type ActsConfig struct {
 	DB        *db.DB
 	CRM       *crm.Store
+	Calls     *Store
 	Exchanges []*pbx.Exchange // in the configured order
-	// Context is the place in an exchange's dialplan where its agents' phones dial; nil: from-internal.
+	// Context is the place in an exchange's dialplan where its agents' phones dial; nil: from-internal. Prefix are the
+	// digits that they dial before a number outside; nil: none.
 	Context func(pbx string) string
+	Prefix  func(pbx string) string
 	Log     *slog.Logger // nil: nothing is logged
 }
 
@@ -39,14 +43,19 @@ func NewActs(c ActsConfig) *Acts {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Context == nil {
-		c.Context = func(string) string { return DefaultContext }
-	}
 	return &Acts{cfg: c, log: c.Log}
 }
 
 // DefaultContext is where the phones of FreePBX and Issabel dial.
 const DefaultContext = "from-internal"
+
+// context is where the phones of an exchange dial.
+func (s *Acts) context(exchange string) string {
+	if s.cfg.Context == nil {
+		return DefaultContext
+	}
+	return cmp.Or(s.cfg.Context(exchange), DefaultContext)
+}
 
 func (s *Acts) exchange(name string) *pbx.Exchange {
 	for _, x := range s.cfg.Exchanges {
@@ -295,4 +304,3 @@ func (s *Acts) audit(ctx context.Context, a crm.Actor, action string, p part, wh
 		s.log.ErrorContext(ctx, "an act on a call is not in the audit", "action", action, "call", p.call.ID, "agent", a.AgentID, "err", err)
 	}
 }
-

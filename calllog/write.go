@@ -206,7 +206,10 @@ func (r *Recorder) write(ctx context.Context, rows []row, under epochs) error {
 				return err
 			}
 		}
-		return tx.SendBatch(ctx, batch).Close()
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return linkAttempts(ctx, tx, rows)
 	})
 }
 

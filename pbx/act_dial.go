@@ -271,24 +271,3 @@ func (x *Exchange) hangUpLate(ctx context.Context) {
 		}
 	}
 }
-
-// CanDial tells whether a phone of the extension could be rung now, as far as that is known without asking: NoPhone,
-// PhoneOffline or PBXAway if not.
-func (x *Exchange) CanDial(extension string) Code {
-	if !x.Health().Live {
-		return PBXAway
-	}
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if x.phones == nil {
-		return "" // nobody has told yet
-	}
-	phone, known := x.phoneOf(x.phones, extension)
-	switch {
-	case !known:
-		return NoPhone
-	case phone.State == string(DeviceOffline):
-		return PhoneOffline
-	}
-	return ""
-}

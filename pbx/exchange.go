@@ -46,10 +46,10 @@ type Exchange struct {
 	standing   Standing
 	follow     func(context.Context, Call) // Run's; nil while it does not run
 	unanswered int                         // questions in a row
-	phones     []ari.Endpoint              // as they were told last; nil: not yet
 
 	devices devices
 	queues  queues
+	phones  phones
 }
 
 // question is a channel variable that the exchange wants to know. Events do not tell: presentation is in no
@@ -78,6 +78,7 @@ func NewExchange(client *ari.Client, c Config, log *slog.Logger) *Exchange {
 		extension: tracker.config.Extension,
 		asked:     make(map[uuid.UUID]asked),
 		live:      make(map[uuid.UUID]Call),
+		phones:    phones{wanted: make(chan struct{}, 1), changed: make(chan struct{}, 1)},
 		queues:    queues{board: newQueueBoard(c.Name, c.Extension), wanted: make(chan struct{}, 1)},
 	}
 }
@@ -117,10 +118,12 @@ func (x *Exchange) Run(ctx context.Context, follow func(context.Context, Call)) 
 		readers.Go(func() { x.surveyQueues(ctx) })
 	}
 	readers.Go(func() { x.hangUpLate(ctx) })
+	readers.Go(func() { x.lookAfterPhones(ctx) })
 	err := x.client.Run(ctx, func(item ari.Item) {
 		x.apply(ctx, follow, func() []Call { return x.tracker.Apply(item) })
 		x.heard(item)
 		x.refuseLate(item)
+		x.heardOfPhones(item)
 	})
 	cancel()
 	readers.Wait()

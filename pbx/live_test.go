@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ringbook/pbx"
 	"ringbook/pbx/ari"
 	"ringbook/pbx/pbxtest"
@@ -55,13 +57,23 @@ func TestExchange_Live_L9_DialledFromTheScreen(t *testing.T) {
 	l := startLaboratory(t)
 	l.Phone("1001", pbxtest.Behaviour{Answer: true, Ring: 300 * time.Millisecond})
 	l.Carrier(pbxtest.Behaviour{Answer: true, Ring: 400 * time.Millisecond, Talk: 500 * time.Millisecond})
-	_, err := l.client.Originate(t.Context(), ari.Originate{
-		Endpoint: "PJSIP/1001", Context: "internal", Extension: "09120002002", CallerID: "09120002002",
-	})
+	request := pbx.DialRequest{ID: uuid.New(), Extension: "1001", Number: "09120002002", Context: "internal"}
+	id, err := l.exchange.Dial(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Eventually("no call has begun", func() bool { return len(l.exchange.Live()) > 0 })
+	// The phone shows the customer while it rings; the dialplan sees the agent as the caller.
+	ringing, err := l.client.Channel(t.Context(), "dial-"+request.ID.String())
+	if err != nil || ringing.Connected.Number != "09120002002" || ringing.Caller.Number != "1001" {
+		t.Errorf("the channel is %+v, %v", ringing, err)
+	}
+	if again, err := l.exchange.Dial(t.Context(), request); pbx.Refused(err) != pbx.AlreadyDialing {
+		t.Errorf("dialled again: %v, %v", again, err)
+	}
+	l.Eventually("the call is not there under its id", func() bool {
+		live := l.exchange.Live()
+		return len(live) == 1 && live[0].ID == id
+	})
 	got := l.ended(1)
 	checkInvariants(t, got, whole)
 	checkScenario(t, pbxtest.Scenario{Story: "dialled from the screen", Expect: []pbxtest.Expected{{

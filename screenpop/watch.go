@@ -51,6 +51,16 @@ func (w *Watch) Close() {
 	}
 }
 
+// Again has every desk drawn anew: something has changed that is none of the board's, such as a phone that came or went. It
+// does not block.
+func (b *Board) Again() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, d := range b.desks {
+		d.nudge(time.Time{})
+	}
+}
+
 // nudge wakes those who watch the desk. Callers hold Board.mu.
 func (d *desk) nudge(event time.Time) {
 	d.receivedAt = event

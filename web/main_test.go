@@ -77,7 +77,7 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	h.store.Directory().OnChange(h.board.RefreshAgents)
 	h.server = New(Config{
 		Store: h.store, Calls: calls, Recorder: h.recorder, Board: h.board,
-		Acts:      calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Log: log}),
+		Acts:      calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Calls: calls, Log: log}),
 		Database:  h.db.Healthy,
 		Exchanges: func() []Part { return []Part{{Name: "main", Live: true}} },
 		Version:   "test", Log: log,

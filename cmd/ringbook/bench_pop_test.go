@@ -174,7 +174,7 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	}
 	board := screenpop.NewBoard(screenpop.BoardConfig{Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: log})
 	app := web.New(web.Config{
-		Store: store, Calls: calls, Recorder: recorder, Board: board, Log: log, Acts: calllog.NewActs(calllog.ActsConfig{DB: database, CRM: store}),
+		Store: store, Calls: calls, Recorder: recorder, Board: board, Log: log, Acts: calllog.NewActs(calllog.ActsConfig{DB: database, CRM: store, Calls: calls}),
 		Database: database.Healthy, Exchanges: func() []web.Part { return nil },
 	})
 	fake := pbxtest.NewFake(pbxtest.FakeConfig{})

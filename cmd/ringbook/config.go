@@ -31,6 +31,8 @@ type Config struct {
 	Area          string `env:"RINGBOOK_AREA" help:"Area code of bare local numbers without its leading 0, as 21. Per exchange or trunk: \"21 isfahan=31\"."`
 	Strip         string `env:"RINGBOOK_STRIP" help:"Digits that a trunk puts before the numbers of its callers, several separated by commas: \"9\" or \"main/PJSIP/gsm=0,00\". They are taken off where a valid number is left."`
 	Add           string `env:"RINGBOOK_ADD" help:"Digits that a trunk leaves out before the numbers of its callers: \"main/PJSIP/gsm=+98\". They are put before where a valid number results."`
+	DialContext   string `env:"RINGBOOK_DIAL_CONTEXT" default:"from-internal" help:"Where in the dialplan the agents' phones dial, for calls placed and transferred from the screen. Per exchange: \"from-internal shop=internal\"."`
+	DialPrefix    string `env:"RINGBOOK_DIAL_PREFIX" help:"Digits that agents dial before numbers outside, as 9. Per exchange: \"9 shop=0\"."`
 	Timezone      string `env:"RINGBOOK_TIMEZONE" default:"Asia/Tehran" help:"Business time zone, as the IANA database names it."`
 	AdminPassword string `env:"RINGBOOK_ADMIN_PASSWORD" secret:"" help:"Password of the first user, admin, used only when there is no user yet. Empty: one is made and printed once."`
 	Spool         int    `env:"RINGBOOK_SPOOL" default:"256" placeholder:"MB" help:"Size, in megabytes, of the spool on disk that keeps calls while the database is away."`
@@ -56,6 +58,8 @@ type Settings struct {
 	Exchanges []ExchangeSettings
 	Records   []ExchangeSettings // where call records are, for some of Exchanges
 	Numbering crm.Numbering
+	Contexts  scoped // of the dialplans, by exchange
+	Prefixes  scoped // of numbers outside, by exchange
 	Zone      *time.Location
 }
 
@@ -126,6 +130,8 @@ func (c Config) Settings() (Settings, error) {
 		}
 	}
 	s.Numbering = parseNumbering(c, s.Exchanges, &faults)
+	s.Contexts = parseScoped("RINGBOOK_DIAL_CONTEXT", c.DialContext, contextShape, "the name of a context, as from-internal", s.Exchanges, &faults)
+	s.Prefixes = parseScoped("RINGBOOK_DIAL_PREFIX", c.DialPrefix, dialPrefixShape, "digits, as 9", s.Exchanges, &faults)
 
 	zone, err := time.LoadLocation(c.Timezone)
 	if err != nil || c.Timezone == "" {

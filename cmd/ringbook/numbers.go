@@ -33,10 +33,12 @@ func (s scoped) value(scope string) string {
 }
 
 var (
-	regionShape = regexp.MustCompile(`^[A-Z]{2}$`)
-	areaShape   = regexp.MustCompile(`^[1-9][0-9]{0,4}$`)
-	stripShape  = regexp.MustCompile(`^[0-9+*#]{1,8}(,[0-9+*#]{1,8})*$`)
-	addShape    = regexp.MustCompile(`^\+?[0-9]{1,8}$`)
+	regionShape     = regexp.MustCompile(`^[A-Z]{2}$`)
+	areaShape       = regexp.MustCompile(`^[1-9][0-9]{0,4}$`)
+	stripShape      = regexp.MustCompile(`^[0-9+*#]{1,8}(,[0-9+*#]{1,8})*$`)
+	contextShape    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,79}$`)
+	dialPrefixShape = regexp.MustCompile(`^[0-9]{1,8}$`)
+	addShape        = regexp.MustCompile(`^\+?[0-9]{1,8}$`)
 )
 
 // parseNumbering reads the settings of numbers into the rules that package crm reads numbers by.

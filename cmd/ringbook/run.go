@@ -220,7 +220,12 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
 	})
 	store.Directory().OnChange(board.RefreshAgents)
-	acts := calllog.NewActs(calllog.ActsConfig{DB: database, CRM: store, Exchanges: exchanges, Log: o.log})
+	for _, exchange := range exchanges {
+		exchange.OnChange(board.Again)
+	}
+	acts := calllog.NewActs(calllog.ActsConfig{
+		DB: database, CRM: store, Calls: calls, Exchanges: exchanges, Context: s.Contexts.value, Prefix: s.Prefixes.value, Log: o.log,
+	})
 	app := web.New(web.Config{
 		Store: store, Calls: calls, Recorder: recorder, Board: board, Acts: acts,
 		Database: func(ctx context.Context) error {
