@@ -122,7 +122,7 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 			return nil
 		}
 		if t.tombs.has(s.ID, s.CreationTime) {
-			if ch = t.recall(s.ID); ch != nil {
+			if ch = t.raise(s.ID); ch != nil {
 				t.update(ch, s, at)
 			}
 			return ch

@@ -87,7 +87,7 @@
 //   - An answered call stays answered, an ended one ended. The ids of channels that are gone are remembered for ten
 //     minutes, so that a late event does not bring them back.
 //   - Events that come up to 50 ms late, or twice, change no record: what counts is the PBX's time, and at the same
-//     millisecond what is more certain. A channel that has just gone comes back for an event that is late (recall).
+//     millisecond what is more certain. A channel that has just gone comes back for an event that is late (Tracker.raise).
 //     Only what comes after the last picture of its call is lost: that picture waits for nothing.
 //   - Times within a call never go back by more than that. A clock that does costs duration, nothing else.
 //   - One root channel is one call with one id (CallID), whichever node sees it and whenever.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -92,28 +91,6 @@ func (f *faulty) live(numbers []string) bool {
 	})
 }
 
-func (f *faulty) hangUp(t *testing.T, numbers []string) {
-	t.Helper()
-	theirs := func(ch ari.Channel) bool {
-		return strings.HasPrefix(ch.Name, "PJSIP/trunk") && slices.Contains(numbers, ch.Caller.Number)
-	}
-	channels, err := f.past.Channels(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, ch := range channels {
-		if theirs(ch) {
-			if err := f.past.Hangup(t.Context(), ch.ID, ""); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	f.Eventually("the calls go on", func() bool {
-		channels, err := f.past.Channels(t.Context())
-		return err == nil && !slices.ContainsFunc(channels, theirs)
-	})
-}
-
 // Each way in which a stream can fail while its socket seems to work, with twenty live calls on a real Asterisk: half of
 // them end while nobody listens, one begins. Afterwards the live picture is right, the ended are reconstructed with
 // bounds that hold, the new one is partial, and no call is there twice.
@@ -150,7 +127,7 @@ func TestExchange_Live_A1_A5_FaultsOfTheStream(t *testing.T) {
 		f.Eventually(fault.name+": no twenty calls", func() bool { return f.live(before) })
 		silent := time.Now()
 		fault.begin()
-		f.hangUp(t, before[:10])
+		f.HangUp(before[:10]...)
 		ended := time.Now()
 		after := slices.Concat(before[10:], f.place(1))
 		f.Eventually(fault.name+": nobody answers", func() bool { return f.Channels() == 2*len(after) })
@@ -164,7 +141,7 @@ func TestExchange_Live_A1_A5_FaultsOfTheStream(t *testing.T) {
 		if took := time.Since(back); took > 2*time.Second {
 			t.Errorf("%s: the picture is right %v after the reconnect", fault.name, took)
 		}
-		f.hangUp(t, after)
+		f.HangUp(after...)
 		f.Eventually(fault.name+": calls go on", func() bool { return f.live(nil) && len(f.last(after)) == len(after) })
 
 		all := f.last(slices.Concat(before, after[10:]))
@@ -210,7 +187,7 @@ func TestExchange_Live_L4_NoGhosts(t *testing.T) {
 	numbers := f.place(20)
 	f.Eventually("no twenty calls", func() bool { return f.live(numbers) })
 	f.wire.Drop(func(message []byte) bool { return bytes.Contains(message, []byte(`"ChannelDestroyed"`)) })
-	f.hangUp(t, numbers[:10])
+	f.HangUp(numbers[:10]...)
 	ended := time.Now()
 	f.Eventually("ghosts", func() bool { return f.live(numbers[10:]) })
 	if took := time.Since(ended); took > 3*time.Second {
@@ -227,7 +204,7 @@ func TestExchange_Live_L4_NoGhosts(t *testing.T) {
 	if err := f.wire.Mend(); err != nil {
 		t.Fatal(err)
 	}
-	f.hangUp(t, numbers[10:])
+	f.HangUp(numbers[10:]...)
 	f.Eventually("calls go on", func() bool { return f.live(nil) })
 	checkInvariants(t, f.story(), jumbled)
 }

@@ -17,17 +17,17 @@ func (t *Tracker) event(e *ari.Event, received time.Time) {
 	} else if !received.IsZero() {
 		t.skew = at.Sub(received)
 	}
-	t.recalling = e.Type != "ChannelEnteredBridge" && e.Type != "ChannelLeftBridge" // whose own channel stays away
+	t.raising = e.Type != "ChannelEnteredBridge" && e.Type != "ChannelLeftBridge" // whose own channel stays away
 	switch e.Type {
 	case "Dial":
 		t.dial(e, at)
 	case "ChannelEnteredBridge":
 		ch := t.channel(e.Channel, at)
-		t.recalling = true
+		t.raising = true
 		t.membership(e.Bridge, ch, true, at)
 	case "ChannelLeftBridge":
 		ch := t.channel(e.Channel, at)
-		t.recalling = true
+		t.raising = true
 		t.membership(e.Bridge, ch, false, at)
 	case "BridgeDestroyed":
 		if e.Bridge != nil {
@@ -64,9 +64,9 @@ func (t *Tracker) event(e *ari.Event, received time.Time) {
 	if c := t.callOf(e); c != nil {
 		c.tick(at)
 	}
-	t.recalling = false
-	if len(t.recalled) > 0 {
-		t.dismiss()
+	t.raising = false
+	if len(t.raised) > 0 {
+		t.bury()
 	}
 }
 
@@ -224,7 +224,7 @@ func (t *Tracker) join(ch *channel, c *call, at time.Time) {
 	t.application(ch)
 	other := t.otherHalf(ch)
 	if other == nil && ch.half != nil {
-		other = t.recall(ch.half.id)
+		other = t.raise(ch.half.id)
 	}
 	if other != nil && other.call == nil {
 		if ch.via != "" {
@@ -235,7 +235,7 @@ func (t *Tracker) join(ch *channel, c *call, at time.Time) {
 	waiting := ch.dialed
 	ch.dialed = nil
 	for _, peer := range waiting {
-		if peer.call == nil && (t.channels[peer.id] == peer || t.recall(peer.id) == peer) {
+		if peer.call == nil && (t.channels[peer.id] == peer || t.raise(peer.id) == peer) {
 			t.join(peer, c, at)
 		}
 	}

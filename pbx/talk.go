@@ -73,7 +73,7 @@ func (t *Tracker) met(ch *channel, ids []string, past bool, at time.Time) {
 		other := t.channels[id]
 		gone := other == nil
 		if gone {
-			other = t.recall(id)
+			other = t.raise(id)
 		}
 		if other == nil && ch.call != nil {
 			if len(t.company) >= maxCompany {

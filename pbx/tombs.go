@@ -6,7 +6,7 @@ import "time"
 type tombs struct {
 	gone   map[string]tomb
 	queue  []string
-	recent []*channel          // that may come back for a moment, see Tracker.recall
+	recent []*channel          // that may come back for a moment, see Tracker.raise
 	locals map[string]*channel // of these the Local ones, by name
 }
 
@@ -19,8 +19,8 @@ type tomb struct {
 }
 
 const (
-	recallAge = time.Second
-	maxRecall = 1024
+	raiseAge = time.Second
+	maxRaise = 1024
 )
 
 func (m *tombs) add(id string, ended, now time.Time) {
@@ -45,7 +45,7 @@ func (m *tombs) has(id string, created time.Time) bool {
 	return ok && !created.After(g.ended)
 }
 
-// keep makes that the channel can be recalled.
+// keep makes that the channel can be raised.
 func (m *tombs) keep(ch *channel, c *call, text string) {
 	g := m.gone[ch.id]
 	if g.ch != ch {
@@ -56,7 +56,7 @@ func (m *tombs) keep(ch *channel, c *call, text string) {
 	if ch.local {
 		m.locals[ch.name] = ch
 	}
-	if len(m.recent) > maxRecall {
+	if len(m.recent) > maxRaise {
 		m.letGo()
 	}
 }
@@ -75,7 +75,7 @@ func (m *tombs) letGo() {
 }
 
 func (m *tombs) forget(now time.Time) {
-	for len(m.recent) > 0 && now.Sub(m.gone[m.recent[0].id].at) > recallAge {
+	for len(m.recent) > 0 && now.Sub(m.gone[m.recent[0].id].at) > raiseAge {
 		m.letGo()
 	}
 	for len(m.queue) > 0 && now.Sub(m.gone[m.queue[0]].at) > tombAge {
@@ -88,11 +88,11 @@ func (m *tombs) drop() {
 	m.queue = m.queue[1:]
 }
 
-// recall brings a channel that has just gone back for the time of one event, which comes late: who was dialled and failed
+// raise brings a channel that has just gone back for the time of one event, which comes late: who was dialled and failed
 // at once, who transferred the call and left. What its call has said in its last picture stays.
-func (t *Tracker) recall(id string) *channel {
+func (t *Tracker) raise(id string) *channel {
 	g := t.tombs.gone[id]
-	if g.ch == nil || !t.recalling {
+	if g.ch == nil || !t.raising {
 		return nil
 	}
 	for g.call != nil && g.call.into != nil {
@@ -109,18 +109,18 @@ func (t *Tracker) recall(id string) *channel {
 	if ch.call = g.call; ch.call != nil {
 		ch.call.channels = append(ch.call.channels, ch)
 	}
-	t.recalled = append(t.recalled, ch)
+	t.raised = append(t.raised, ch)
 	return ch
 }
 
-// dismiss lets those go again that were recalled.
-func (t *Tracker) dismiss() {
-	for _, ch := range t.recalled {
+// bury lets those go again that were raised.
+func (t *Tracker) bury() {
+	for _, ch := range t.raised {
 		if t.channels[ch.id] == ch {
 			g := t.tombs.gone[ch.id]
 			t.gone(ch, g.text, g.ended, time.Time{})
 		}
 	}
-	clear(t.recalled)
-	t.recalled = t.recalled[:0]
+	clear(t.raised)
+	t.raised = t.raised[:0]
 }

@@ -42,8 +42,8 @@ type Tracker struct {
 	company  map[string]*call    // of channels that were in a bridge with one of a call, and are not known yet
 	tombs    tombs               // channels that are gone, so that late events do not bring them back
 
-	recalling bool       // channels that have just gone may come back for the event at hand
-	recalled  []*channel // that did
+	raising bool       // channels that have just gone may come back for the event at hand
+	raised  []*channel // that did
 
 	touched []*call // changed by the item at hand
 	out     []Call  // what Apply returned last

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"ringbook/calllog"
 	"ringbook/db/dbtest"
 	"ringbook/pbx"
-	"ringbook/pbx/ari"
 	"ringbook/pbx/pbxtest"
 	"ringbook/web"
 )
@@ -26,7 +24,6 @@ type outage struct {
 	*testing.T
 	pbx         *pbxtest.Asterisk
 	wire        *pbxtest.Wire
-	ari         *ari.Client // past the wire
 	environment []string
 	process     *process
 	admin       *person
@@ -48,12 +45,7 @@ func newOutage(t *testing.T) *outage {
 		t.Fatal(err)
 	}
 	t.Cleanup(wire.Close)
-	client, err := ari.New(ari.Config{Name: "lab", URL: lab.URL, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	o := &outage{T: t, pbx: lab, wire: wire, ari: client, environment: []string{
+	o := &outage{T: t, pbx: lab, wire: wire, environment: []string{
 		"RINGBOOK_DATABASE=" + dbtest.URL(dbtest.New(t)), "RINGBOOK_DATA=" + t.TempDir(), "RINGBOOK_PBX=main=" + wire.URL(),
 		"RINGBOOK_ADMIN_PASSWORD=" + testPassword,
 	}}
@@ -110,29 +102,6 @@ func (o *outage) mend() {
 
 func (o *outage) live() bool { return o.status().PBX[0].Live }
 
-// hangUp ends the calls of these numbers behind ringbook's back, and returns when the PBX has them no more.
-func (o *outage) hangUp(numbers []string) {
-	o.Helper()
-	has := func(ch ari.Channel) bool {
-		return strings.HasPrefix(ch.Name, "PJSIP/trunk") && slices.Contains(numbers, ch.Caller.Number)
-	}
-	channels, err := o.ari.Channels(o.Context())
-	if err != nil {
-		o.Fatal(err)
-	}
-	for _, ch := range channels {
-		if has(ch) {
-			if err := o.ari.Hangup(o.Context(), ch.ID, ""); err != nil {
-				o.Fatal(err)
-			}
-		}
-	}
-	o.pbx.Eventually("the calls have not ended", func() bool {
-		channels, err := o.ari.Channels(o.Context())
-		return err == nil && !slices.ContainsFunc(channels, has)
-	})
-}
-
 // round plays one fault: it begins while twenty calls go on, of which some end, and others begin, before it is over.
 func (o *outage) round(name string, begin, end func()) {
 	o.Helper()
@@ -151,7 +120,7 @@ func (o *outage) round(name string, begin, end func()) {
 
 	silent := time.Now()
 	begin()
-	o.hangUp(before[:unseen])
+	o.pbx.HangUp(before[:unseen]...)
 	gone := time.Now()
 	during := o.place(twenty, twenty+begun)
 	o.pbx.Eventually("nobody answers", func() bool { return o.pbx.Channels() == 2*(twenty-unseen+begun) })
@@ -162,7 +131,7 @@ func (o *outage) round(name string, begin, end func()) {
 	now := slices.Concat(before[unseen:], during)
 	eventually(o.T, name+": the right calls go on", func() bool { return talking(now) })
 	o.Logf("%s: %v, right %v after it was live", name, back.Sub(silent).Round(time.Millisecond), time.Since(*o.status().PBX[0].Since).Round(time.Millisecond))
-	o.hangUp(now)
+	o.pbx.HangUp(now...)
 	eventually(o.T, name+": no call goes on", func() bool { return len(o.rows("&state=talking")) == 0 })
 
 	rows := o.rows("")
