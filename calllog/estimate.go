@@ -46,7 +46,7 @@ func (s *Store) Estimate(ctx context.Context, a crm.Actor, f Filter) (Estimate, 
 }
 
 func (s *Store) estimate(ctx context.Context, a crm.Actor, scope crm.Scope, f Filter) (Estimate, error) {
-	few, err := s.compileMost(a, scope, f, countMost+1)
+	few, err := s.compileMost(a, scope, f, callColumns, countMost+1)
 	if err != nil {
 		return Estimate{}, err
 	}
@@ -67,7 +67,7 @@ func (s *Store) estimate(ctx context.Context, a crm.Actor, scope crm.Scope, f Fi
 		return e, nil
 	}
 	counted := e.Rows
-	all, err := s.compileMost(a, scope, f, 0)
+	all, err := s.compileMost(a, scope, f, callColumns, 0)
 	if err != nil {
 		return Estimate{}, err
 	}

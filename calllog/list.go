@@ -64,13 +64,13 @@ func (c *clauses) String() string {
 // a supervisor's those of the teams' queues are. The filter is a resolved one.
 func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
 	limit := cmp.Or(f.Limit, limitDefault)
-	q, err := s.compileMost(a, scope, f, limit+1)
+	q, err := s.compileMost(a, scope, f, callColumns, limit+1)
 	q.limit = limit
 	return q, err
 }
 
-// compileMost is compile for so many calls; 0: all.
-func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, most int) (query, error) {
+// compileMost is compile for so many calls, 0: all, and for other columns of a call c and its annotation n.
+func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, columns string, most int) (query, error) {
 	q := query{check: fingerprint(a, f)}
 	limit := ""
 	if most > 0 {
@@ -126,7 +126,7 @@ func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, most int) (q
 	}
 	if !byAgent {
 		q.sql = fmt.Sprintf(`SELECT %s FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id
-			WHERE %s ORDER BY c.started_at DESC, c.id DESC %s`, callColumns, &c, limit)
+			WHERE %s ORDER BY c.started_at DESC, c.id DESC %s`, columns, &c, limit)
 		q.args = c.args
 		return q, nil
 	}
@@ -163,7 +163,7 @@ func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, most int) (q
 			SELECT DISTINCT k.started_at, k.call_id FROM (%s) k
 			ORDER BY k.started_at DESC, k.call_id DESC %s) p
 		JOIN call c ON c.id = p.call_id LEFT JOIN call_annotation n ON n.call_id = c.id
-		ORDER BY p.started_at DESC, p.call_id DESC`, callColumns, walks, limit)
+		ORDER BY p.started_at DESC, p.call_id DESC`, columns, walks, limit)
 	q.args = c.args
 	return q, nil
 }

@@ -27,6 +27,7 @@ const (
 	CallsRead        Permission = "calls.read"          // the call log, by who took part
 	CallsReadHistory Permission = "calls.read_customer" // the history of one customer, whoever took part
 	CallsAnnotate    Permission = "calls.annotate"      // note, disposition and customer of a call
+	CallsExport      Permission = "calls.export"        // take a list of calls out as a file
 	CallsDial        Permission = "calls.dial"          // place calls from one's own phone
 	CallsControl     Permission = "calls.control"       // hang up, hold and transfer, by whose part in the call it is
 	DiallingManage   Permission = "dialling.manage"     // who may call what
@@ -42,6 +43,7 @@ const (
 	TokensManage     Permission = "tokens.manage"
 	FloorRead        Permission = "floor.read"
 	AuditRead        Permission = "audit.read"
+	ViewsWrite       Permission = "views.write" // save a list's filters under a name: own, the team's, every team's
 )
 
 // Permissions are all there are, in the order in which they are listed to people.
@@ -51,6 +53,7 @@ func Permissions() []Permission {
 		NumbersLink,
 		AgentsRead, AgentsWrite, PhonesManage, QueuesRead, QueuesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage,
 		FloorRead, AuditRead,
+		CallsExport, ViewsWrite,
 	}
 }
 
@@ -84,6 +87,7 @@ var grants = map[Role]map[Permission]Scope{
 		CallsDial: ScopeOwn, CallsControl: ScopeOwn,
 		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
+		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
 	},
 	RoleSales: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
@@ -91,6 +95,7 @@ var grants = map[Role]map[Permission]Scope{
 		CallsDial: ScopeOwn, CallsControl: ScopeOwn,
 		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
+		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
 	},
 	RoleSupervisor: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -98,7 +103,8 @@ var grants = map[Role]map[Permission]Scope{
 		CallsDial: ScopeOwn, CallsControl: ScopeTeam,
 		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
-		FloorRead: ScopeTeam,
+		FloorRead:   ScopeTeam,
+		CallsExport: ScopeTeam, ViewsWrite: ScopeTeam,
 	},
 	RoleAdmin: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -108,6 +114,7 @@ var grants = map[Role]map[Permission]Scope{
 		QueuesRead: ScopeAll, QueuesManage: ScopeAll, TeamsRead: ScopeAll, TeamsWrite: ScopeAll,
 		SessionsManage: ScopeAll, TokensManage: ScopeAll,
 		FloorRead: ScopeAll, AuditRead: ScopeAll,
+		CallsExport: ScopeAll, ViewsWrite: ScopeAll,
 	},
 }
 

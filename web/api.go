@@ -64,6 +64,17 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.DiallingManage, http.MethodPut, "/dialling", "saveDialling", "Say who may call what", s.putDialling)
 	add(a, crm.DiallingManage, http.MethodGet, "/dialling/test", "testDialling", "What the rules say about a number", s.testDialling)
 
+	add(a, crm.CallsExport, http.MethodPost, "/exports", "createExport", "Prepare a list of calls as a file, which is made while it is fetched", s.createExport)
+	add(a, crm.CallsExport, http.MethodGet, "/exports", "listExports", "My last exports and how far they have come", s.listExports)
+	add(a, crm.CallsExport, http.MethodGet, "/exports/{id}", "getExport", "How far an export has come", s.getExport)
+	add(a, crm.CallsExport, http.MethodDelete, "/exports/{id}", "cancelExport", "Cancel an export", s.cancelExport)
+
+	add(a, anySession, http.MethodGet, "/views", "listViews", "Saved views: my own, then those of my teams", s.listViews)
+	add(a, crm.ViewsWrite, http.MethodPost, "/views", "createView", "Save a page's filters under a name", s.createView)
+	add(a, crm.ViewsWrite, http.MethodPatch, "/views/{id}", "updateView", "Change a saved view, or make it the one that the page opens with", s.patchView)
+	add(a, crm.ViewsWrite, http.MethodDelete, "/views/{id}", "archiveView", "Delete a saved view; it can be restored for 30 days", s.archiveView)
+	add(a, crm.ViewsWrite, http.MethodPost, "/views/{id}/restore", "restoreView", "Bring a deleted view back", s.restoreView)
+
 	add(a, crm.CustomersRead, http.MethodGet, "/customers", "listCustomers", "Customers by name, number or organization", s.listCustomers)
 	add(a, crm.CustomersWrite, http.MethodPost, "/customers", "createCustomer", "Create a customer", s.createCustomer)
 	add(a, crm.CustomersRead, http.MethodGet, "/customers/lookup", "lookupCustomer", "Whom a number belongs to, and by which rule", s.lookup)
@@ -96,6 +107,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, anySession, http.MethodPost, "/desk/dismiss", "dismissCall", "Put a call that has ended off my desk", s.dismiss)
 	add(a, anySession, http.MethodGet, "/status", "status", "What is live", s.status)
 	describePush(api.OpenAPI())
+	describeExportFile(api.OpenAPI())
 	types.refine()
 	describeCodes(types)
 	return api
@@ -127,6 +139,23 @@ func add[I, O any](a *operations, p crm.Permission, method, path, id, summary st
 			return nil, a.server.problem(ctx, method, err)
 		}
 		return out, nil
+	})
+}
+
+// describeExportFile puts the file of an export into the document: huma does not serve it, for it may take longer than
+// requests may.
+func describeExportFile(doc *huma.OpenAPI) {
+	binary := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+	doc.AddOperation(&huma.Operation{
+		OperationID: "fetchExport", Method: http.MethodGet, Path: base + "/exports/{id}/file", Tags: []string{"exports"},
+		Summary: "The file of an export, made while it is sent: once",
+		Description: "Permission: " + string(crm.CallsExport) + ". Without a length, as nobody knows it before the end; a file that was not sent to its " +
+			"end breaks off, and the export tells why. 409: it was fetched before, cancelled, or not fetched for five minutes.",
+		Metadata:   map[string]any{permissionKey: crm.CallsExport},
+		Parameters: []*huma.Param{{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}}},
+		Responses: map[string]*huma.Response{"200": {Description: "The file", Content: map[string]*huma.MediaType{
+			typeCSV: binary, typeXLSX: binary,
+		}}},
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
 
+	"ringbook/calllog"
 	"ringbook/crm"
 	"ringbook/pbx"
 )
@@ -51,6 +52,10 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 		return newProblem(http.StatusNotFound, "There is no such thing, or it is not yours to see.")
 	case errors.Is(err, crm.ErrConflict):
 		return newProblem(http.StatusConflict, "Somebody else changed this meanwhile. Load it again.")
+	case errors.Is(err, calllog.ErrTooManyExports):
+		return newProblem(http.StatusTooManyRequests, "Too many exports are under way. Wait for one to end, or cancel it.")
+	case errors.Is(err, calllog.ErrExportTaken):
+		return newProblem(http.StatusConflict, "This file was fetched already. Make the export anew.")
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return newProblem(http.StatusServiceUnavailable, "The request was given up.")
 	}

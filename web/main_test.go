@@ -80,7 +80,7 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		Acts:      calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Calls: calls, Log: log}),
 		Database:  h.db.Healthy,
 		Exchanges: func() []Part { return []Part{{Name: "main", Live: true}} },
-		Version:   "test", Log: log,
+		Version:   "test", Zone: tehran(t), Log: log,
 	})
 	for _, f := range change {
 		f(h.server)
@@ -103,6 +103,14 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		running.Wait()
 	})
 	return h
+}
+
+func tehran(t testing.TB) *time.Location {
+	zone, err := time.LoadLocation("Asia/Tehran")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 // heed joins what was changed to what is in memory, as cmd does.

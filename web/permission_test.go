@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"ringbook/calllog"
 	"ringbook/crm"
 )
 
@@ -84,6 +85,46 @@ func (c *cast) spareQueue() string {
 		c.t.Fatal(err)
 	}
 	return crm.QueueID("main", name).String()
+}
+
+// actor is the one of a role; of "none" nobody.
+func (c *cast) actor(role string) crm.Actor {
+	return crm.Actor{AgentID: c.agents[role].ID, Username: role, Role: crm.Role(role)}
+}
+
+// export is a new one of the role's; those before are cancelled, so that they are not too many.
+func (c *cast) export(role string) string {
+	if role == "none" {
+		return uuid.NewString()
+	}
+	ctx := context.Background()
+	before, err := c.server.Calls.Exports(ctx, c.actor(role), false)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, e := range before {
+		if _, err := c.server.Calls.CancelExport(ctx, c.actor(role), e.ID); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	e, err := c.server.Calls.CreateExport(ctx, c.actor(role), calllog.ExportInput{
+		Format: calllog.ExportCSV, Language: "en", Calendar: calllog.CalendarGregorian,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return e.ID.String()
+}
+
+func (c *cast) view(role string) string {
+	if role == "none" {
+		return uuid.NewString()
+	}
+	v, err := c.store.CreateView(context.Background(), c.actor(role), crm.ViewInput{Page: "calls", Name: c.name("Spare ")})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return v.ID.String()
 }
 
 // may is who an operation lets through (i for each of everybody: x lets through), and a request that must succeed
@@ -162,6 +203,22 @@ var table = map[string]may{
 		return "/dialling", object{"rules": []object{}, "otherwise": true, "per_minute": 5, "per_minute_pbx": 60}
 	}},
 	"testDialling": {"----x", at("/dialling/test?number=0909123&role=agent")},
+
+	"createExport": {"-xxxx", func(c *cast, role string) (string, any) { c.export(role); return "/exports", object{"format": "csv"} }},
+	"listExports":  {"-xxxx", at("/exports")},
+	"getExport":    {"-xxxx", func(c *cast, role string) (string, any) { return "/exports/" + c.export(role), nil }},
+	"cancelExport": {"-xxxx", func(c *cast, role string) (string, any) { return "/exports/" + c.export(role), nil }},
+	"fetchExport":  {"-xxxx", func(c *cast, role string) (string, any) { return "/exports/" + c.export(role) + "/file", nil }},
+
+	"listViews": {"-xxxx", at("/views")},
+	"createView": {"-xxxx", func(c *cast, _ string) (string, any) {
+		return "/views", object{"page": "calls", "name": c.name("View "), "query": "outcome=missed"}
+	}},
+	"updateView": {"-xxxx", func(c *cast, role string) (string, any) {
+		return "/views/" + c.view(role), object{"name": c.name("Other ")}
+	}},
+	"archiveView": {"-xxxx", func(c *cast, role string) (string, any) { return "/views/" + c.view(role), nil }},
+	"restoreView": {"-xxxx", func(c *cast, role string) (string, any) { return "/views/" + c.view(role) + "/restore", nil }},
 
 	"listCustomers":   {"-xxxx", at("/customers?q=a")},
 	"createCustomer":  {"-xxxx", func(c *cast, _ string) (string, any) { return "/customers", object{"name": c.name("New ")} }},

@@ -34,6 +34,10 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[crm.Page[crm.Session]]():   "SessionPage",
 	reflect.TypeFor[huma.ErrorModel]():         "Problem",
 	reflect.TypeFor[huma.ErrorDetail]():        "ProblemDetail",
+
+	reflect.TypeFor[calllog.Filter]():           "CallFilter",
+	reflect.TypeFor[crm.Page[calllog.Export]](): "ExportPage",
+	reflect.TypeFor[crm.Page[SavedView]]():      "SavedViewPage",
 }
 
 // enums are the values of our string types, in the order in which the document lists them.
@@ -55,6 +59,11 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[crm.DialClass]():     values(crm.DialClasses()),
 	reflect.TypeFor[pbx.Code]():          append([]any{pbx.Code("")}, values(pbx.Codes())...),
 	reflect.TypeFor[crm.NumberKind]():    {crm.KindE164, crm.KindNational, crm.KindShort, crm.KindText, crm.KindWithheld},
+
+	reflect.TypeFor[calllog.ExportFormat]():  {calllog.ExportCSV, calllog.ExportXLSX},
+	reflect.TypeFor[calllog.Calendar]():      {calllog.CalendarJalali, calllog.CalendarGregorian},
+	reflect.TypeFor[calllog.ExportState]():   {calllog.ExportReady, calllog.ExportRunning, calllog.ExportDone, calllog.ExportFailed, calllog.ExportCancelled},
+	reflect.TypeFor[calllog.ExportProblem](): {calllog.ExportNotFetched, calllog.ExportBroken, calllog.ExportStalled, calllog.ExportStopped, calllog.ExportRevoked, calllog.ExportDatabase, calllog.ExportProblem("")},
 }
 
 func values[T any](list []T) []any {
@@ -108,7 +117,7 @@ func (s *schemas) refine() {
 		if !ok {
 			continue
 		}
-		sent := strings.HasSuffix(name, "Input") || strings.HasSuffix(name, "Patch") || name == "Credentials" || name == "PasswordChange"
+		sent := strings.HasSuffix(name, "Input") || strings.HasSuffix(name, "Patch") || name == "CallFilter" || name == "Credentials" || name == "PasswordChange"
 		for _, f := range reflect.VisibleFields(t) {
 			property, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			p := schema.Properties[property]

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -40,8 +42,9 @@ type Config struct {
 	// X-Forwarded-For: cookies are marked Secure, and that address is believed.
 	Secure  bool
 	Version string
-	Node    string       // this node's name
-	Log     *slog.Logger // optional
+	Node    string         // this node's name
+	Zone    *time.Location // the business time zone; nil: UTC
+	Log     *slog.Logger   // optional
 
 	Pages fs.FS // optional: the built UI instead of the embedded one
 }
@@ -53,6 +56,7 @@ type Server struct {
 	handler http.Handler
 	metrics *metrics
 	sockets sockets
+	files   files
 	timings pushTimings
 	outage  outage // of the database
 }
@@ -62,7 +66,13 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{Config: c, metrics: newMetrics(), timings: defaultTimings, sockets: sockets{open: map[*socket]struct{}{}}}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	s := &Server{
+		Config: c, metrics: newMetrics(), timings: defaultTimings,
+		sockets: sockets{open: map[*socket]struct{}{}}, files: files{closing: make(chan struct{})},
+	}
 
 	r := chi.NewMux()
 	r.Use(s.headers, s.observe, s.recovered)
@@ -75,6 +85,7 @@ func New(c Config) *Server {
 		r.Use(noStore, csrf.Handler, bounded)
 		s.newAPI(r)
 	})
+	r.With(noStore).Get(base+"/exports/{id}/file", s.exportFile)
 	r.Get(base+"/push", s.push)
 	pages := middleware.Compress(5)(newPages(c.Pages))
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
@@ -95,11 +106,15 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Run looks after the push sockets until ctx ends, then tells them all that ringbook is shutting down and waits until
-// the last one is closed. It is called once, and returns nil.
+// the last one is closed, and until no export is being sent any more, which takes some seconds at most. It is called once, and
+// returns nil.
 func (s *Server) Run(ctx context.Context) error {
 	stop := s.Store.OnSessionEnd(s.sockets.endSession)
 	defer stop()
 	s.checkTokens(ctx)
+	var ending sync.WaitGroup
+	ending.Go(s.files.shut)
 	s.sockets.shut()
+	ending.Wait()
 	return nil
 }

@@ -236,7 +236,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		},
 		Exchanges: func() []web.Part { return streamParts(exchanges, leases) },
 		Devices:   func(ctx context.Context) []pbx.Device { return devicesOf(ctx, exchanges, o.log) },
-		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Log: o.log,
+		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app
 	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), app}

@@ -404,6 +404,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/exports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My last exports and how far they have come
+         * @description Permission: calls.export.
+         */
+        get: operations["listExports"];
+        put?: never;
+        /**
+         * Prepare a list of calls as a file, which is made while it is fetched
+         * @description Permission: calls.export.
+         */
+        post: operations["createExport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far an export has come
+         * @description Permission: calls.export.
+         */
+        get: operations["getExport"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel an export
+         * @description Permission: calls.export.
+         */
+        delete: operations["cancelExport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/exports/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The file of an export, made while it is sent: once
+         * @description Permission: calls.export. Without a length, as nobody knows it before the end; a file that was not sent to its end breaks off, and the export tells why. 409: it was fetched before, cancelled, or not fetched for five minutes.
+         */
+        get: operations["fetchExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gaps": {
         parameters: {
             query?: never;
@@ -772,6 +840,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Saved views: my own, then those of my teams
+         * @description Permission: session.
+         */
+        get: operations["listViews"];
+        put?: never;
+        /**
+         * Save a page's filters under a name
+         * @description Permission: views.write.
+         */
+        post: operations["createView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a saved view; it can be restored for 30 days
+         * @description Permission: views.write.
+         */
+        delete: operations["archiveView"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a saved view, or make it the one that the page opens with
+         * @description Permission: views.write.
+         */
+        patch: operations["updateView"];
+        trace?: never;
+    };
+    "/api/v1/views/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a deleted view back
+         * @description Permission: views.write.
+         */
+        post: operations["restoreView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -957,6 +1093,40 @@ export interface components {
             transfers: components["schemas"]["Transfer"][];
             /** Format: int64 */
             wait_ms: number;
+        };
+        CallFilter: {
+            /**
+             * Format: uuid
+             * @description took part or was rung
+             */
+            agent?: string;
+            /**
+             * Format: uuid
+             * @description the customer's history, with calls.read_customer also the calls of others
+             */
+            customer?: string;
+            /** @enum {string} */
+            direction?: "inbound" | "outbound" | "internal";
+            /**
+             * Format: date-time
+             * @description started then or later
+             */
+            from?: string;
+            /** @description the other party's, in any spelling */
+            number?: string;
+            /** @enum {string} */
+            outcome?: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled";
+            /** @description words of names, numbers and notes; all must occur */
+            q?: string;
+            /** @description its id, or the exchange's name: then of any exchange that has one */
+            queue?: string;
+            /** @enum {string} */
+            state?: "ringing" | "queued" | "talking" | "held" | "ended";
+            /**
+             * Format: date-time
+             * @description started before
+             */
+            to?: string;
         };
         CallMatch: {
             candidates: components["schemas"]["CustomerRef"][];
@@ -1195,6 +1365,59 @@ export interface components {
             exact: boolean;
             /** Format: int64 */
             rows: number;
+        };
+        Export: {
+            agent: string;
+            /** Format: uuid */
+            agent_id: string;
+            /** Format: int64 */
+            bytes: number;
+            /** @enum {string} */
+            calendar: "jalali" | "gregorian";
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /**
+             * Format: int64
+             * @description about how many rows there will be; null: unknown
+             */
+            estimate: number | null;
+            /** @description the estimate was counted when the export was made */
+            exact: boolean;
+            filter: components["schemas"]["CallFilter"];
+            /** @enum {string} */
+            format: "csv" | "xlsx";
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            language: "fa" | "en";
+            /** @enum {string} */
+            problem: "not_fetched" | "broken" | "stalled" | "stopped" | "revoked" | "database" | "";
+            /** Format: int64 */
+            rows: number;
+            /** @enum {string} */
+            state: "ready" | "running" | "done" | "failed" | "cancelled";
+        };
+        ExportInput: {
+            /**
+             * @description left out: jalali in Persian, gregorian in English
+             * @enum {string}
+             */
+            calendar?: "jalali" | "gregorian";
+            /** @description the query of GET /calls, without cursor and limit */
+            filter?: components["schemas"]["CallFilter"];
+            /** @enum {string} */
+            format: "csv" | "xlsx";
+            /**
+             * @description of headings and words; left out: that of my preferences
+             * @enum {string}
+             */
+            language?: "fa" | "en";
+        };
+        ExportPage: {
+            items: components["schemas"]["Export"][];
+            next: string | null;
         };
         FollowUpRef: {
             /** Format: date-time */
@@ -1666,6 +1889,56 @@ export interface components {
             /** Format: uuid */
             id: string;
             state: string;
+        };
+        SavedView: {
+            default: boolean;
+            /** @description parameters of the query that name an agent, a customer or a queue which is not there any more: open the view without them */
+            gone: string[];
+            /** Format: uuid */
+            id: string;
+            name: string;
+            page: string;
+            query: string;
+            team: string;
+            /** Format: uuid */
+            team_id: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+            writable: boolean;
+        };
+        SavedViewInput: {
+            name: string;
+            /** @enum {string} */
+            page: "calls";
+            /** @description of the page's address, without the question mark */
+            query: string;
+            /**
+             * Format: uuid
+             * @description for everybody of a team; left out: my own
+             */
+            team_id?: string | null;
+        };
+        SavedViewPage: {
+            items: components["schemas"]["SavedView"][];
+            next: string | null;
+        };
+        SavedViewPatch: {
+            /** @description the page opens with it, for me */
+            default?: boolean;
+            name?: string;
+            /**
+             * Format: int64
+             * @description its place among those of the same owner
+             */
+            position?: number;
+            query?: string;
+            /**
+             * Format: int64
+             * @description refused with 409 when the view has another by now
+             */
+            version?: number;
         };
         SeenFrame: {
             /** Format: int64 */
@@ -2737,6 +3010,156 @@ export interface operations {
             };
         };
     };
+    listExports: {
+        parameters: {
+            query?: {
+                /** @description not only mine; needs audit.read */
+                everybody?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
+                    "text/csv; charset=utf-8": string;
+                };
+            };
+        };
+    };
     listGaps: {
         parameters: {
             query?: {
@@ -3482,6 +3905,167 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listViews: {
+        parameters: {
+            query?: {
+                page?: "calls";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedViewPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedViewInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavedViewPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedView"];
+                };
             };
             /** @description Error */
             default: {
