@@ -217,7 +217,7 @@ func (c *Client) do(ctx context.Context, action Action) (Answer, error) {
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
-		return Answer{}, &Error{Action: action.Name, Message: "too many actions wait for the PBX", Err: ErrDown}
+		return Answer{}, &Error{Action: action.Name, Message: "too many actions wait for the PBX", Err: errors.Join(ErrDown, ctx.Err())}
 	}
 	defer func() { <-c.slots }()
 	return conn.do(ctx, action)

@@ -32,7 +32,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "AMI %s: %v", e.Action, e.Err)
+	fmt.Fprintf(&b, "AMI %s: %s", e.Action, strings.ReplaceAll(e.Err.Error(), "\n", ": "))
 	if e.Message != "" && !strings.EqualFold(e.Message, e.Err.Error()) {
 		b.WriteString(": " + e.Message)
 	}

@@ -58,12 +58,15 @@ func newMetrics(pbx string) *metrics {
 func (m *metrics) event(name string) {
 	m.events.Add(context.Background(), 1, m.with("type", label(name)))
 }
+
 func (m *metrics) malformed() {
 	m.malformeds.Add(context.Background(), 1, metric.WithAttributes(m.pbx))
 }
+
 func (m *metrics) depth(n int) {
 	m.depths.Record(context.Background(), int64(n), metric.WithAttributes(m.pbx))
 }
+
 func (m *metrics) shed(n int) {
 	m.sheds.Add(context.Background(), int64(n), metric.WithAttributes(m.pbx))
 }
