@@ -2,6 +2,7 @@ package crm
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"sync"
@@ -119,8 +120,13 @@ func (d *Directory) OnChange(f func()) (stop func()) {
 	return d.changed.add(func(struct{}) { f() })
 }
 
-// Refresh loads the Directory now. Store calls it after every change of its own, and Run now and then for others'.
+// Refresh loads the Directory and the States now. Store calls it after every change of its own, and Run now and then for
+// others'.
 func (s *Store) Refresh(ctx context.Context) error {
+	return errors.Join(s.refreshDirectory(ctx), s.states.load(ctx, nil))
+}
+
+func (s *Store) refreshDirectory(ctx context.Context) error {
 	d := s.directory
 	d.refreshes.Lock()
 	fresh, err := readDirectory(ctx, s.db.Pool())

@@ -22,14 +22,19 @@ const (
 	EventDesk     = "desk"    // an agent has put a call that has ended off the desk; see PutAway
 )
 
-// Heed makes the store look anew at what events say was changed, by this node or another: the Directory, and who is logged
-// in. Other events it lets pass.
+// Heed makes the store look anew at what events say was changed, by this node or another: the Directory, the States, and who
+// is logged in. Other events it lets pass.
 func (s *Store) Heed(ctx context.Context, events []db.Event) {
 	stale := false
+	var moved []uuid.UUID
 	for _, e := range events {
 		switch e.Kind {
-		case "", EventAgent, EventTeam, EventPhone, EventQueue:
+		case "", EventAgent, EventTeam, EventPhone, EventQueue, EventPauseReason:
 			stale = true
+		case EventState:
+			if id, err := uuid.Parse(e.ID); err == nil {
+				moved = append(moved, id)
+			}
 		case EventSession:
 			if id, err := uuid.Parse(e.ID); err == nil {
 				s.sessions.end(id)
@@ -38,12 +43,17 @@ func (s *Store) Heed(ctx context.Context, events []db.Event) {
 	}
 	if stale {
 		s.refreshAfter(ctx)
+	} else if len(moved) > 0 {
+		s.stateAfter(ctx, moved...)
 	}
 }
 
-// PutAway tells the other nodes that the actor has put a call that has ended off the desk.
+// PutAway tells the other nodes that the actor has put a call that has ended off the desk, which ends its wrap-up.
 func (s *Store) PutAway(ctx context.Context, a Actor, call uuid.UUID) error {
 	return s.db.InTx(ctx, func(tx pgx.Tx) error {
+		if err := endWrapUp(ctx, tx, a.AgentID, call); err != nil {
+			return err
+		}
 		return db.Emit(ctx, tx, db.Event{Kind: EventDesk, ID: a.AgentID.String() + " " + call.String()})
 	})
 }

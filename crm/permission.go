@@ -43,7 +43,10 @@ const (
 	TokensManage     Permission = "tokens.manage"
 	FloorRead        Permission = "floor.read"
 	AuditRead        Permission = "audit.read"
-	ViewsWrite       Permission = "views.write" // save a list's filters under a name: own, the team's, every team's
+	ViewsWrite       Permission = "views.write"   // save a list's filters under a name: own, the team's, every team's
+	StatesRead       Permission = "states.read"   // what agents are and were doing
+	StatesWrite      Permission = "states.write"  // make agents available, paused or offline
+	StatesManage     Permission = "states.manage" // the reasons of pauses
 )
 
 // Permissions are all there are, in the order in which they are listed to people.
@@ -54,6 +57,7 @@ func Permissions() []Permission {
 		AgentsRead, AgentsWrite, PhonesManage, QueuesRead, QueuesManage, TeamsRead, TeamsWrite, SessionsManage, TokensManage,
 		FloorRead, AuditRead,
 		CallsExport, ViewsWrite,
+		StatesRead, StatesWrite, StatesManage,
 	}
 }
 
@@ -88,6 +92,7 @@ var grants = map[Role]map[Permission]Scope{
 		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
+		StatesRead: ScopeOwn, StatesWrite: ScopeOwn,
 	},
 	RoleSales: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
@@ -96,6 +101,7 @@ var grants = map[Role]map[Permission]Scope{
 		AgentsRead: ScopeAll, QueuesRead: ScopeAll, TeamsRead: ScopeAll,
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
+		StatesRead: ScopeOwn, StatesWrite: ScopeOwn,
 	},
 	RoleSupervisor: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -105,6 +111,7 @@ var grants = map[Role]map[Permission]Scope{
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		FloorRead:   ScopeTeam,
 		CallsExport: ScopeTeam, ViewsWrite: ScopeTeam,
+		StatesRead: ScopeTeam, StatesWrite: ScopeTeam,
 	},
 	RoleAdmin: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -115,6 +122,7 @@ var grants = map[Role]map[Permission]Scope{
 		SessionsManage: ScopeAll, TokensManage: ScopeAll,
 		FloorRead: ScopeAll, AuditRead: ScopeAll,
 		CallsExport: ScopeAll, ViewsWrite: ScopeAll,
+		StatesRead: ScopeAll, StatesWrite: ScopeAll, StatesManage: ScopeAll,
 	},
 }
 

@@ -38,6 +38,7 @@ type Store struct {
 	log       *slog.Logger
 	directory *Directory
 	sessions  *sessions
+	states    *States
 	throttle  *throttle
 	hashing   chan struct{} // holds as many as hash passwords at once
 	matching  metric.Float64Histogram
@@ -66,11 +67,13 @@ func NewStore(d *db.DB, c Config) *Store {
 	if err != nil {
 		otel.Handle(err)
 	}
-	return &Store{
+	s := &Store{
 		db: d, config: c, log: c.Log, directory: newDirectory(), sessions: newSessions(), throttle: newThrottle(),
 		hashing: make(chan struct{}, hashers()), matching: matching,
 		heard: map[uuid.UUID]QueueTold{}, hear: make(chan struct{}, 1),
 	}
+	s.states = newStates(s)
+	return s
 }
 
 // Run loads the Directory, then refreshes it, ends expired sessions and learns what PBXs say of queues until ctx ends. It survives the database's

@@ -18,7 +18,7 @@ const Patience = 3 * time.Millisecond
 // Linger is how long a desk that merely rang shows who took the call.
 const Linger = 5 * time.Second
 
-// BoardConfig says whom a Board asks. Match and Directory are required.
+// BoardConfig says whom a Board asks. Match, Directory and States are required.
 type BoardConfig struct {
 	// Match names the customer of a caller. It may block; it is called by Run's workers only.
 	Match func(context.Context, crm.Query) (crm.Match, error)
@@ -26,6 +26,12 @@ type BoardConfig struct {
 	History History
 	// Directory names the agent behind an extension. It must not block.
 	Directory Directory
+	// States tells what agents chose, and is told when they have finished a call.
+	States States
+	// Synced says why the exchanges' queues do not follow an agent's choice; nil: they do. It must not block.
+	Synced func(agent uuid.UUID) string
+	// WrapUp is how long the wrap-up of a queue's call lasts; nil, or 0: nobody says. It must not block.
+	WrapUp func(pbx, queue string) time.Duration
 	// Normalise parses a number as the exchange gave it; nil: numbers are shown as given. It must not block.
 	Normalise func(pbx, trunk, raw string) crm.Number
 	// Lookups is how many look-ups run at a time; 0: 8.
@@ -37,6 +43,7 @@ type BoardConfig struct {
 type Directory interface {
 	ByExtension(pbx, extension string) (crm.AgentRef, bool)
 	Agent(id uuid.UUID) (crm.AgentRef, bool)
+	Agents() []crm.AgentRef
 }
 
 // History is what a Board asks the call log. Its methods may block; Run's workers call them.
@@ -53,12 +60,13 @@ type Board struct {
 	cfg BoardConfig
 	met *metrics
 
-	mu      sync.Mutex          // guards all below; never held across I/O
-	cards   map[uuid.UUID]*card // calls that are live, or that a desk still shows
-	desks   map[uuid.UUID]*desk // agents with a pop or a watch
-	jobs    map[crm.Query]*job  // look-ups queued, running or waiting to be tried again
-	queue   []*job              // jobs to be run, oldest first; at most one entry for each of jobs
-	outage  outage              // of the look-ups
+	mu      sync.Mutex              // guards all below; never held across I/O
+	cards   map[uuid.UUID]*card     // calls that are live, or that a desk still shows
+	desks   map[uuid.UUID]*desk     // agents with a pop or a watch
+	jobs    map[crm.Query]*job      // look-ups queued, running or waiting to be tried again
+	queue   []*job                  // jobs to be run, oldest first; at most one entry for each of jobs
+	outage  outage                  // of the look-ups
+	free    map[uuid.UUID]time.Time // when an agent's last call was over
 	stopped bool
 
 	wake chan struct{} // a token for each worker that should look at queue
@@ -92,6 +100,7 @@ type pop struct {
 	exchange  string // that the extension is on
 	state     PopState
 	offeredAt time.Time
+	since     time.Time   // in this state
 	legAt     time.Time   // when the newest leg of this desk was offered
 	linger    *time.Timer // set while the pop merely rang
 }
@@ -121,6 +130,7 @@ func NewBoard(c BoardConfig) *Board {
 		cards: make(map[uuid.UUID]*card),
 		desks: make(map[uuid.UUID]*desk),
 		jobs:  make(map[crm.Query]*job),
+		free:  make(map[uuid.UUID]time.Time),
 		wake:  make(chan struct{}, c.Lookups),
 	}
 }
@@ -132,7 +142,9 @@ func (b *Board) Run(ctx context.Context) error {
 	for range b.cfg.Lookups {
 		workers.Go(func() { b.work(ctx) })
 	}
+	stop := observe(b)
 	<-ctx.Done()
+	stop()
 	workers.Wait()
 
 	b.mu.Lock()
@@ -252,19 +264,24 @@ func (b *Board) place(c *card) {
 // settle gives a pop the state that its agent's legs say; agents are the owners of the legs. Callers hold b.mu.
 func (b *Board) settle(p *pop, agents []uuid.UUID) {
 	var state PopState
-	answered := false
+	answered, last := false, pbx.Leg{} // the one that ended last, answered ones before others
 	call := &p.card.call
 	for i := range call.Legs {
 		l := &call.Legs[i]
 		if agents[i] != p.agent {
 			continue
 		}
-		answered = answered || !l.AnsweredAt.IsZero()
+		if better := !l.AnsweredAt.IsZero(); better && !answered || better == answered && !l.EndedAt.Before(last.EndedAt) {
+			answered, last = better, *l
+		}
 		if call.State == pbx.StateEnded || !l.EndedAt.IsZero() {
 			continue
 		}
 		if s := liveState(call, l); rank(s) > rank(state) {
-			state, p.extension, p.exchange, p.legAt = s, l.Extension, call.Exchange(l), l.OfferedAt
+			state, p.extension, p.exchange, p.legAt, p.since = s, l.Extension, call.Exchange(l), l.OfferedAt, l.OfferedAt
+			if s != PopRinging && !calls(call, l) {
+				p.since = l.AnsweredAt
+			}
 		}
 	}
 	switch {
@@ -278,6 +295,9 @@ func (b *Board) settle(p *pop, agents []uuid.UUID) {
 	}
 	before := p.state
 	p.state = state
+	if before.live() && !state.live() {
+		b.over(p, &last)
+	}
 	switch {
 	case state == PopElsewhere || state == PopMissed:
 		if p.linger == nil && !b.stopped {
@@ -294,11 +314,8 @@ func (b *Board) settle(p *pop, agents []uuid.UUID) {
 
 // liveState is the part that an agent's leg plays while it lasts.
 func liveState(call *pbx.Call, l *pbx.Leg) PopState {
-	calls := call.Direction == pbx.Outbound ||
-		call.Direction == pbx.Internal && l.Extension == call.Caller.Number && l.Extension == call.Legs[0].Extension &&
-			call.Exchange(l) == call.Exchange(&call.Legs[0])
 	switch {
-	case calls && call.AnsweredAt.IsZero():
+	case calls(call, l) && call.AnsweredAt.IsZero():
 		return PopDialing
 	case l.AnsweredAt.IsZero():
 		return PopRinging
@@ -306,6 +323,31 @@ func liveState(call *pbx.Call, l *pbx.Leg) PopState {
 		return PopHeld
 	}
 	return PopTalking
+}
+
+// calls says that the leg is of an agent who calls, and is not called.
+func calls(call *pbx.Call, l *pbx.Leg) bool {
+	return call.Direction == pbx.Outbound ||
+		call.Direction == pbx.Internal && l.Extension == call.Caller.Number && l.Extension == call.Legs[0].Extension &&
+			call.Exchange(l) == call.Exchange(&call.Legs[0])
+}
+
+// over is told that a call has ended for an agent, with the leg that tells when. Callers hold b.mu.
+func (b *Board) over(p *pop, last *pbx.Leg) {
+	call := &p.card.call
+	at := last.EndedAt
+	if at.IsZero() {
+		at = call.EndedAt
+	}
+	b.free[p.agent] = at
+	if p.state != PopEnded {
+		return
+	}
+	var lasts time.Duration
+	if b.cfg.WrapUp != nil && call.Queue != "" {
+		lasts = b.cfg.WrapUp(call.PBX, call.Queue)
+	}
+	b.cfg.States.BeginWrapUp(crm.AfterCall{AgentID: p.agent, Call: call.ID, Leg: last.ID, From: at}, lasts)
 }
 
 // rank orders the states of several legs of one agent: the greatest is the pop's.
@@ -377,6 +419,7 @@ func (b *Board) Dismiss(agent, call uuid.UUID) bool {
 	if p == nil || p.state.live() {
 		return false
 	}
+	b.cfg.States.EndWrapUp(agent, call)
 	b.remove(p)
 	b.desk(agent).nudge(time.Time{})
 	b.tidy(agent)

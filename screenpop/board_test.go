@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,6 +24,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type house map[string]crm.AgentRef
 
 func (h house) ByExtension(_, ext string) (crm.AgentRef, bool) { a, ok := h[ext]; return a, ok }
+
+func (h house) Agents() []crm.AgentRef { return slices.Collect(maps.Values(h)) }
+
+// states are those of agents who have chosen nothing, and whose wrap-ups nobody writes.
+func states() *crm.States { return crm.NewStore(nil, crm.Config{}).States() }
 
 func (h house) Agent(id uuid.UUID) (crm.AgentRef, bool) {
 	for _, a := range h {
@@ -93,7 +100,7 @@ func (o *backOffice) Annotation(context.Context, uuid.UUID) (Annotation, error) 
 // open is a running board inside a synctest bubble; it is shut down at the end of the test.
 func open(t *testing.T, o *backOffice) *Board {
 	t.Helper()
-	b := NewBoard(BoardConfig{Match: o.Match, History: o, Directory: staff})
+	b := NewBoard(BoardConfig{Match: o.Match, History: o, Directory: staff, States: states()})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -205,7 +212,7 @@ func TestBoard_FirstPictureHasTheCustomer(t *testing.T) {
 		if !p.LookedUp || p.Customer == nil || p.Customer.Name != "Sara" || p.Rule != crm.RuleExact || p.State != PopRinging {
 			t.Errorf("pop is %+v", p)
 		}
-		if d := w.Desk(); d.State != Ringing || d.ReceivedAt.IsZero() {
+		if d := w.Desk(); d.State != crm.Ringing || d.ReceivedAt.IsZero() {
 			t.Errorf("desk is %v, received at %v", d.State, d.ReceivedAt)
 		}
 	})
@@ -372,7 +379,7 @@ func TestBoard_P6_AnsweredElsewhere(t *testing.T) {
 		if p.State != PopElsewhere || p.AnsweredBy == nil || p.AnsweredBy.Name != "Neda" || p.AnsweredBy.AgentID != neda.ID {
 			t.Errorf("the other sees %s, answered by %v", p.State, p.AnsweredBy)
 		}
-		if s := two.Desk().State; s != Available {
+		if s := two.Desk().State; s != crm.Available {
 			t.Errorf("the other is %s", s)
 		}
 		time.Sleep(Linger - time.Millisecond)
@@ -441,13 +448,17 @@ func TestBoard_FinishedCallStaysForItsNote(t *testing.T) {
 		}
 		one = hangUp(one)
 		b.Update(t.Context(), one)
-		time.Sleep(time.Hour)
-		if d := w.Desk(); only(t, d).State != PopEnded || d.State != WrapUp {
-			t.Errorf("desk is %s", d.State)
+		time.Sleep(crm.WrapUpMost / 2)
+		if d := w.Desk(); only(t, d).State != PopEnded || d.State != crm.WrapUp || !d.Since.Equal(one.EndedAt) {
+			t.Errorf("desk is %s since %v, want since %v", d.State, d.Since, one.EndedAt)
+		}
+		time.Sleep(crm.WrapUpMost)
+		if d := w.Desk(); only(t, d).State != PopEnded || d.State != crm.Available {
+			t.Errorf("when nobody has ended the wrap-up for long the desk is %s", d.State)
 		}
 		two := ring("1001")
 		b.Update(t.Context(), two)
-		if d := w.Desk(); len(d.Calls) != 2 || d.Calls[0].State != PopRinging || d.State != Ringing {
+		if d := w.Desk(); len(d.Calls) != 2 || d.Calls[0].State != PopRinging || d.State != crm.Ringing {
 			t.Errorf("while the next rings the desk is %s with %d calls", d.State, len(d.Calls))
 		}
 		two = hangUp(answer(two, "1001"))
@@ -455,7 +466,7 @@ func TestBoard_FinishedCallStaysForItsNote(t *testing.T) {
 		if p := only(t, w.Desk()); p.Call.ID != two.ID {
 			t.Error("the older finished call stayed")
 		}
-		if !b.Dismiss(neda.ID, two.ID) || len(w.Desk().Calls) != 0 || w.Desk().State != Available {
+		if !b.Dismiss(neda.ID, two.ID) || len(w.Desk().Calls) != 0 || w.Desk().State != crm.Available {
 			t.Error("cannot be dismissed")
 		}
 		synctest.Wait()
@@ -516,7 +527,7 @@ func TestBoard_OutboundAndInternal(t *testing.T) {
 		out.Legs = []pbx.Leg{{ID: "1", Role: pbx.RoleAgent, Extension: "1001", OfferedAt: now}}
 		b.Update(t.Context(), out)
 		synctest.Wait()
-		if d := b.Desk(neda.ID); only(t, d).State != PopDialing || d.State != Talking || only(t, d).Customer == nil {
+		if d := b.Desk(neda.ID); only(t, d).State != PopDialing || d.State != crm.Talking || only(t, d).Customer == nil {
 			t.Errorf("dialing: %+v", d)
 		}
 		in := ring()
@@ -748,7 +759,7 @@ func TestBoard_OldPicturesChangeNothing(t *testing.T) {
 // Many goroutines at once; the race detector watches.
 func TestBoard_ManyAtOnce(t *testing.T) {
 	o := &backOffice{past: make([]PastCall, 3)}
-	b := NewBoard(BoardConfig{Match: o.Match, History: o, Directory: staff})
+	b := NewBoard(BoardConfig{Match: o.Match, History: o, Directory: staff, States: states()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var run, work sync.WaitGroup
 	run.Go(func() { _ = b.Run(ctx) })
@@ -811,7 +822,7 @@ func BenchmarkBoardUpdate(b *testing.B) {
 		ext := fmt.Sprint(1000 + i)
 		dir[ext] = crm.AgentRef{ID: uuid.UUID{1, byte(i), byte(i >> 8)}, Extensions: []string{ext}}
 	}
-	board := NewBoard(BoardConfig{Match: (&backOffice{}).Match, Directory: dir})
+	board := NewBoard(BoardConfig{Match: (&backOffice{}).Match, Directory: dir, States: states()})
 	for _, a := range dir {
 		board.Watch(a.ID)
 	}
@@ -831,7 +842,7 @@ func BenchmarkBoardUpdate(b *testing.B) {
 
 // BenchmarkBoardDesk is the whole picture of a desk with one call.
 func BenchmarkBoardDesk(b *testing.B) {
-	board := NewBoard(BoardConfig{Match: (&backOffice{}).Match, Directory: staff})
+	board := NewBoard(BoardConfig{Match: (&backOffice{}).Match, Directory: staff, States: states()})
 	board.Update(b.Context(), ring2(0, 0))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -866,6 +877,13 @@ type twoHouses map[string]house
 
 func (h twoHouses) ByExtension(exchange, ext string) (crm.AgentRef, bool) {
 	return h[exchange].ByExtension(exchange, ext)
+}
+
+func (h twoHouses) Agents() (all []crm.AgentRef) {
+	for _, one := range h {
+		all = append(all, one.Agents()...)
+	}
+	return all
 }
 
 func (h twoHouses) Agent(id uuid.UUID) (crm.AgentRef, bool) {

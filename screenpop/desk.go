@@ -12,7 +12,7 @@ import (
 // Desk is the whole picture of one agent's desk at one moment. It shares nothing that anybody changes later.
 type Desk struct {
 	Agent crm.AgentRef
-	State DeskState
+	Presence
 	// Calls are the pops: live ones first, each group in the order in which they were offered. Never nil.
 	Calls []Pop
 	// ReceivedAt is when the PBX's event behind the newest change of this desk was read from the socket; zero
@@ -21,15 +21,15 @@ type Desk struct {
 	ReceivedAt time.Time
 }
 
-// DeskState is the state of the agent's phones and work, from the calls on the desk alone.
-type DeskState string
-
-const (
-	Available DeskState = "available"
-	Ringing   DeskState = "ringing"
-	Talking   DeskState = "talking" // or holding, or dialling out
-	WrapUp    DeskState = "wrap_up" // a finished call waits for its note
-)
+// Presence is what an agent is doing at one moment: the calls on the desk decide, then what the agent chose.
+type Presence struct {
+	State crm.State
+	Since time.Time // since when without interruption; zero: nobody knows
+	// Choice is what the agent chose, whatever calls make of it now: its reason is shown while State is Paused.
+	Choice crm.Choice
+	// Synced says why the exchanges' queues do not follow the choice; empty: they do.
+	Synced string
+}
 
 // PopState is this desk's part in the call, which may differ from the call's own state.
 type PopState string

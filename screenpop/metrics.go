@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -33,4 +34,20 @@ func newMetrics() *metrics {
 	v.failures, _ = m.Int64Counter("ringbook.lookup.failures",
 		metric.WithDescription("Look-ups that failed and are tried again."))
 	return v
+}
+
+// observe shows how many agents are in which state, until stop is called.
+func observe(b *Board) (stop func()) {
+	m := otel.Meter("ringbook/screenpop")
+	agents, _ := m.Int64ObservableGauge("ringbook.agents", metric.WithDescription("Agents, by state."))
+	registered, err := m.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		for state, n := range b.count() {
+			o.ObserveInt64(agents, n, metric.WithAttributes(attribute.String("state", string(state))))
+		}
+		return nil
+	}, agents)
+	if err != nil {
+		return func() {}
+	}
+	return func() { _ = registered.Unregister() }
 }

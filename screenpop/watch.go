@@ -80,7 +80,7 @@ func (b *Board) Desk(agent uuid.UUID) Desk {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	picture := Desk{Agent: ref, State: Available, Calls: []Pop{}}
+	picture := Desk{Agent: ref, Presence: b.presence(agent), Calls: []Pop{}}
 	d := b.desks[agent]
 	if d == nil {
 		return picture
@@ -91,28 +91,10 @@ func (b *Board) Desk(agent uuid.UUID) Desk {
 		for _, p := range d.pops {
 			if p.state.live() == live {
 				picture.Calls = append(picture.Calls, b.picture(p))
-				picture.State = busier(picture.State, p.state)
 			}
 		}
 	}
 	return picture
-}
-
-// busier is the state of a desk in state d that also holds a call in state p.
-func busier(d DeskState, p PopState) DeskState {
-	switch p {
-	case PopTalking, PopHeld, PopDialing:
-		return Talking
-	case PopRinging:
-		if d != Talking {
-			return Ringing
-		}
-	case PopEnded:
-		if d == Available {
-			return WrapUp
-		}
-	}
-	return d
 }
 
 // picture is a pop as it is now. Callers hold b.mu.

@@ -40,6 +40,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, anySession, http.MethodDelete, "/session", "logout", "Log out", s.logout)
 	add(a, anySession, http.MethodGet, "/me", "me", "Who am I", s.me)
 	add(a, anySession, http.MethodPatch, "/me", "updateMe", "Change my preferences", s.patchMe)
+	add(a, crm.StatesWrite, http.MethodPut, "/me/state", "setMyState", "Make me available, paused or offline", s.setMyState)
 	add(a, anySession, http.MethodPost, "/me/password", "changePassword", "Change my password; ends my other sessions", s.changePassword)
 	add(a, crm.SessionsManage, http.MethodGet, "/sessions", "listSessions", "Where I am logged in", s.listSessions)
 	add(a, crm.SessionsManage, http.MethodDelete, "/sessions/{id}", "endSession", "Log out elsewhere", s.endSession)
@@ -88,6 +89,8 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.AgentsRead, http.MethodGet, "/agents/{id}", "getAgent", "One agent", s.getAgent)
 	add(a, crm.AgentsWrite, http.MethodPatch, "/agents/{id}", "updateAgent", "Change an agent", s.patchAgent)
 	add(a, crm.AgentsWrite, http.MethodDelete, "/agents/{id}", "archiveAgent", "Archive an agent: cannot log in, keeps the calls", s.archiveAgent)
+	add(a, crm.StatesWrite, http.MethodPut, "/agents/{id}/state", "setAgentState", "Make an agent available, paused or offline", s.setAgentState)
+	add(a, crm.StatesRead, http.MethodGet, "/agents/{id}/states", "listAgentStates", "What an agent was doing, newest first", s.listStates)
 	add(a, crm.AgentsWrite, http.MethodPost, "/agents/{id}/restore", "restoreAgent", "Bring an archived agent back", s.restoreAgent)
 
 	add(a, crm.PhonesManage, http.MethodGet, "/phones", "listPhones", "Phones and lines, those that need an owner first", s.listPhones)
@@ -97,6 +100,11 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.QueuesRead, http.MethodGet, "/queues", "listQueues", "The exchanges' queues", s.listQueues)
 	add(a, crm.QueuesRead, http.MethodGet, "/queues/{id}", "getQueue", "One queue", s.getQueue)
 	add(a, crm.QueuesManage, http.MethodPatch, "/queues/{id}", "updateQueue", "Say what a queue is called, and how its calls are taken", s.patchQueue)
+
+	add(a, crm.StatesRead, http.MethodGet, "/pause-reasons", "listPauseReasons", "Why one may pause", s.listPauseReasons)
+	add(a, crm.StatesManage, http.MethodPost, "/pause-reasons", "createPauseReason", "Offer another reason to pause", s.createPauseReason)
+	add(a, crm.StatesManage, http.MethodPatch, "/pause-reasons/{id}", "updatePauseReason", "Change a reason, or offer it again", s.patchPauseReason)
+	add(a, crm.StatesManage, http.MethodDelete, "/pause-reasons/{id}", "archivePauseReason", "Offer a reason no more; who is paused with it stays so", s.archivePauseReason)
 
 	add(a, crm.TeamsRead, http.MethodGet, "/teams", "listTeams", "Teams", s.listTeams)
 	add(a, crm.TeamsWrite, http.MethodPost, "/teams", "createTeam", "Create a team", s.createTeam)

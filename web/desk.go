@@ -36,8 +36,8 @@ type SeenFrame struct {
 
 // Desk is what an agent's desk shows right now.
 type Desk struct {
-	Agent     crm.AgentRef  `json:"agent"`
-	State     string        `json:"state" enum:"available,ringing,talking,wrap_up"`
+	Agent crm.AgentRef `json:"agent"`
+	AgentState
 	Abilities DeskAbilities `json:"abilities" doc:"what the agent could begin now"`
 	Calls     []Pop         `json:"calls" doc:"live ones first; one that has ended stays until it is dismissed or the next one ends"`
 }
@@ -87,7 +87,7 @@ type PastCall struct {
 
 // desk is a picture of the board as the browser gets it.
 func (s *Server) desk(d screenpop.Desk) Desk {
-	out := Desk{Agent: d.Agent, State: string(d.State), Calls: make([]Pop, len(d.Calls))}
+	out := Desk{Agent: d.Agent, AgentState: agentState(d.Presence), Calls: make([]Pop, len(d.Calls))}
 	out.Agent.Extensions = list(out.Agent.Extensions)
 	busy := false
 	for i := range d.Calls {

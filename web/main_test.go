@@ -72,8 +72,9 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		t.Fatal(err)
 	}
 	h.board = screenpop.NewBoard(screenpop.BoardConfig{
-		Match: h.store.Match, History: history{calls}, Directory: h.store.Directory(), Normalise: normalise, Log: log,
+		Match: h.store.Match, History: history{calls}, Directory: h.store.Directory(), States: h.store.States(), Normalise: normalise, Log: log,
 	})
+	h.store.States().OnChange(h.board.RefreshState)
 	h.store.Directory().OnChange(h.board.RefreshAgents)
 	h.server = New(Config{
 		Store: h.store, Calls: calls, Recorder: h.recorder, Board: h.board,
@@ -86,6 +87,7 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		f(h.server)
 	}
 	run(h.store.Run)
+	run(h.store.States().Run)
 	events := h.db.NewEvents(log)
 	run(func(ctx context.Context) error { return events.Run(ctx, h.heed) })
 	run(h.recorder.Run)

@@ -127,6 +127,14 @@ func (c *cast) view(role string) string {
 	return v.ID.String()
 }
 
+func (c *cast) spareReason() string {
+	r, err := c.store.CreatePauseReason(context.Background(), crm.System, crm.PauseReasonInput{Label: c.name("Reason ")})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return r.ID.String()
+}
+
 // may is who an operation lets through (i for each of everybody: x lets through), and a request that must succeed
 // for them.
 type may struct {
@@ -238,6 +246,28 @@ var table = map[string]may{
 	"updateAgent":  {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.spareAgent(), object{"name": "Other"} }},
 	"archiveAgent": {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.spareAgent(), nil }},
 	"restoreAgent": {"----x", func(c *cast, _ string) (string, any) { return "/agents/" + c.archivedAgent() + "/restore", nil }},
+
+	"setMyState": {"-xxxx", func(*cast, string) (string, any) { return "/me/state", object{"state": "paused"} }},
+	"setAgentState": {"-xxxx", func(c *cast, role string) (string, any) {
+		if role == "none" {
+			role = "agent"
+		}
+		return "/agents/" + c.agents[role].ID.String() + "/state", object{"state": "available"} // others': see TestState_
+	}},
+	"listAgentStates": {"-xxxx", func(c *cast, role string) (string, any) {
+		if role == "none" {
+			role = "agent"
+		}
+		return "/agents/" + c.agents[role].ID.String() + "/states", nil
+	}},
+	"listPauseReasons": {"-xxxx", at("/pause-reasons")},
+	"createPauseReason": {"----x", func(c *cast, _ string) (string, any) {
+		return "/pause-reasons", object{"label": c.name("reason "), "label_en": "Reason"}
+	}},
+	"updatePauseReason": {"----x", func(c *cast, _ string) (string, any) {
+		return "/pause-reasons/" + c.spareReason(), object{"label_en": "Other"}
+	}},
+	"archivePauseReason": {"----x", func(c *cast, _ string) (string, any) { return "/pause-reasons/" + c.spareReason(), nil }},
 
 	"listPhones": {"----x", at("/phones?needy=true")},
 	"correctPhone": {"----x", func(c *cast, _ string) (string, any) {

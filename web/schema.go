@@ -35,9 +35,12 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[huma.ErrorModel]():         "Problem",
 	reflect.TypeFor[huma.ErrorDetail]():        "ProblemDetail",
 
-	reflect.TypeFor[calllog.Filter]():           "CallFilter",
-	reflect.TypeFor[crm.Page[calllog.Export]](): "ExportPage",
-	reflect.TypeFor[crm.Page[SavedView]]():      "SavedViewPage",
+	reflect.TypeFor[calllog.Filter]():            "CallFilter",
+	reflect.TypeFor[crm.Page[calllog.Export]]():  "ExportPage",
+	reflect.TypeFor[crm.Page[SavedView]]():       "SavedViewPage",
+	reflect.TypeFor[crm.Page[crm.PauseReason]](): "PauseReasonPage",
+	reflect.TypeFor[crm.Page[calllog.Stretch]](): "StateStretchPage",
+	reflect.TypeFor[calllog.Stretch]():           "StateStretch",
 }
 
 // enums are the values of our string types, in the order in which the document lists them.
@@ -54,6 +57,8 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pbx.GapReason]():     {pbx.GapDisconnected, pbx.GapDeaf, pbx.GapOverflow, pbx.GapReplaced, pbx.GapStopped, pbx.GapKilled, pbx.GapRestarted},
 	reflect.TypeFor[pbx.TransferKind]():  {pbx.Blind, pbx.Attended},
 	reflect.TypeFor[crm.Rule]():          {crm.RuleIVR, crm.RuleLinked, crm.RuleExact, crm.RuleShared, crm.RuleNone, crm.RuleWithheld},
+	reflect.TypeFor[crm.State]():         {crm.Available, crm.Ringing, crm.Talking, crm.WrapUp, crm.Paused, crm.Offline},
+	reflect.TypeFor[crm.SetBy]():         {crm.ByDesk, crm.ByPhone, crm.BySupervisor, crm.BySystem},
 	reflect.TypeFor[crm.Role]():          {crm.RoleAgent, crm.RoleSales, crm.RoleSupervisor, crm.RoleAdmin},
 	reflect.TypeFor[crm.CustomerKind]():  {crm.Person, crm.Organization},
 	reflect.TypeFor[crm.DialClass]():     values(crm.DialClasses()),

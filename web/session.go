@@ -76,6 +76,9 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 			return nil, err
 		}
 	}
+	if err := s.Store.Arrive(ctx, actor); err != nil {
+		return nil, err
+	}
 	me, err := s.describe(ctx, actor)
 	if err != nil {
 		return nil, err
@@ -90,6 +93,9 @@ type logoutOutput struct {
 func (s *Server) logout(ctx context.Context, _ *struct{}) (*logoutOutput, error) {
 	r := requestOf(ctx)
 	if c, err := r.Cookie(s.cookieName(r)); err == nil {
+		if err := s.Store.Depart(ctx, actorOf(ctx)); err != nil {
+			return nil, err
+		}
 		if err := s.Store.Logout(ctx, c.Value); err != nil {
 			return nil, err
 		}

@@ -172,7 +172,7 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	if err != nil {
 		b.Fatal(err)
 	}
-	board := screenpop.NewBoard(screenpop.BoardConfig{Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: log})
+	board := screenpop.NewBoard(screenpop.BoardConfig{Match: store.Match, History: history{calls}, Directory: store.Directory(), States: store.States(), Normalise: normalise, Log: log})
 	app := web.New(web.Config{
 		Store: store, Calls: calls, Recorder: recorder, Board: board, Log: log, Acts: calllog.NewActs(calllog.ActsConfig{DB: database, CRM: store, Calls: calls}),
 		Database: database.Healthy, Exchanges: func() []web.Part { return nil },

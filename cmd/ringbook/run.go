@@ -131,6 +131,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 		failed := prepare(living, s, front, o, database, house.store)
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
+			keeping.run("keep the agents' states", house.store.States().Run)
 			keeping.run("keep account of what is heard", house.watch.Run)
 			leading.run("keep the leases", house.leases.Run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
@@ -217,9 +218,11 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	}
 	leases.OnChange(func(string) { recorder.Lead() })
 	board := screenpop.NewBoard(screenpop.BoardConfig{
-		Match: store.Match, History: history{calls}, Directory: store.Directory(), Normalise: normalise, Log: o.log,
+		Match: store.Match, History: history{calls}, Directory: store.Directory(), States: store.States(),
+		Normalise: normalise, Log: o.log,
 	})
 	store.Directory().OnChange(board.RefreshAgents)
+	store.States().OnChange(board.RefreshState)
 	for _, exchange := range exchanges {
 		exchange.OnChange(board.Again)
 	}
