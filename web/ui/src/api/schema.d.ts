@@ -76,6 +76,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/agents/{id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make an agent available, paused or offline
+         * @description Permission: states.write.
+         */
+        put: operations["setAgentState"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{id}/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What an agent was doing, newest first
+         * @description Permission: states.read.
+         */
+        get: operations["listAgentStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calls": {
         parameters: {
             query?: never;
@@ -534,6 +574,74 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make me available, paused or offline
+         * @description Permission: states.write.
+         */
+        put: operations["setMyState"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pause-reasons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why one may pause
+         * @description Permission: states.read.
+         */
+        get: operations["listPauseReasons"];
+        put?: never;
+        /**
+         * Offer another reason to pause
+         * @description Permission: states.manage.
+         */
+        post: operations["createPauseReason"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pause-reasons/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Offer a reason no more; who is paused with it stays so
+         * @description Permission: states.manage.
+         */
+        delete: operations["archivePauseReason"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a reason, or offer it again
+         * @description Permission: states.manage.
+         */
+        patch: operations["updatePauseReason"];
         trace?: never;
     };
     "/api/v1/phones": {
@@ -1007,6 +1115,39 @@ export interface components {
             team_id: string | null;
             username: string;
         };
+        AgentState: {
+            /** @enum {string} */
+            state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
+            /**
+             * @description who chose what the agent is while no call goes on
+             * @enum {string}
+             */
+            state_by: "desk" | "phone" | "supervisor" | "system";
+            /**
+             * @description what the agent will be when no call goes on
+             * @enum {string}
+             */
+            state_chosen: "available" | "paused" | "offline";
+            /** @description of a pause */
+            state_reason: string | null;
+            /** @description the same in English */
+            state_reason_en: string | null;
+            /**
+             * Format: uuid
+             * @description null also for a reason that the phone told and that is none of the list
+             */
+            state_reason_id: string | null;
+            /**
+             * Format: date-time
+             * @description since when without interruption; null: nobody knows
+             */
+            state_since: string | null;
+            /**
+             * @description empty: the exchange's queues follow; else why not: no AMI is configured, it does not answer, it may not pause, the agent's phones are in no queue, they are paused in some queues only, the exchange did not do it
+             * @enum {string}
+             */
+            state_synced: "" | "ami_needed" | "ami_away" | "ami_denied" | "no_queue" | "partly_paused" | "not_followed";
+        };
         Attempt: {
             /**
              * Format: uuid
@@ -1236,7 +1377,36 @@ export interface components {
             /** @description live ones first; one that has ended stays until it is dismissed or the next one ends */
             calls: components["schemas"]["Pop"][];
             /** @enum {string} */
-            state: "available" | "ringing" | "talking" | "wrap_up";
+            state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
+            /**
+             * @description who chose what the agent is while no call goes on
+             * @enum {string}
+             */
+            state_by: "desk" | "phone" | "supervisor" | "system";
+            /**
+             * @description what the agent will be when no call goes on
+             * @enum {string}
+             */
+            state_chosen: "available" | "paused" | "offline";
+            /** @description of a pause */
+            state_reason: string | null;
+            /** @description the same in English */
+            state_reason_en: string | null;
+            /**
+             * Format: uuid
+             * @description null also for a reason that the phone told and that is none of the list
+             */
+            state_reason_id: string | null;
+            /**
+             * Format: date-time
+             * @description since when without interruption; null: nobody knows
+             */
+            state_since: string | null;
+            /**
+             * @description empty: the exchange's queues follow; else why not: no AMI is configured, it does not answer, it may not pause, the agent's phones are in no queue, they are paused in some queues only, the exchange did not do it
+             * @enum {string}
+             */
+            state_synced: "" | "ami_needed" | "ami_away" | "ami_denied" | "no_queue" | "partly_paused" | "not_followed";
         };
         DeskAbilities: {
             /** @enum {string} */
@@ -1591,6 +1761,40 @@ export interface components {
             state: "ringing" | "queued" | "talking" | "held" | "ended";
             /** Format: int64 */
             talk_ms: number;
+        };
+        PauseReason: {
+            /** Format: date-time */
+            archived_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            label: string;
+            label_en: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+        };
+        PauseReasonInput: {
+            label: string;
+            /** @description in English; the label serves when left out */
+            label_en?: string;
+        };
+        PauseReasonPage: {
+            items: components["schemas"]["PauseReason"][];
+            next: string | null;
+        };
+        PauseReasonPatch: {
+            /** @description true: not offered any more; whoever is paused with it stays so */
+            archived?: boolean;
+            label?: string;
+            label_en?: string;
+            /**
+             * Format: int64
+             * @description refused with 409 when the reason has another by now
+             */
+            version?: number;
         };
         Person: {
             /** Format: uuid */
@@ -1972,6 +2176,54 @@ export interface components {
             /** Format: date-time */
             to: string | null;
         };
+        StateInput: {
+            /**
+             * Format: uuid
+             * @description of a pause
+             */
+            reason_id?: string | null;
+            /** @enum {string} */
+            state: "available" | "paused" | "offline";
+        };
+        StateStretch: {
+            /**
+             * @description who chose it; null: it followed from a call
+             * @enum {string|null}
+             */
+            by: "desk" | "phone" | "supervisor" | "system" | null;
+            /**
+             * Format: uuid
+             * @description of which it followed
+             */
+            call_id: string | null;
+            /**
+             * Format: int64
+             * @description up to now, if it goes on
+             */
+            duration_ms: number;
+            /**
+             * Format: date-time
+             * @description the beginning, or that of the range that was asked for
+             */
+            from: string;
+            /** @description of a pause */
+            reason: string | null;
+            /** @description the same in English */
+            reason_en: string | null;
+            /** Format: uuid */
+            reason_id: string | null;
+            /** @enum {string} */
+            state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
+            /**
+             * Format: date-time
+             * @description the end, or that of the range; null: goes on
+             */
+            to: string | null;
+        };
+        StateStretchPage: {
+            items: components["schemas"]["StateStretch"][];
+            next: string | null;
+        };
         Status: {
             backlog: components["schemas"]["Backlog"];
             database: components["schemas"]["PartStatus"];
@@ -2257,6 +2509,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setAgentState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentState"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAgentStates: {
+        parameters: {
+            query?: {
+                /** @description a week before to, when left out */
+                from?: string;
+                /** @description now, when left out */
+                to?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StateStretchPage"];
                 };
             };
             /** @description Error */
@@ -3278,6 +3603,170 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setMyState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StateInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentState"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPauseReasons: {
+        parameters: {
+            query?: {
+                /** @description the archived ones instead of the others */
+                archived?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseReasonPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createPauseReason: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseReasonInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseReason"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archivePauseReason: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseReason"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updatePauseReason: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseReasonPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseReason"];
+                };
             };
             /** @description Error */
             default: {
