@@ -140,6 +140,7 @@ func (b *queueBoard) survey(events []ami.Event, at time.Time) []Queue {
 	var out []Queue
 	for name, q := range seen {
 		q.sort()
+		q.once()
 		before := b.queues[name]
 		if before != nil {
 			q.keep(before)
@@ -380,6 +381,21 @@ func (q *Queue) same(o *Queue) bool {
 func (q *Queue) sort() {
 	slices.SortFunc(q.Members, func(a, b Member) int { return strings.Compare(a.Interface, b.Interface) })
 	slices.SortStableFunc(q.Callers, func(a, b Waiting) int { return cmp.Compare(a.Position, b.Position) })
+}
+
+// once makes a listed queue, sorted already, hold nobody twice, and its callers' positions follow one another: a list that is
+// made while callers come and go need not be of one moment.
+func (q *Queue) once() {
+	q.Members = slices.CompactFunc(q.Members, func(a, b Member) bool { return a.Interface == b.Interface })
+	seen := make(map[string]bool, len(q.Callers))
+	q.Callers = slices.DeleteFunc(q.Callers, func(w Waiting) bool {
+		twice := seen[w.Channel]
+		seen[w.Channel] = true
+		return twice
+	})
+	for i := range q.Callers {
+		q.Callers[i].Position = i + 1
+	}
 }
 
 // picture is a copy that nobody changes.
