@@ -101,6 +101,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.QueuesRead, http.MethodGet, "/queues/{id}", "getQueue", "One queue", s.getQueue)
 	add(a, crm.QueuesManage, http.MethodPatch, "/queues/{id}", "updateQueue", "Say what a queue is called, and how its calls are taken", s.patchQueue)
 
+	add(a, crm.StatesRead, http.MethodGet, "/states", "listStates", "What agents are doing now", s.listStandings)
 	add(a, crm.StatesRead, http.MethodGet, "/pause-reasons", "listPauseReasons", "Why one may pause", s.listPauseReasons)
 	add(a, crm.StatesManage, http.MethodPost, "/pause-reasons", "createPauseReason", "Offer another reason to pause", s.createPauseReason)
 	add(a, crm.StatesManage, http.MethodPatch, "/pause-reasons/{id}", "updatePauseReason", "Change a reason, or offer it again", s.patchPauseReason)

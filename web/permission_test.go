@@ -260,6 +260,7 @@ var table = map[string]may{
 		}
 		return "/agents/" + c.agents[role].ID.String() + "/states", nil
 	}},
+	"listStates":       {"-xxxx", at("/states")},
 	"listPauseReasons": {"-xxxx", at("/pause-reasons")},
 	"createPauseReason": {"----x", func(c *cast, _ string) (string, any) {
 		return "/pause-reasons", object{"label": c.name("reason "), "label_en": "Reason"}

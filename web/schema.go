@@ -38,6 +38,7 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[calllog.Filter]():            "CallFilter",
 	reflect.TypeFor[crm.Page[calllog.Export]]():  "ExportPage",
 	reflect.TypeFor[crm.Page[SavedView]]():       "SavedViewPage",
+	reflect.TypeFor[crm.Page[Standing]]():        "StandingPage",
 	reflect.TypeFor[crm.Page[crm.PauseReason]](): "PauseReasonPage",
 	reflect.TypeFor[crm.Page[calllog.Stretch]](): "StateStretchPage",
 	reflect.TypeFor[calllog.Stretch]():           "StateStretch",

@@ -61,6 +61,27 @@ func (s *Server) setState(ctx context.Context, agent uuid.UUID, in StateInput) (
 	return &stateOutput{agentState(s.Board.Presence(agent))}, nil
 }
 
+// Standing is what one agent is doing now.
+type Standing struct {
+	Agent crm.AgentRef `json:"agent"`
+	AgentState
+}
+
+type standingPageOutput struct{ Body crm.Page[Standing] }
+
+// listStandings tells of the agents whose states the actor may read, by name.
+func (s *Server) listStandings(ctx context.Context, _ *struct{}) (*standingPageOutput, error) {
+	actor := actorOf(ctx)
+	page := crm.Page[Standing]{Items: []Standing{}}
+	for _, p := range s.Board.Presences() {
+		if actor.Covers(crm.StatesRead, p.Agent) {
+			p.Agent.Extensions = list(p.Agent.Extensions)
+			page.Items = append(page.Items, Standing{p.Agent, agentState(p.Presence)})
+		}
+	}
+	return &standingPageOutput{page}, nil
+}
+
 type listStatesInput struct {
 	ID     uuid.UUID `path:"id" format:"uuid"`
 	From   time.Time `query:"from" doc:"a week before to, when left out"`

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { Agent, CallQuery, CustomerQuery, GapQuery, PhoneQuery } from "./types";
+import type { Agent, CallQuery, CustomerQuery, GapQuery, PhoneQuery, StateStretch } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -116,6 +116,46 @@ export const dialling = queryOptions({
   queryKey: ["dialling"],
   queryFn: ({ signal }) => got(api.GET("/api/v1/dialling", { signal })),
 });
+
+export const pauseReasons = (archived = false) =>
+  queryOptions({
+    queryKey: ["pause-reasons", archived],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/pause-reasons", { params: { query: { archived } }, signal })),
+    staleTime: 60_000,
+  });
+
+/** How everybody stands whom one may see; asked anew while it is looked at. */
+export const states = queryOptions({
+  queryKey: ["states", "now"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/states", { signal })),
+  refetchInterval: 3000,
+});
+
+/** What an agent did between two moments, newest first, read whole, page by page. */
+export const dayStates = (id: string, from: string, to: string, live: boolean) =>
+  queryOptions({
+    queryKey: ["states", id, from, to],
+    queryFn: async ({ signal }) => {
+      const items: StateStretch[] = [];
+      for (let cursor: string | null = ""; cursor !== null; ) {
+        const query = { from, to, limit: 200, ...(cursor ? { cursor } : {}) };
+        const page: { items: StateStretch[]; next: string | null } = await got(
+          api.GET("/api/v1/agents/{id}/states", { params: { path: { id }, query }, signal }),
+        );
+        items.push(...page.items);
+        cursor = page.next;
+      }
+      return items;
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: live ? 10_000 : false,
+  });
+
+export const agent = (id: string) =>
+  queryOptions({
+    queryKey: ["agents", "one", id],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/agents/{id}", { params: { path: { id } }, signal })),
+  });
 
 /** Agents are few enough to be read whole, page by page. */
 export const agents = (archived = false) =>

@@ -832,6 +832,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What agents are doing now
+         * @description Permission: states.read.
+         */
+        get: operations["listStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/status": {
         parameters: {
             query?: never;
@@ -2175,6 +2195,44 @@ export interface components {
             kind: "talk" | "hold" | "held";
             /** Format: date-time */
             to: string | null;
+        };
+        Standing: {
+            agent: components["schemas"]["AgentRef"];
+            /** @enum {string} */
+            state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
+            /**
+             * @description who chose what the agent is while no call goes on
+             * @enum {string}
+             */
+            state_by: "desk" | "phone" | "supervisor" | "system";
+            /**
+             * @description what the agent will be when no call goes on
+             * @enum {string}
+             */
+            state_chosen: "available" | "paused" | "offline";
+            /** @description of a pause */
+            state_reason: string | null;
+            /** @description the same in English */
+            state_reason_en: string | null;
+            /**
+             * Format: uuid
+             * @description null also for a reason that the phone told and that is none of the list
+             */
+            state_reason_id: string | null;
+            /**
+             * Format: date-time
+             * @description since when without interruption; null: nobody knows
+             */
+            state_since: string | null;
+            /**
+             * @description empty: the exchange's queues follow; else why not: no AMI is configured, it does not answer, it may not pause, the agent's phones are in no queue, they are paused in some queues only, the exchange did not do it
+             * @enum {string}
+             */
+            state_synced: "" | "ami_needed" | "ami_away" | "ami_denied" | "no_queue" | "partly_paused" | "not_followed";
+        };
+        StandingPage: {
+            items: components["schemas"]["Standing"][];
+            next: string | null;
         };
         StateInput: {
             /**
@@ -4115,6 +4173,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listStates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingPage"];
+                };
             };
             /** @description Error */
             default: {

@@ -31,7 +31,12 @@ export type Dialling = S["Dialling"];
 export type DiallingInput = S["DiallingInput"];
 export type DialRule = S["DialRule"];
 export type DialClass = NonNullable<DialRule["class"]>;
-export type AgentState = S["AgentDestination"]["state"];
+export type AgentState = Desk["state"];
+export type StateStretch = S["StateStretch"];
+export type PauseReason = S["PauseReason"];
+export type StateInput = S["StateInput"];
+/** How an agent stands, as in the desk's picture. */
+export type Standing = S["AgentState"];
 export type Rule = Pop["rule"];
 export type Role = Agent["role"];
 export type Outcome = NonNullable<Call["outcome"]>;

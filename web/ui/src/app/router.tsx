@@ -2,7 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Problem } from "../api/problem";
 import { me, queryClient } from "../api/queries";
-import { readCallSearch } from "../calls/search";
+import { readCallSearch, readDaySearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
@@ -96,6 +96,12 @@ const editCustomer = createRoute({
   path: "/customers/$id/edit",
   component: lazyRouteComponent(() => import("../customers/edit-page"), "EditCustomerPage"),
 });
+const day = createRoute({
+  getParentRoute: () => inside,
+  path: "/day",
+  validateSearch: readDaySearch,
+  component: lazyRouteComponent(() => import("../states/day-page"), "DayPage"),
+});
 const settings = createRoute({
   getParentRoute: () => inside,
   path: "/settings",
@@ -145,6 +151,15 @@ const settingsTokens = createRoute({
   ),
 });
 
+const settingsPauses = createRoute({
+  getParentRoute: () => settings,
+  path: "/pauses",
+  validateSearch: (s: Record<string, unknown>): { archived?: "1" } => (s.archived === "1" ? { archived: "1" } : {}),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/pauses-page")),
+    "PausesPage",
+  ),
+});
 const settingsDialling = createRoute({
   getParentRoute: () => settings,
   path: "/dialling",
@@ -173,6 +188,7 @@ const tree = root.addChildren([
     newCustomer,
     customer,
     editCustomer,
+    day,
     settings.addChildren([
       settingsHome,
       settingsMe,
@@ -180,6 +196,7 @@ const tree = root.addChildren([
       settingsPhones,
       settingsTeams,
       settingsTokens,
+      settingsPauses,
       settingsDialling,
       settingsHealth,
     ]),

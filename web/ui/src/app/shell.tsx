@@ -18,6 +18,7 @@ import { incoming } from "../desk/pop";
 import { isLive, useDesk } from "../desk/store";
 import { Hint } from "../parts/hint";
 import { Key } from "../parts/text";
+import { StateButton } from "../states/state-button";
 import { useFormat } from "../text/use-format";
 import { AccountButton } from "./account-button";
 import { Attention, saidOf } from "./attention";
@@ -29,6 +30,7 @@ import { useKeys } from "./use-keys";
 const AccountMenu = lazy(() => import("./account-menu"));
 const Find = lazy(() => import("./find"));
 const KeysHelp = lazy(() => import("./keys-help"));
+const StateMenu = lazy(() => import("../states/state-menu"));
 
 const pages = [
   { to: "/desk", word: "nav.desk", icon: IconHeadset, keys: "goDesk" },
@@ -88,7 +90,7 @@ export function Shell() {
           </Box>
         </UnstyledButton>
         <Group gap={4} wrap="nowrap">
-          <DeskStateLabel />
+          <MyState />
           <LiveDot />
           <Suspense fallback={<AccountButton name={me.agent.name} />}>
             <AccountMenu name={me.agent.name} onHelp={() => setHelp(true)} />
@@ -149,14 +151,13 @@ function NavItem({ page: { to, word, icon: Icon, keys: id } }: { page: (typeof p
   );
 }
 
-function DeskStateLabel() {
-  const { t } = useTranslation();
+function MyState() {
   const { desk } = useDesk();
   if (!desk) return null;
   return (
-    <Text size="xs" className="desk-state" data-state={desk.state} component="span">
-      {t(`state.${desk.state}`)}
-    </Text>
+    <Suspense fallback={<StateButton desk={desk} />}>
+      <StateMenu desk={desk} />
+    </Suspense>
   );
 }
 

@@ -40,6 +40,16 @@ export function readCallSearch(s: Record<string, unknown>): CallSearch {
   return out;
 }
 
+/** DaySearch is a day of an agent: today, and one's own, where nothing is said. */
+export interface DaySearch {
+  agent?: string;
+  day?: string;
+}
+
+export function readDaySearch(s: Record<string, unknown>): DaySearch {
+  return { ...(isID(s.agent) ? { agent: s.agent } : {}), ...(isDay(s.day) ? { day: s.day } : {}) };
+}
+
 /** query turns the address's filters into the API's: days become the moments at which they begin in the time zone. */
 export function query(s: CallSearch): CallQuery {
   const { from, to, number, ...rest } = s;

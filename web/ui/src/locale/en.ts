@@ -138,7 +138,18 @@ export const en = {
       supervisor: "Changed by a supervisor",
       system: "Not chosen yet",
     },
-    notFollowed: "The exchange's queues do not follow this: {{why}}",
+    after: "After the call: {{state}}",
+    synced: {
+      ami_needed:
+        "The exchange's queues do not follow: ringbook has no manager interface (AMI) there. Do the same at the phone.",
+      ami_away:
+        "The exchange's queues do not follow: its manager interface (AMI) does not answer. They will when it does.",
+      ami_denied:
+        "The exchange's queues do not follow: ringbook's AMI user may not pause members. Do the same at the phone.",
+      no_queue: "Your phones are in no queue of the exchange.",
+      partly_paused: "Your phones are paused in some queues of the exchange only.",
+      not_followed: "The exchange was asked and its queues did not follow. Do the same at the phone.",
+    },
     notFollowedShort: "Queues do not follow",
     set: {
       available: "You are available.",

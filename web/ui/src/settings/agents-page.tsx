@@ -6,11 +6,19 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
-import { agents as agentsQuery, me as meQuery, queryClient, teams as teamsQuery } from "../api/queries";
+import {
+  agents as agentsQuery,
+  me as meQuery,
+  queryClient,
+  states as statesQuery,
+  teams as teamsQuery,
+} from "../api/queries";
 import type { Agent } from "../api/types";
+import { useMay } from "../app/may";
 import { ListPanel } from "../parts/list-panel";
 import { complain, notice } from "../parts/notice";
 import { Num } from "../parts/text";
+import { AgentState } from "../states/agent-state";
 import { AgentForm } from "./agent-form";
 
 export function AgentsPage() {
@@ -22,6 +30,10 @@ export function AgentsPage() {
   const teams = useQuery(teamsQuery);
   const [editing, setEditing] = useState<Agent | "new" | null>(null);
   const items = list.data?.items ?? [];
+  const mayEdit = useMay("agents.write") !== null;
+  const mayState = useMay("states.write");
+  const standings = useQuery({ ...statesQuery, enabled: !archived });
+  const standing = (a: Agent) => standings.data?.items.find((s) => s.agent.id === a.id);
 
   const restore = useMutation({
     mutationFn: (a: Agent) => got(api.POST("/api/v1/agents/{id}/restore", { params: { path: { id: a.id } } })),
@@ -45,9 +57,11 @@ export function AgentsPage() {
               checked={archived}
               onChange={(e) => void navigate({ search: e.currentTarget.checked ? { archived: "1" } : {} })}
             />
-            <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
-              {t("agents.create")}
-            </Button>
+            {mayEdit && (
+              <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
+                {t("agents.create")}
+              </Button>
+            )}
           </>
         }
         empty={{
@@ -59,50 +73,57 @@ export function AgentsPage() {
           <>
             <Table.Th>{t("agents.name")}</Table.Th>
             <Table.Th className="only-wide">{t("agents.username")}</Table.Th>
-            <Table.Th>{t("agents.extensions")}</Table.Th>
-            <Table.Th>{t("agents.role")}</Table.Th>
+            <Table.Th className={archived ? "" : "only-wide"}>{t("agents.extensions")}</Table.Th>
+            {!archived && <Table.Th>{t("states.state")}</Table.Th>}
+            <Table.Th className="only-wide">{t("agents.role")}</Table.Th>
             <Table.Th className="only-wide">{t("agents.team")}</Table.Th>
-            <Table.Th aria-label={t("action.edit")} />
+            {mayEdit && <Table.Th aria-label={t("action.edit")} />}
           </>
         }
-        row={(a) => (
-          <Table.Tr key={a.id}>
-            <Table.Td>
-              {a.name}
-              {a.id === me.agent.id && <span className="quiet"> ({t("agents.you")})</span>}
-            </Table.Td>
-            <Table.Td className="only-wide">
-              <bdi dir="ltr">{a.username}</bdi>
-            </Table.Td>
-            <Table.Td>
-              <Group gap={4}>
-                {a.extensions.map((x) => (
-                  <Badge key={x} color="gray">
-                    <Num value={x} plain />
-                  </Badge>
-                ))}
-              </Group>
-            </Table.Td>
-            <Table.Td>{t(`agents.roles.${a.role}`)}</Table.Td>
-            <Table.Td className="only-wide">{a.team}</Table.Td>
-            <Table.Td ta="end">
-              {archived ? (
-                <Button size="compact-sm" variant="default" onClick={() => restore.mutate(a)}>
-                  {t("action.restore")}
-                </Button>
-              ) : (
-                <Button
-                  size="compact-sm"
-                  variant="default"
-                  onClick={() => setEditing(a)}
-                  aria-label={`${t("action.edit")}: ${a.name}`}
-                >
-                  {t("action.edit")}
-                </Button>
+        row={(a) => {
+          const s = standing(a);
+          return (
+            <Table.Tr key={a.id}>
+              <Table.Td>
+                {a.name}
+                {a.id === me.agent.id && <span className="quiet"> ({t("agents.you")})</span>}
+              </Table.Td>
+              <Table.Td className="only-wide">
+                <bdi dir="ltr">{a.username}</bdi>
+              </Table.Td>
+              <Table.Td className={archived ? "" : "only-wide"}>
+                <Group gap={4}>
+                  {a.extensions.map((x) => (
+                    <Badge key={x} color="gray">
+                      <Num value={x} plain />
+                    </Badge>
+                  ))}
+                </Group>
+              </Table.Td>
+              {!archived && <Table.Td>{s && <AgentState agent={a} standing={s} may={mayState !== null} />}</Table.Td>}
+              <Table.Td className="only-wide">{t(`agents.roles.${a.role}`)}</Table.Td>
+              <Table.Td className="only-wide">{a.team}</Table.Td>
+              {mayEdit && (
+                <Table.Td ta="end">
+                  {archived ? (
+                    <Button size="compact-sm" variant="default" onClick={() => restore.mutate(a)}>
+                      {t("action.restore")}
+                    </Button>
+                  ) : (
+                    <Button
+                      size="compact-sm"
+                      variant="default"
+                      onClick={() => setEditing(a)}
+                      aria-label={`${t("action.edit")}: ${a.name}`}
+                    >
+                      {t("action.edit")}
+                    </Button>
+                  )}
+                </Table.Td>
               )}
-            </Table.Td>
-          </Table.Tr>
-        )}
+            </Table.Tr>
+          );
+        }}
       />
       {editing && (
         <AgentForm

@@ -11,16 +11,21 @@ export function SettingsPage() {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const me = useSuspenseQuery(meQuery).data;
-  const admin = me.permissions.some((p) => p.permission === "agents.write");
   const part = useLocation({ select: (l) => l.pathname.split("/")[2] ?? "me" });
+  // Who leads a team sees its agents; the rest is an administrator's.
+  const leads = me.permissions.some((p) => p.permission === "states.write" && p.scope !== "own");
+  const admin = me.permissions.some((p) => p.permission === "agents.write");
   const parts = admin
-    ? (["me", "agents", "phones", "teams", "dialling", "tokens", "health"] as const)
-    : (["me", "tokens"] as const);
+    ? (["me", "agents", "phones", "teams", "pauses", "dialling", "tokens", "health"] as const)
+    : leads
+      ? (["me", "agents", "tokens"] as const)
+      : (["me", "tokens"] as const);
   const words = {
     me: "settings.mine",
     agents: "settings.agents",
     phones: "settings.phones",
     teams: "settings.teams",
+    pauses: "settings.pauses",
     dialling: "settings.dialling",
     tokens: "settings.tokens",
     health: "settings.health",
