@@ -37,7 +37,7 @@ type Queue struct {
 
 // QueueSaid tells who said a field of a queue, instead of what was learned.
 type QueueSaid struct {
-	Field string    `json:"field" enum:"label,numbers,service_level_s,wrap_up_s"`
+	Field string    `json:"field" enum:"label,numbers,service_level_s"`
 	By    string    `json:"by"` // that agent's username
 	At    time.Time `json:"at"`
 }
@@ -46,7 +46,6 @@ type QueueSaid struct {
 type QueueLearned struct {
 	Numbers       []string `json:"numbers"`
 	ServiceLevelS *int     `json:"service_level_s"` // nil: not known
-	WrapUpS       *int     `json:"wrap_up_s"`       // nil: not known
 }
 
 // ServiceLevel is the time within which calls are to be answered.
@@ -87,17 +86,16 @@ func lowerASCII(s string) string {
 
 const queueColumns = `
 	q.id, q.pbx, q.name, coalesce(q.said_label, q.name), coalesce(q.said_numbers, q.numbers), q.strategy,
-	coalesce(q.said_service_level_s, q.service_level_s), q.service_level_percent, coalesce(q.said_wrap_up_s, q.wrap_up_s, 0),
-	q.script, q.team_id, q.said, q.numbers, q.service_level_s, q.wrap_up_s, q.learned_at, q.gone_at, q.archived_at,
-	q.version, q.updated_at`
+	coalesce(q.said_service_level_s, q.service_level_s), q.service_level_percent, q.wrap_up_s, q.script, q.team_id, q.said,
+	q.numbers, q.service_level_s, q.learned_at, q.gone_at, q.archived_at, q.version, q.updated_at`
 
 func scanQueue(row pgx.CollectableRow) (Queue, error) {
 	var q Queue
 	var level *int
 	var said map[string]Correction
 	err := row.Scan(&q.ID, &q.PBX, &q.Name, &q.Label, &q.Numbers, &q.Strategy, &level, &q.ServiceLevelPercent, &q.WrapUpS,
-		&q.Script, &q.TeamID, &said, &q.Learned.Numbers, &q.Learned.ServiceLevelS, &q.Learned.WrapUpS, &q.LearnedAt, &q.GoneAt,
-		&q.ArchivedAt, &q.Version, &q.UpdatedAt)
+		&q.Script, &q.TeamID, &said, &q.Learned.Numbers, &q.Learned.ServiceLevelS, &q.LearnedAt, &q.GoneAt, &q.ArchivedAt,
+		&q.Version, &q.UpdatedAt)
 	if q.ServiceLevelS = defaultServiceLevel; level != nil {
 		q.ServiceLevelS = *level
 	}
@@ -111,7 +109,7 @@ func scanQueue(row pgx.CollectableRow) (Queue, error) {
 }
 
 // sayable are the fields that are learned until somebody says them.
-var sayable = []string{"label", "numbers", "service_level_s", "wrap_up_s"}
+var sayable = []string{"label", "numbers", "service_level_s"}
 
 func readQueues(ctx context.Context, q querier, where string, args ...any) ([]Queue, error) {
 	rows, err := q.Query(ctx, `SELECT`+queueColumns+` FROM queue q WHERE `+where, args...)
@@ -305,9 +303,6 @@ func writeQueue(ctx context.Context, tx pgx.Tx, a Actor, id uuid.UUID, p QueuePa
 	if p.ServiceLevelS != nil {
 		say("service_level_s", *p.ServiceLevelS)
 	}
-	if p.WrapUpS != nil {
-		say("wrap_up_s", *p.WrapUpS)
-	}
 	forgotten := []string{}
 	for _, field := range p.Learned {
 		if _, again := said[field]; !again && !slices.Contains(forgotten, field) {
@@ -320,6 +315,9 @@ func writeQueue(ctx context.Context, tx pgx.Tx, a Actor, id uuid.UUID, p QueuePa
 		set = append(set, "service_level_percent = "+arg(defaultServiceLevelPercent))
 	} else if n != nil {
 		set = append(set, "service_level_percent = "+arg(*n))
+	}
+	if p.WrapUpS != nil {
+		set = append(set, "wrap_up_s = "+arg(*p.WrapUpS))
 	}
 	if p.Script != nil {
 		set = append(set, "script = "+arg(*p.Script))

@@ -109,7 +109,6 @@ type QueueTold struct {
 	PBX, Name    string
 	Strategy     string
 	ServiceLevel time.Duration // 0: it does not say
-	WrapUp       time.Duration // of its members; 0: none, or it does not say
 	Gone         bool          // the PBX has it no more
 }
 
@@ -137,8 +136,7 @@ func (d *directory) told(t QueueTold) bool {
 	if q == nil {
 		return t.Gone && d.loaded
 	}
-	return t.Gone == (q.GoneAt != nil) && (t.Gone || t.Strategy == q.Strategy &&
-		equal(seconds(t.ServiceLevel), q.Learned.ServiceLevelS) && equal(seconds(t.WrapUp), q.Learned.WrapUpS))
+	return t.Gone == (q.GoneAt != nil) && (t.Gone || t.Strategy == q.Strategy && equal(seconds(t.ServiceLevel), q.Learned.ServiceLevelS))
 }
 
 func seconds(d time.Duration) *int {
@@ -172,7 +170,7 @@ func (s *Store) learnHeard(ctx context.Context) error {
 		var learned []uuid.UUID
 		for _, t := range list {
 			id := QueueID(t.PBX, t.Name)
-			tag, err := tx.Exec(ctx, hearQueue, id, t.PBX, t.Name, t.Strategy, seconds(t.ServiceLevel), seconds(t.WrapUp), t.Gone)
+			tag, err := tx.Exec(ctx, hearQueue, id, t.PBX, t.Name, t.Strategy, seconds(t.ServiceLevel), t.Gone)
 			if err != nil {
 				return wrap(err, "learn queues")
 			}
@@ -195,16 +193,14 @@ func (s *Store) learnHeard(ctx context.Context) error {
 	return err
 }
 
-// hearQueue writes what a PBX says of a queue ($1 id, $2 PBX, $3 name): $4 strategy, $5 service level, $6 wrap-up, $7 gone.
-// Of one that is gone what was known stays.
+// hearQueue writes what a PBX says of a queue ($1 id, $2 PBX, $3 name): $4 strategy, $5 service level, $6 gone. Of one that is
+// gone what was known stays.
 const hearQueue = `
-INSERT INTO queue AS q (id, pbx, name, strategy, service_level_s, wrap_up_s, gone_at)
-SELECT $1::uuid, $2::text, $3::text, $4::text, $5::integer, $6::integer, CASE WHEN $7::boolean THEN now() END
-WHERE NOT $7 OR EXISTS (SELECT FROM queue WHERE id = $1)
+INSERT INTO queue AS q (id, pbx, name, strategy, service_level_s, gone_at)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::integer, CASE WHEN $6::boolean THEN now() END
+WHERE NOT $6 OR EXISTS (SELECT FROM queue WHERE id = $1)
 ON CONFLICT (id) DO UPDATE SET
-	strategy = CASE WHEN $7 THEN q.strategy ELSE excluded.strategy END,
-	service_level_s = CASE WHEN $7 THEN q.service_level_s ELSE excluded.service_level_s END,
-	wrap_up_s = CASE WHEN $7 THEN q.wrap_up_s ELSE excluded.wrap_up_s END,
-	gone_at = CASE WHEN $7 THEN coalesce(q.gone_at, now()) END
-WHERE (q.gone_at IS NOT NULL) <> $7 OR NOT $7 AND (q.strategy, q.service_level_s, q.wrap_up_s)
-	IS DISTINCT FROM (excluded.strategy, excluded.service_level_s, excluded.wrap_up_s)`
+	strategy = CASE WHEN $6 THEN q.strategy ELSE excluded.strategy END,
+	service_level_s = CASE WHEN $6 THEN q.service_level_s ELSE excluded.service_level_s END,
+	gone_at = CASE WHEN $6 THEN coalesce(q.gone_at, now()) END
+WHERE (q.gone_at IS NOT NULL) <> $6 OR NOT $6 AND (q.strategy, q.service_level_s) IS DISTINCT FROM (excluded.strategy, excluded.service_level_s)`

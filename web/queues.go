@@ -37,7 +37,7 @@ type QueuePatch struct {
 	Numbers             Optional[[]string]  `json:"numbers,omitempty" doc:"that lead to it, in any spelling; null: as learned"`
 	ServiceLevelS       Optional[int]       `json:"service_level_s,omitempty" doc:"seconds; null: as learned"`
 	ServiceLevelPercent Optional[int]       `json:"service_level_percent,omitempty" doc:"1 to 100; null: 80"`
-	WrapUpS             Optional[int]       `json:"wrap_up_s,omitempty" doc:"seconds; null: as learned"`
+	WrapUpS             Optional[int]       `json:"wrap_up_s,omitempty" doc:"seconds; null: 0, none"`
 	Script              *string             `json:"script,omitempty" maxLength:"10000"`
 	TeamID              Optional[uuid.UUID] `json:"team_id,omitempty" doc:"whose supervisors read its calls; null: none's"`
 	Archived            *bool               `json:"archived,omitempty"`
@@ -92,9 +92,6 @@ func (s *Server) patchQueue(ctx context.Context, in *patchQueueInput) (*queueOut
 	}
 	if b.ServiceLevelS.Null {
 		patch.ServiceLevelS, patch.Learned = nil, append(patch.Learned, "service_level_s")
-	}
-	if b.WrapUpS.Null {
-		patch.WrapUpS, patch.Learned = nil, append(patch.Learned, "wrap_up_s")
 	}
 	q, err := s.Store.UpdateQueue(ctx, actorOf(ctx), in.ID, patch)
 	if err != nil {

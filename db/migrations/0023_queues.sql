@@ -9,15 +9,14 @@ CREATE TABLE queue (
 	numbers               text[]      NOT NULL DEFAULT '{}',   -- learned: what was dialled by those who came there (crm.Number.Key)
 	strategy              text        NOT NULL DEFAULT '',     -- learned; empty: not known
 	service_level_s       integer,                             -- learned; NULL: not known
-	wrap_up_s             integer,                             -- learned; NULL: not known
 	learned_at            timestamptz NOT NULL DEFAULT now(),
 	gone_at               timestamptz,                         -- since when the exchange has it no more
 	said_label            text COLLATE persian,                -- NULL: the name
 	said_numbers          text[],                              -- NULL: those that were learned
 	said_service_level_s  integer,                             -- NULL: what was learned
-	said_wrap_up_s        integer,                             -- NULL: what was learned
 	said                  jsonb       NOT NULL DEFAULT '{}',   -- of what was said, who said it and when: {"label": {"by": …, "at": …}}
 	service_level_percent integer     NOT NULL DEFAULT 80,
+	wrap_up_s             integer     NOT NULL DEFAULT 0,
 	script                text        NOT NULL DEFAULT '',
 	team_id               uuid        REFERENCES team,
 	version               integer     NOT NULL DEFAULT 1,      -- of what people said
