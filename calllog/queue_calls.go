@@ -50,14 +50,3 @@ func mayTouch(a crm.Actor, p crm.Permission, next int) (cond string, args []any)
 	return `(EXISTS (SELECT FROM call_agent k WHERE k.call_id = c.id AND ` + agents + `)
 		OR c.queue_id IN (SELECT q.id FROM queue q WHERE ` + queues + `))`, append(args, more...)
 }
-
-// queueLabel is what people call a call's queue; nil: it came to none.
-func (s *Store) queueLabel(r *Record) *string {
-	if r.QueueID == nil {
-		return nil
-	}
-	if q := s.crm.Directory().QueueByID(*r.QueueID); q != nil {
-		return &q.Label
-	}
-	return r.Queue
-}

@@ -171,7 +171,8 @@ type PastCall struct {
 	Outcome   pbx.Outcome
 	Talk      time.Duration
 	Queue     string
-	Agent     string // name of the agent who talked; empty if none did
+	QueueID   uuid.UUID // uuid.Nil: it came to none
+	Agent     string    // name of the agent who talked; empty if none did
 	Note      string
 }
 

@@ -233,7 +233,10 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 	for i := range calls {
 		r := &records[i]
 		*r = calls[i].Record
-		r.QueueLabel = s.queueLabel(r)
+		if r.Queue != nil {
+			label := s.crm.Directory().QueueLabel(*r.QueueID, *r.Queue)
+			r.QueueLabel = &label
+		}
 		r.Legs = append([]Leg{}, legs[i]...)
 		r.Recordings, r.FollowUps = []Recording{}, []FollowUp{}
 		if id := calls[i].customer; id != nil {
@@ -266,7 +269,7 @@ func (s *Store) LastCalls(ctx context.Context, customers []uuid.UUID, number str
 	}
 	calls, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PastCall, err error) {
 		var talk int64
-		err = row.Scan(&p.ID, &p.StartedAt, &p.Direction, &p.State, &p.Outcome, &talk, &p.Queue, &p.Agent, &p.Note)
+		err = row.Scan(&p.ID, &p.StartedAt, &p.Direction, &p.State, &p.Outcome, &talk, &p.Queue, &p.QueueID, &p.Agent, &p.Note)
 		p.StartedAt, p.Talk = millis(p.StartedAt), time.Duration(talk)*time.Millisecond
 		return p, err
 	})
@@ -285,7 +288,7 @@ const (
 )
 
 func lastCalls(by string) string {
-	return `SELECT c.id, c.started_at, c.direction, c.state, c.outcome, c.talk_ms, c.queue,
+	return `SELECT c.id, c.started_at, c.direction, c.state, c.outcome, c.talk_ms, c.queue, coalesce(c.queue_id, '00000000-0000-0000-0000-000000000000'),
 		coalesce((SELECT g.name FROM call_leg l JOIN agent g ON g.id = l.agent_id
 			WHERE l.call_id = c.id AND l.answered_at IS NOT NULL ORDER BY l.talk_ms DESC, l.answered_at LIMIT 1), ''),
 		coalesce((SELECT n.note FROM call_annotation n WHERE n.call_id = c.id), '')

@@ -112,6 +112,14 @@ func (d *Directory) QueueByID(id uuid.UUID) *Queue {
 	return &now.queues[i]
 }
 
+// QueueLabel is what people call the queue of that id and name.
+func (d *Directory) QueueLabel(id uuid.UUID, name string) string {
+	if q := d.QueueByID(id); q != nil {
+		return q.Label
+	}
+	return name
+}
+
 // Queues are all queues, archived ones too, by label. The caller must not change them.
 func (d *Directory) Queues() []Queue { return d.now.Load().queues }
 

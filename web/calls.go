@@ -28,7 +28,7 @@ type CallFilter struct {
 	State     string    `query:"state" enum:"ringing,queued,talking,held,ended"`
 	Outcome   string    `query:"outcome" enum:"answered,missed,abandoned,busy,failed,voicemail,cancelled"`
 	Agent     uuid.UUID `query:"agent" format:"uuid" doc:"took part or was rung"`
-	Queue     string    `query:"queue" maxLength:"100"`
+	Queue     string    `query:"queue" maxLength:"100" doc:"its id; or the exchange's name, of whichever exchange"`
 	Number    string    `query:"number" maxLength:"255" doc:"the other party's, in any spelling"`
 	Customer  uuid.UUID `query:"customer" format:"uuid" doc:"the customer's history, also the calls of others"`
 	Q         string    `query:"q" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`

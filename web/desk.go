@@ -74,15 +74,16 @@ type Person struct {
 
 // PastCall is an earlier call with the same customer or number.
 type PastCall struct {
-	ID        uuid.UUID     `json:"id"`
-	Direction pbx.Direction `json:"direction"`
-	State     pbx.State     `json:"state"`
-	Outcome   *pbx.Outcome  `json:"outcome"`
-	StartedAt time.Time     `json:"started_at"`
-	TalkMS    int64         `json:"talk_ms"`
-	Queue     *string       `json:"queue"`
-	Agent     string        `json:"agent" doc:"who talked; empty if nobody"`
-	Note      string        `json:"note"`
+	ID         uuid.UUID     `json:"id"`
+	Direction  pbx.Direction `json:"direction"`
+	State      pbx.State     `json:"state"`
+	Outcome    *pbx.Outcome  `json:"outcome"`
+	StartedAt  time.Time     `json:"started_at"`
+	TalkMS     int64         `json:"talk_ms"`
+	Queue      *string       `json:"queue"`
+	QueueLabel *string       `json:"queue_label" doc:"what people call it; null: it came to none"`
+	Agent      string        `json:"agent" doc:"who talked; empty if nobody"`
+	Note       string        `json:"note"`
 }
 
 // desk is a picture of the board as the browser gets it.
@@ -116,7 +117,7 @@ func (s *Server) pop(p *screenpop.Pop) Pop {
 	for i, h := range p.History {
 		out.History[i] = PastCall{
 			ID: h.ID, Direction: h.Direction, State: h.State, Outcome: orNil(h.Outcome), StartedAt: millis(h.StartedAt),
-			TalkMS: h.Talk.Milliseconds(), Queue: orNil(h.Queue), Agent: h.Agent, Note: h.Note,
+			TalkMS: h.Talk.Milliseconds(), Queue: orNil(h.Queue), QueueLabel: orNil(s.Store.Directory().QueueLabel(h.QueueID, h.Queue)), Agent: h.Agent, Note: h.Note,
 		}
 	}
 	return out
@@ -138,10 +139,8 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore), Source: pbx.SourceLive,
 	}
 	if c.Queue != "" {
-		id, label := crm.QueueID(c.QueueExchange(), c.Queue), c.Queue
-		if q := s.Store.Directory().QueueByID(id); q != nil {
-			label = q.Label
-		}
+		id := crm.QueueID(c.QueueExchange(), c.Queue)
+		label := s.Store.Directory().QueueLabel(id, c.Queue)
 		r.QueueID, r.QueueLabel = &id, &label
 	}
 	if c.State == pbx.StateEnded {

@@ -1,32 +1,36 @@
 package web
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
 
 	"ringbook/crm"
+	"ringbook/pbx"
 )
 
 // Queue is a queue with what goes on in it now.
 type Queue struct {
 	crm.Queue
-	Known   bool          `json:"known" doc:"whether the exchange tells what goes on in its queues (AMI); members and waiting mean something only then"`
+	Known   bool          `json:"known" doc:"whether the exchange tells what goes on in its queues; members and waiting mean something only then"`
+	Unknown pbx.Code      `json:"unknown" doc:"why it does not: ami_needed, or ami_away; empty: it does"`
 	Members []QueueMember `json:"members" doc:"in the exchange's order"`
 	Waiting *int          `json:"waiting" doc:"callers who wait; null: not known"`
 }
 
 // QueueMember is somebody, or a phone that is nobody's, who takes calls of a queue.
 type QueueMember struct {
-	Interface string     `json:"interface" doc:"as the exchange has it: PJSIP/1001"`
-	Extension string     `json:"extension" doc:"empty: it is not known which"`
-	AgentID   *uuid.UUID `json:"agent_id" doc:"whose extension it is; null: nobody's"`
-	Name      string     `json:"name" doc:"that agent's name, else the exchange's for the member"`
-	Penalty   int        `json:"penalty"`
-	Paused    bool       `json:"paused"`
-	Reason    string     `json:"reason" doc:"why paused, as the exchange has it"`
-	InCall    bool       `json:"in_call"`
-	Dynamic   bool       `json:"dynamic" doc:"logged in, not written down in the exchange's configuration"`
+	Interface string           `json:"interface" doc:"as the exchange has it: PJSIP/1001"`
+	Extension string           `json:"extension" doc:"empty: it is not known which"`
+	AgentID   *uuid.UUID       `json:"agent_id" doc:"whose extension it is; null: nobody's"`
+	Name      string           `json:"name" doc:"that agent's name, else the exchange's for the member"`
+	Status    pbx.MemberStatus `json:"status" doc:"what the exchange takes the phone to be"`
+	Penalty   int              `json:"penalty"`
+	Paused    bool             `json:"paused"`
+	Reason    string           `json:"reason" doc:"why paused, as the exchange has it"`
+	InCall    bool             `json:"in_call"`
+	Dynamic   bool             `json:"dynamic" doc:"logged in, not written down in the exchange's configuration"`
 }
 
 // QueuePatch changes what it names and leaves the rest. What is learned until somebody says it is again as it was learned
@@ -58,8 +62,9 @@ func (s *Server) listQueues(ctx context.Context, in *listQueuesInput) (*queuePag
 		return nil, err
 	}
 	out := &queuePageOutput{crm.Page[Queue]{Items: make([]Queue, len(queues))}}
+	live := s.liveQueues()
 	for i, q := range queues {
-		out.Body.Items[i] = s.queue(q)
+		out.Body.Items[i] = s.queue(q, live)
 	}
 	return out, nil
 }
@@ -69,7 +74,7 @@ func (s *Server) getQueue(ctx context.Context, in *idInput) (*queueOutput, error
 	if err != nil {
 		return nil, err
 	}
-	return &queueOutput{s.queue(q)}, nil
+	return &queueOutput{s.queue(q, s.liveQueues())}, nil
 }
 
 type patchQueueInput struct {
@@ -97,11 +102,60 @@ func (s *Server) patchQueue(ctx context.Context, in *patchQueueInput) (*queueOut
 	if err != nil {
 		return nil, err
 	}
-	return &queueOutput{s.queue(q)}, nil
+	return &queueOutput{s.queue(q, s.liveQueues())}, nil
+}
+
+// LiveQueues are the queues of one exchange as they are now.
+type LiveQueues struct {
+	PBX     string
+	Unknown pbx.Code // why nothing is known of them; empty: Queues are all there are
+	Queues  []pbx.Queue
+}
+
+// liveQueues are what goes on in the queues, by id, and of which exchanges nothing is known, and why.
+type liveQueues struct {
+	queues  map[uuid.UUID]*pbx.Queue
+	unknown map[string]pbx.Code
+}
+
+func (s *Server) liveQueues() liveQueues {
+	live := liveQueues{queues: map[uuid.UUID]*pbx.Queue{}, unknown: map[string]pbx.Code{}}
+	if s.Queues == nil {
+		return live
+	}
+	for _, x := range s.Queues() {
+		live.unknown[x.PBX] = x.Unknown
+		for i := range x.Queues {
+			live.queues[crm.QueueID(x.PBX, x.Queues[i].Name)] = &x.Queues[i]
+		}
+	}
+	return live
 }
 
 // queue is q with what goes on in it.
-func (s *Server) queue(q crm.Queue) Queue {
+func (s *Server) queue(q crm.Queue, live liveQueues) Queue {
 	q.Numbers, q.Learned.Numbers = list(q.Numbers), list(q.Learned.Numbers)
-	return Queue{Queue: q, Members: []QueueMember{}}
+	out := Queue{Queue: q, Members: []QueueMember{}}
+	now := live.queues[q.ID]
+	if now == nil {
+		code, watched := live.unknown[q.PBX]
+		if out.Unknown = code; !watched {
+			out.Unknown = pbx.AMINeeded
+		}
+		return out
+	}
+	waiting := len(now.Callers)
+	out.Known, out.Waiting, out.Strategy = true, &waiting, cmp.Or(now.Strategy, q.Strategy)
+	for i := range now.Members {
+		m := &now.Members[i]
+		member := QueueMember{
+			Interface: m.Interface, Extension: m.Extension, Name: m.Name, Status: m.Status, Penalty: m.Penalty, Paused: m.Paused,
+			Reason: m.Reason, InCall: m.InCall, Dynamic: m.Dynamic,
+		}
+		if a, ok := s.Store.Directory().ByExtension(q.PBX, m.Extension); ok && m.Extension != "" {
+			member.AgentID, member.Name = &a.ID, a.Name
+		}
+		out.Members = append(out.Members, member)
+	}
+	return out
 }

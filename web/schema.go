@@ -53,6 +53,7 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pbx.LegEnd]():        {pbx.EndHungUp, pbx.EndAnsweredElsewhere, pbx.EndNoAnswer, pbx.EndBusy, pbx.EndDeclined, pbx.EndTransferred, pbx.EndFailed, pbx.EndCancelled, pbx.EndLost},
 	reflect.TypeFor[pbx.SpanKind]():      {pbx.SpanTalk, pbx.SpanHold, pbx.SpanHeld},
 	reflect.TypeFor[pbx.HangupBy]():      {pbx.ByCaller, pbx.ByAgent, pbx.BySystem},
+	reflect.TypeFor[pbx.MemberStatus]():  {pbx.MemberUnknown, pbx.MemberFree, pbx.MemberInUse, pbx.MemberBusy, pbx.MemberInvalid, pbx.MemberUnavailable, pbx.MemberRinging, pbx.MemberHeld},
 	reflect.TypeFor[pbx.DeviceState]():   {pbx.DeviceOnline, pbx.DeviceOffline, pbx.DeviceUnknown},
 	reflect.TypeFor[calllog.PhoneKind](): {calllog.PhoneNobody, calllog.PhoneUnknown, calllog.PhoneAgent, calllog.PhoneLine},
 	reflect.TypeFor[pbx.GapReason]():     {pbx.GapDisconnected, pbx.GapDeaf, pbx.GapOverflow, pbx.GapReplaced, pbx.GapStopped, pbx.GapKilled, pbx.GapRestarted},

@@ -38,6 +38,9 @@ type Config struct {
 	// Devices asks the exchanges for their phones and lines, for a few seconds at most; what does not answer is left out.
 	Devices func(context.Context) []pbx.Device // optional
 
+	// Queues tells what goes on in each exchange's queues; it does not wait.
+	Queues func() []LiveQueues // optional
+
 	// Secure says that browsers reach us over https, through a proxy which adds the client's address to
 	// X-Forwarded-For: cookies are marked Secure, and that address is believed.
 	Secure  bool

@@ -133,6 +133,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 			keeping.run("keep the directory", house.store.Run)
 			keeping.run("keep the agents' states", house.store.States().Run)
 			keeping.run("keep account of what is heard", house.watch.Run)
+			keeping.run("miss queues that are gone", func(ctx context.Context) error { return missQueues(ctx, house.exchanges, house.store) })
 			leading.run("keep the leases", house.leases.Run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			if house.repair != nil {
@@ -195,6 +196,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	if err != nil {
 		return nil, err
 	}
+	hearQueues(exchanges, store)
 	leases := newLeases(s, owner, database, exchanges, o.log)
 	calls := calllog.NewStore(database, store)
 	normalise := func(pbx, trunk, raw string) crm.Number {
@@ -239,6 +241,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		},
 		Exchanges: func() []web.Part { return streamParts(exchanges, leases) },
 		Devices:   func(ctx context.Context) []pbx.Device { return devicesOf(ctx, exchanges, o.log) },
+		Queues:    func() []web.LiveQueues { return liveQueues(exchanges) },
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app

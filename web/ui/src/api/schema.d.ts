@@ -1775,6 +1775,8 @@ export interface components {
             /** @enum {string|null} */
             outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
             queue: string | null;
+            /** @description what people call it; null: it came to none */
+            queue_label: string | null;
             /** Format: date-time */
             started_at: string;
             /** @enum {string} */
@@ -1990,7 +1992,7 @@ export interface components {
             gone_at: string | null;
             /** Format: uuid */
             id: string;
-            /** @description whether the exchange tells what goes on in its queues (AMI); members and waiting mean something only then */
+            /** @description whether the exchange tells what goes on in its queues; members and waiting mean something only then */
             known: boolean;
             label: string;
             learned: components["schemas"]["QueueLearned"];
@@ -2010,6 +2012,11 @@ export interface components {
             strategy: string;
             /** Format: uuid */
             team_id: string | null;
+            /**
+             * @description why it does not: ami_needed, or ami_away; empty: it does
+             * @enum {string}
+             */
+            unknown: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -2042,8 +2049,6 @@ export interface components {
             numbers: string[];
             /** Format: int64 */
             service_level_s: number | null;
-            /** Format: int64 */
-            wrap_up_s: number | null;
         };
         QueueMember: {
             /**
@@ -2065,6 +2070,11 @@ export interface components {
             penalty: number;
             /** @description why paused, as the exchange has it */
             reason: string;
+            /**
+             * @description what the exchange takes the phone to be
+             * @enum {string}
+             */
+            status: "unknown" | "free" | "in_use" | "busy" | "invalid" | "unavailable" | "ringing" | "held";
         };
         QueuePage: {
             items: components["schemas"]["Queue"][];
@@ -2096,7 +2106,7 @@ export interface components {
             version?: number;
             /**
              * Format: int64
-             * @description seconds; null: as learned
+             * @description seconds; null: 0, none
              */
             wrap_up_s?: number | null;
         };
@@ -2105,7 +2115,7 @@ export interface components {
             at: string;
             by: string;
             /** @enum {string} */
-            field: "label" | "numbers" | "service_level_s" | "wrap_up_s";
+            field: "label" | "numbers" | "service_level_s";
         };
         RecordingRef: {
             /** Format: int64 */
