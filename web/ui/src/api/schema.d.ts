@@ -2675,6 +2675,7 @@ export interface operations {
                 outcome?: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled";
                 /** @description took part or was rung */
                 agent?: string;
+                /** @description its id; or the exchange's name, of whichever exchange */
                 queue?: string;
                 /** @description the other party's, in any spelling */
                 number?: string;
@@ -2756,6 +2757,7 @@ export interface operations {
                 outcome?: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled";
                 /** @description took part or was rung */
                 agent?: string;
+                /** @description its id; or the exchange's name, of whichever exchange */
                 queue?: string;
                 /** @description the other party's, in any spelling */
                 number?: string;
