@@ -187,7 +187,7 @@ func (s *Store) claims(ctx context.Context, agent uuid.UUID, from, to time.Time)
 	})
 	b.Queue(`
 		SELECT call_id, from_at, least(ended_at, until_at) FROM agent_wrap_up
-		 WHERE agent_id = $1 AND from_at < $3 AND from_at > $2 - $4::interval AND least(ended_at, until_at) > $2`,
+		 WHERE agent_id = $1 AND from_at < $3 AND from_at > $2::timestamptz - $4::interval AND least(ended_at, until_at) > $2`,
 		agent, from, to, longestCall).Query(func(rows pgx.Rows) error {
 		var call uuid.UUID
 		var c claim
@@ -202,7 +202,7 @@ func (s *Store) claims(ctx context.Context, agent uuid.UUID, from, to time.Time)
 		SELECT l.call_id, l.offered_at, l.answered_at, l.ended_at,
 			c.direction = 'outbound' OR c.direction = 'internal' AND l.extension = c.caller_raw AND l.offered_at <= c.started_at
 		  FROM call_agent ca JOIN call c ON c.id = ca.call_id JOIN call_leg l ON l.call_id = ca.call_id AND l.agent_id = ca.agent_id
-		 WHERE ca.agent_id = $1 AND ca.started_at < $3 AND ca.started_at > $2 - $4::interval
+		 WHERE ca.agent_id = $1 AND ca.started_at < $3 AND ca.started_at > $2::timestamptz - $4::interval
 		   AND l.role = 'agent' AND l.offered_at < $3 AND (l.ended_at IS NULL OR l.ended_at > $2)`,
 		agent, from, to, longestCall).Query(func(rows pgx.Rows) error {
 		var call uuid.UUID
