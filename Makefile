@@ -55,8 +55,8 @@ test-fast: deps-fast ## The tests without Asterisk, browser, race detector and l
 test-go:
 	@tools/step "Go: tests$(if $(RACE), with the race detector), with PostgreSQL and a real Asterisk"
 	go test $(RACE) -timeout 15m ./...
-	@tools/step "Go: ten thousand rings, ten thousand receipts"
-	RINGBOOK_BENCH_RINGS=10000 go test -count=1 -run 'TestPops_P2' ./cmd/ringbook
+	@tools/step "Go: ten thousand rings, ten thousand receipts; memory after thousands of calls"
+	RINGBOOK_BENCH_RINGS=10000 RINGBOOK_BENCH_MEMORY_CALLS=4000 go test -count=1 -run 'TestPops_P2|TestNodes_Memory' ./cmd/ringbook
 
 .PHONY: test-asterisk
 test-asterisk: deps ## Every scenario on Asterisk 16, 18 and 20, too

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -83,4 +84,50 @@ func TestTracker_LegsAreBounded(t *testing.T) {
 	if len(tracker.channels) != 1 || len(tracker.locals) != 0 || len(tracker.bridges) != 0 {
 		t.Errorf("%d channels, %d locals, %d bridges are kept", len(tracker.channels), len(tracker.locals), len(tracker.bridges))
 	}
+}
+
+// What a tracker keeps of calls that are over is little for each, and does not grow any more once there were many: an
+// exchange that makes calls all day costs no more in the evening than after the first half an hour.
+func TestTracker_MemoryOfCallsThatAreOver(t *testing.T) {
+	const each = 150 // bytes of a channel that is gone
+	tracker := NewTracker(Config{Name: "lab"})
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	n := 0
+	calls := func(times int) {
+		for range times {
+			n++
+			line := &ari.Channel{ID: fmt.Sprintf("1795359950.%d", 2*n), Name: fmt.Sprintf("PJSIP/trunk-%08x", 2*n), State: "Ring", CreationTime: at}
+			phone := &ari.Channel{ID: fmt.Sprintf("1795359950.%d", 2*n+1), Name: fmt.Sprintf("PJSIP/1001-%08x", 2*n+1), State: "Ringing", CreationTime: at}
+			both := &ari.Bridge{ID: fmt.Sprint("bridge ", n), Channels: []string{line.ID, phone.ID}}
+			for _, e := range []*ari.Event{
+				{Type: "ChannelCreated", Channel: line}, {Type: "Dial", Caller: line, Peer: phone}, {Type: "Dial", Caller: line, Peer: phone, DialStatus: "ANSWER"},
+				{Type: "ChannelEnteredBridge", Bridge: both, Channel: line}, {Type: "ChannelEnteredBridge", Bridge: both, Channel: phone},
+				{Type: "BridgeDestroyed", Bridge: both}, {Type: "ChannelDestroyed", Channel: phone}, {Type: "ChannelDestroyed", Channel: line},
+			} {
+				e.Timestamp = at
+				tracker.Apply(ari.Item{At: at, Event: e})
+			}
+			at = at.Add(20 * time.Millisecond)
+		}
+	}
+	used := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := used()
+	calls(maxTombs)
+	full := used()
+	calls(maxTombs / 2)
+	after := used()
+	t.Logf("%d kB after %d calls, %+d kB after half as many more", (full-before)/1000, maxTombs, (after-full)/1000)
+	if kept := full - before; kept > each*maxTombs {
+		t.Errorf("%d bytes are kept, %d for each channel that is remembered", kept, kept/maxTombs)
+	}
+	if grown := after - full; grown > each*maxTombs/10 {
+		t.Errorf("%d bytes more after half as many calls more", grown)
+	}
+	runtime.KeepAlive(tracker)
 }

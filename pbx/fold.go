@@ -340,7 +340,7 @@ func (t *Tracker) gone(ch *channel, text string, at, before time.Time) {
 	c := ch.call
 	t.remove(ch, at)
 	if !lost {
-		t.tombs.keep(ch, c, text)
+		t.tombs.keep(ch, c, text, maxTime(at, ch.created), t.now)
 	}
 	if c == nil {
 		return

@@ -2,20 +2,29 @@ package pbx
 
 import "time"
 
-// tombs remembers channels that are gone, in the order in which they went.
+// tombs remembers channels that are gone, in the order in which they went. There are tens of thousands of them where much is
+// going on, so that of each only its times are kept.
 type tombs struct {
 	gone   map[string]tomb
 	queue  []string
-	recent []*channel          // that may come back for a moment, see Tracker.raise
+	recent map[string]*remains // by id: those that may come back for a moment, see Tracker.raise
+	latest []*remains          // of recent, in the order in which they went
 	locals map[string]*channel // of these the Local ones, by name
 }
 
+// tomb is of a channel that is gone. Its times are microseconds since 1970.
 type tomb struct {
-	ended time.Time // the PBX's clock
-	at    time.Time // ours
-	ch    *channel  // nil: not recent
+	ended int64 // by the PBX's clock
+	at    int64 // by ours
+}
+
+// remains are what is left of a channel that has just gone.
+type remains struct {
+	ch    *channel
 	call  *call     // that it belonged to, or nil
 	text  string    // of the cause
+	ended time.Time // the PBX's clock
+	at    time.Time // ours
 }
 
 const (
@@ -24,15 +33,16 @@ const (
 )
 
 func (m *tombs) add(id string, ended, now time.Time) {
+	if r := m.recent[id]; r != nil && ended.After(r.ended) {
+		r.ended = ended
+	}
 	if g, ok := m.gone[id]; ok {
-		if ended.After(g.ended) {
-			g.ended = ended
-			m.gone[id] = g
-		}
+		g.ended = max(g.ended, ended.UnixMicro())
+		m.gone[id] = g
 		return
 	}
 	m.queue = append(m.queue, id)
-	m.gone[id] = tomb{ended: ended, at: now}
+	m.gone[id] = tomb{ended: ended.UnixMicro(), at: now.UnixMicro()}
 	for len(m.queue) > maxTombs {
 		m.drop()
 	}
@@ -42,43 +52,43 @@ func (m *tombs) add(id string, ended, now time.Time) {
 // whoever originates a call may choose the id.
 func (m *tombs) has(id string, created time.Time) bool {
 	g, ok := m.gone[id]
-	return ok && !created.After(g.ended)
+	return ok && created.UnixMicro() <= g.ended
 }
 
-// keep makes that the channel can be raised.
-func (m *tombs) keep(ch *channel, c *call, text string) {
-	g := m.gone[ch.id]
-	if g.ch != ch {
-		m.recent = append(m.recent, ch)
+// keep makes that a channel which is gone, and was added, can be raised.
+func (m *tombs) keep(ch *channel, c *call, text string, ended, now time.Time) {
+	r := m.recent[ch.id]
+	if r == nil || r.ch != ch {
+		r = &remains{ch: ch, ended: ended, at: now}
+		m.recent[ch.id] = r
+		m.latest = append(m.latest, r)
 	}
-	g.ch, g.call, g.text = ch, c, text
-	m.gone[ch.id] = g
+	r.call, r.text = c, text
 	if ch.local {
 		m.locals[ch.name] = ch
 	}
-	if len(m.recent) > maxRaise {
+	if len(m.latest) > maxRaise {
 		m.letGo()
 	}
 }
 
 func (m *tombs) letGo() {
-	ch := m.recent[0]
-	m.recent[0] = nil
-	m.recent = m.recent[1:]
-	if m.locals[ch.name] == ch {
-		delete(m.locals, ch.name)
+	r := m.latest[0]
+	m.latest[0] = nil
+	m.latest = m.latest[1:]
+	if m.locals[r.ch.name] == r.ch {
+		delete(m.locals, r.ch.name)
 	}
-	if g := m.gone[ch.id]; g.ch == ch {
-		g.ch, g.call = nil, nil
-		m.gone[ch.id] = g
+	if m.recent[r.ch.id] == r {
+		delete(m.recent, r.ch.id)
 	}
 }
 
 func (m *tombs) forget(now time.Time) {
-	for len(m.recent) > 0 && now.Sub(m.gone[m.recent[0].id].at) > raiseAge {
+	for len(m.latest) > 0 && now.Sub(m.latest[0].at) > raiseAge {
 		m.letGo()
 	}
-	for len(m.queue) > 0 && now.Sub(m.gone[m.queue[0]].at) > tombAge {
+	for len(m.queue) > 0 && now.UnixMicro()-m.gone[m.queue[0]].at > tombAge.Microseconds() {
 		m.drop()
 	}
 }
@@ -91,34 +101,34 @@ func (m *tombs) drop() {
 // raise brings a channel that has just gone back for the time of one event, which comes late: who was dialled and failed
 // at once, who transferred the call and left. What its call has said in its last picture stays.
 func (t *Tracker) raise(id string) *channel {
-	g := t.tombs.gone[id]
-	if g.ch == nil || !t.raising {
+	r := t.tombs.recent[id]
+	if r == nil || !t.raising {
 		return nil
 	}
-	for g.call != nil && g.call.into != nil {
-		g.call = g.call.into
+	c := r.call
+	for c != nil && c.into != nil {
+		c = c.into
 	}
-	if g.call != nil && g.call.ended {
+	if c != nil && c.ended {
 		return nil
 	}
-	ch := g.ch
+	ch := r.ch
 	t.channels[id] = ch
 	if ch.local && t.locals[ch.name] == nil {
 		t.locals[ch.name] = ch
 	}
-	if ch.call = g.call; ch.call != nil {
-		ch.call.channels = append(ch.call.channels, ch)
+	if ch.call = c; c != nil {
+		c.channels = append(c.channels, ch)
 	}
-	t.raised = append(t.raised, ch)
+	t.raised = append(t.raised, r)
 	return ch
 }
 
 // bury lets those go again that were raised.
 func (t *Tracker) bury() {
-	for _, ch := range t.raised {
-		if t.channels[ch.id] == ch {
-			g := t.tombs.gone[ch.id]
-			t.gone(ch, g.text, g.ended, time.Time{})
+	for _, r := range t.raised {
+		if t.channels[r.ch.id] == r.ch {
+			t.gone(r.ch, r.text, r.ended, time.Time{})
 		}
 	}
 	clear(t.raised)

@@ -43,7 +43,7 @@ type Tracker struct {
 	tombs    tombs               // channels that are gone, so that late events do not bring them back
 
 	raising bool       // channels that have just gone may come back for the event at hand
-	raised  []*channel // that did
+	raised  []*remains // of those that did
 
 	touched []*call // changed by the item at hand
 	out     []Call  // what Apply returned last
@@ -73,7 +73,7 @@ func NewTracker(c Config) *Tracker {
 		bridges:  make(map[string]*bridge),
 		calls:    make(map[*call]struct{}),
 		company:  make(map[string]*call),
-		tombs:    tombs{gone: make(map[string]tomb), locals: make(map[string]*channel)},
+		tombs:    tombs{gone: make(map[string]tomb), recent: make(map[string]*remains), locals: make(map[string]*channel)},
 	}
 }
 

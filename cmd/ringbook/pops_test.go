@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
 	"ringbook/crm"
@@ -23,8 +25,6 @@ import (
 // with the customer, the number called and when it rang, says so, and none is missing, incomplete or without receipt.
 func TestPops_P2_EveryRingIsAPopWithAReceipt(t *testing.T) {
 	rings := size("RINGS", 1000) // make test-go asks for ten thousand, without the race detector
-	desks := rings / 10
-	const customers = 100
 	database := dbtest.New(t)
 	fake := startFake(t, pbxtest.FakeConfig{})
 	settings := testSettings(t, func(c *Config) {
@@ -32,60 +32,18 @@ func TestPops_P2_EveryRingIsAPopWithAReceipt(t *testing.T) {
 		c.PBX = "main=" + fake.URL()
 		c.LogLevel = "error"
 	})
-	store := crm.NewStore(database, crm.Config{Numbering: settings.Numbering})
-	number := func(n int) string { return fmt.Sprintf("0912%07d", n%customers) }
-	for n := range customers {
-		if _, err := store.CreateCustomer(t.Context(), crm.System, crm.CustomerInput{
-			Name: fmt.Sprintf("Customer %d", n), Numbers: []crm.NumberInput{{Number: number(n)}},
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	browsers, tokens := make([]*browser, desks), make([]string, desks)
-	for i := range browsers {
-		extension := fmt.Sprint(2000 + i)
-		agent, err := store.CreateAgent(t.Context(), crm.System, crm.AgentInput{
-			Username: "agent" + extension, Name: "Agent " + extension, Role: crm.RoleAgent, Extensions: []string{extension},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if tokens[i], _, err = store.CreateToken(t.Context(), crm.System, agent.ID, "test", time.Hour); err != nil {
-			t.Fatal(err)
-		}
-		browsers[i] = &browser{extension: extension, rings: make(chan web.Pop, 64)}
-	}
+	browsers := newBrowsers(t, crm.NewStore(database, crm.Config{Numbering: settings.Numbering}), rings/10)
 	p := startProgram(t, settings)
 	awaitReady(t, p.URL)
-	for i, b := range browsers {
-		b.open(t, p.URL, tokens[i])
+	for _, b := range browsers {
+		b.open(t, p.URL)
 	}
 
 	// The metrics are the process's: other tests' browsers have counted too.
 	seenBefore, lostBefore := metricOf(t, p.URL, "ringbook_pop_seen_seconds_count"), metricOf(t, p.URL, "ringbook_pop_lost_total")
 
-	// Each desk's calls come one after the other, many desks' at a time.
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	defer cancel()
-	next := make(chan int)
-	var callers sync.WaitGroup
-	for range 20 {
-		callers.Go(func() {
-			for n := range next {
-				b := browsers[n%desks]
-				if err := b.ring(ctx, fake, n, number(n)); err != nil {
-					t.Errorf("ring %d: %v", n, err)
-					cancel()
-				}
-			}
-		})
-	}
 	began := time.Now()
-	for n := 0; n < rings && ctx.Err() == nil; n++ {
-		next <- n
-	}
-	close(next)
-	callers.Wait()
+	ringAll(t, fake, browsers, 0, rings)
 	took := time.Since(began)
 	t.Logf("%d rings in %v: %.0f events per second", rings, took.Round(time.Millisecond), float64(5*rings)/took.Seconds())
 
@@ -109,15 +67,75 @@ func TestPops_P2_NoRingIsLostWhileTheExchangeIsAskedWhatItHas(t *testing.T) {
 	}
 }
 
+// ringers is how many customers there are who ring.
+const ringers = 100
+
+func callerOf(n int) string { return fmt.Sprintf("0912%07d", n%ringers) }
+
 // browser is a desk's: it reads pictures, and says which it has drawn.
 type browser struct {
-	extension string
-	rings     chan web.Pop // the complete pops of new calls, each once
+	extension, token string
+	answers          bool         // its calls
+	rings            chan web.Pop // the complete pops of new calls, each once
+	missed           atomic.Int32 // calls that its picture shows as missed
 }
 
-func (b *browser) open(t *testing.T, base, token string) {
+// newBrowsers makes the customers who ring, and so many agents.
+func newBrowsers(t *testing.T, store *crm.Store, desks int) []*browser {
 	t.Helper()
-	conn, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(base, "http")+"/api/v1/push", http.Header{"Authorization": {"Bearer " + token}})
+	for n := range ringers {
+		if _, err := store.CreateCustomer(t.Context(), crm.System, crm.CustomerInput{
+			Name: fmt.Sprintf("Customer %d", n), Numbers: []crm.NumberInput{{Number: callerOf(n)}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	browsers := make([]*browser, desks)
+	for i := range browsers {
+		extension := fmt.Sprint(2000 + i)
+		agent, err := store.CreateAgent(t.Context(), crm.System, crm.AgentInput{
+			Username: "agent" + extension, Name: "Agent " + extension, Role: crm.RoleAgent, Extensions: []string{extension},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := store.CreateToken(t.Context(), crm.System, agent.ID, "test", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		browsers[i] = &browser{extension: extension, token: token, rings: make(chan web.Pop, 64)}
+	}
+	return browsers
+}
+
+// ringAll lets the calls from..to ring, each desk's one after the other, many desks' at a time, and returns when all of them
+// are over.
+func ringAll(t *testing.T, fake *pbxtest.Fake, browsers []*browser, from, to int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	next := make(chan int)
+	var ringing sync.WaitGroup
+	for range min(20, len(browsers)) {
+		ringing.Go(func() {
+			for n := range next {
+				if err := browsers[n%len(browsers)].ring(ctx, fake, n, callerOf(n)); err != nil {
+					t.Errorf("ring %d: %v", n, err)
+					cancel()
+				}
+			}
+		})
+	}
+	for n := from; n < to && ctx.Err() == nil; n++ {
+		next <- n
+	}
+	close(next)
+	ringing.Wait()
+}
+
+func (b *browser) open(t *testing.T, base string) {
+	t.Helper()
+	conn, answer, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(base, "http")+"/api/v1/push", http.Header{"Authorization": {"Bearer " + b.token}})
 	if err != nil {
 		t.Fatalf("open the push socket of %s: %v", b.extension, err)
 	}
@@ -126,7 +144,7 @@ func (b *browser) open(t *testing.T, base, token string) {
 	t.Cleanup(func() { conn.Close(); <-done })
 	go func() {
 		defer close(done)
-		told := map[string]bool{}
+		told := map[uuid.UUID]bool{} // of those that are on the desk
 		for {
 			var frame web.DeskFrame
 			if conn.ReadJSON(&frame) != nil {
@@ -135,17 +153,25 @@ func (b *browser) open(t *testing.T, base, token string) {
 			if seen, err := json.Marshal(map[string]any{"type": "seen", "seq": frame.Seq}); err != nil || conn.WriteMessage(websocket.TextMessage, seen) != nil {
 				return
 			}
+			shown, missed := map[uuid.UUID]bool{}, int32(0)
 			for _, pop := range frame.Desk.Calls {
-				if id := pop.Call.ID.String(); pop.LookedUp && pop.State == "ringing" && !told[id] {
-					told[id] = true
+				if pop.State == "missed" {
+					missed++
+				}
+				id := pop.Call.ID
+				if shown[id] = told[id]; pop.LookedUp && pop.State == "ringing" && !told[id] {
+					shown[id] = true
 					b.rings <- pop
 				}
 			}
+			told = shown
+			b.missed.Store(missed)
 		}
 	}()
 }
 
-// ring lets the n-th call ring at the desk until its pop is there, and checks it.
+// ring lets the n-th call ring at the desk until its pop is there, and checks it. Then it ends, after a word if the desk
+// answers.
 func (b *browser) ring(ctx context.Context, fake *pbxtest.Fake, n int, caller string) error {
 	began := time.Now()
 	stamp := began.Format("2006-01-02T15:04:05.000-0700")
@@ -178,6 +204,14 @@ func (b *browser) ring(ctx context.Context, fake *pbxtest.Fake, n int, caller st
 	if pop.Customer == nil || pop.Rule != crm.RuleExact || pop.Call.Caller.Raw != caller || pop.Call.Dialed.Raw != "91001236" ||
 		pop.Call.Queue == nil || *pop.Call.Queue != "support" || len(pop.Call.Legs) != 2 || pop.OfferedAt.Before(began.Add(-time.Second)) {
 		return fmt.Errorf("the pop is not complete: %+v", pop)
+	}
+	if b.answers {
+		bridge := fmt.Sprintf(`"bridge":{"id":"c.%d","technology":"simple_bridge","bridge_type":"mixing","bridge_class":"basic","creator":"","name":"",`+
+			`"channels":["a.%[1]d","b.%[1]d"],"creationtime":"%s"}`, n, stamp)
+		if err := emit(fmt.Sprintf(dial, "ANSWER"), `{"type":"ChannelEnteredBridge",`+bridge+`,"channel":`+line+`}`,
+			`{"type":"ChannelEnteredBridge",`+bridge+`,"channel":`+phone+`}`, `{"type":"BridgeDestroyed",`+bridge+`}`); err != nil {
+			return err
+		}
 	}
 	return emit(`{"type":"ChannelDestroyed","cause":26,"cause_txt":"Answered elsewhere","channel":`+phone+`}`,
 		`{"type":"ChannelDestroyed","cause":16,"cause_txt":"Normal Clearing","channel":`+line+`}`)
