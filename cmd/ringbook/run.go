@@ -132,6 +132,9 @@ func run(ctx context.Context, s Settings, o outside) error {
 		if failed == nil {
 			keeping.run("keep the directory", house.store.Run)
 			keeping.run("keep the agents' states", house.store.States().Run)
+			for _, step := range house.steps {
+				serving.run("keep the queues of "+step.exchange.Name()+" in step", step.Run)
+			}
 			keeping.run("keep account of what is heard", house.watch.Run)
 			keeping.run("miss queues that are gone", func(ctx context.Context) error { return missQueues(ctx, house.exchanges, house.store) })
 			leading.run("keep the leases", house.leases.Run)
@@ -186,6 +189,7 @@ type house struct {
 	joint     *pbx.Joint // of calls that pass several of them
 	leases    *db.Leases
 	events    *db.Events
+	steps     []*inStep // one for each exchange
 	app       *web.Server
 }
 
@@ -218,11 +222,30 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	if err != nil {
 		return nil, err
 	}
-	leases.OnChange(func(string) { recorder.Lead() })
+	steps := make([]*inStep, len(exchanges))
+	for i, exchange := range exchanges {
+		steps[i] = newInStep(exchange, store, leases, o.log)
+	}
+	leases.OnChange(func(string) {
+		recorder.Lead()
+		for _, step := range steps {
+			step.look(uuid.Nil)
+		}
+	})
 	board := screenpop.NewBoard(screenpop.BoardConfig{
 		Match: store.Match, History: history{calls}, Directory: store.Directory(), States: store.States(),
+		Synced: func(agent uuid.UUID) string { return syncedOf(steps, store.Directory(), agent) },
+		WrapUp: func(pbx, queue string) time.Duration {
+			if q := store.Directory().Queue(pbx, queue); q != nil {
+				return q.WrapUp()
+			}
+			return 0
+		},
 		Normalise: normalise, Log: o.log,
 	})
+	for _, step := range steps {
+		step.changed = board.RefreshState
+	}
 	store.Directory().OnChange(board.RefreshAgents)
 	store.States().OnChange(board.RefreshState)
 	for _, exchange := range exchanges {
@@ -245,7 +268,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app
-	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), app}
+	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, app}
 	h.joint = pbx.NewJoint(h.follow)
 	return h, nil
 }
