@@ -309,8 +309,12 @@ func (s *soak) compare() (table string, wrong []string) {
 	type row struct {
 		Caller, Outcome        string
 		Partial, Reconstructed bool
+		Told                   string // how it went, for those that went otherwise than placed
 	}
-	rows, err := conn.Query(ctx, `SELECT caller_raw AS caller, outcome, partial, reconstructed FROM call WHERE merged_into IS NULL`)
+	rows, err := conn.Query(ctx, `SELECT caller_raw AS caller, outcome, partial, reconstructed,
+		format('began %s, waited %s ms, hung up by %s with %s; legs: %s', started_at, wait_ms, hangup_by, hangup_cause,
+			(SELECT string_agg(concat_ws(' ', extension, offered_at, answered_at, ended_at, ended_as), '; ') FROM call_leg WHERE call_id = call.id)) AS told
+		FROM call WHERE merged_into IS NULL`)
 	if err != nil {
 		s.b.Fatal(err)
 	}
@@ -351,6 +355,8 @@ func (s *soak) compare() (table string, wrong []string) {
 		}
 		if byKind[kind].right(r.Outcome) {
 			c.right++
+		} else {
+			s.b.Logf("%s (%s) became %s: %s", r.Caller, kind, r.Outcome, r.Told)
 		}
 	}
 	for caller, kind := range s.placed {
