@@ -100,9 +100,14 @@ func TestTracker_MemoryOfCallsThatAreOver(t *testing.T) {
 			phone := &ari.Channel{ID: fmt.Sprintf("1795359950.%d", 2*n+1), Name: fmt.Sprintf("PJSIP/1001-%08x", 2*n+1), State: "Ringing", CreationTime: at}
 			both := &ari.Bridge{ID: fmt.Sprint("bridge ", n), Channels: []string{line.ID, phone.ID}}
 			for _, e := range []*ari.Event{
-				{Type: "ChannelCreated", Channel: line}, {Type: "Dial", Caller: line, Peer: phone}, {Type: "Dial", Caller: line, Peer: phone, DialStatus: "ANSWER"},
-				{Type: "ChannelEnteredBridge", Bridge: both, Channel: line}, {Type: "ChannelEnteredBridge", Bridge: both, Channel: phone},
-				{Type: "BridgeDestroyed", Bridge: both}, {Type: "ChannelDestroyed", Channel: phone}, {Type: "ChannelDestroyed", Channel: line},
+				{Type: "ChannelCreated", Channel: line},
+				{Type: "Dial", Caller: line, Peer: phone},
+				{Type: "Dial", Caller: line, Peer: phone, DialStatus: "ANSWER"},
+				{Type: "ChannelEnteredBridge", Bridge: both, Channel: line},
+				{Type: "ChannelEnteredBridge", Bridge: both, Channel: phone},
+				{Type: "BridgeDestroyed", Bridge: both},
+				{Type: "ChannelDestroyed", Channel: phone},
+				{Type: "ChannelDestroyed", Channel: line},
 			} {
 				e.Timestamp = at
 				tracker.Apply(ari.Item{At: at, Event: e})
