@@ -14,6 +14,7 @@ type metrics struct {
 	refused metric.Int64Counter
 	late    metric.Int64Counter
 	lost    metric.Int64Counter
+	entry   metric.Float64Histogram
 	delay   metric.Float64Histogram
 	seen    metric.Float64Histogram
 }
@@ -29,6 +30,8 @@ func newMetrics() *metrics {
 	all.refused, _ = m.Int64Counter("ringbook.push.refused", metric.WithDescription("push sockets refused, by reason"))
 	all.late, _ = m.Int64Counter("ringbook.pop.late", metric.WithDescription("pops that the browser drew more than a second after they were sent"))
 	all.lost, _ = m.Int64Counter("ringbook.pop.lost", metric.WithDescription("pops that the browser never said it has drawn"))
+	all.entry, _ = m.Float64Histogram("ringbook.push.entry", metric.WithUnit("s"), buckets,
+		metric.WithDescription("from a browser's request until its first picture is drawn, waiting for others to be let in included"))
 	all.delay, _ = m.Float64Histogram("ringbook.pop.delay", metric.WithUnit("s"), buckets,
 		metric.WithDescription("from reading the exchange's event to having written the pop with what is known of the caller"))
 	all.seen, _ = m.Float64Histogram("ringbook.pop.seen", metric.WithUnit("s"), buckets,

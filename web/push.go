@@ -24,6 +24,7 @@ const (
 
 // Timings of a push socket; a test shortens them.
 type pushTimings struct {
+	entry   time.Duration // a browser waits at the entrance for this long at the most
 	write   time.Duration // one frame must be taken by the browser's kernel in this time
 	ping    time.Duration // between two pings
 	beat    time.Duration // between two frames, for those who want to be told that nothing has changed
@@ -32,7 +33,7 @@ type pushTimings struct {
 	recheck time.Duration // between two looks at whether the tokens of all sockets still live; of sessions we are told
 }
 
-var defaultTimings = pushTimings{write: 5 * time.Second, ping: 25 * time.Second, beat: 4 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
+var defaultTimings = pushTimings{entry: 5 * time.Second, write: 5 * time.Second, ping: 25 * time.Second, beat: 4 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
 
 // sockets knows every open push socket.
 type sockets struct {
@@ -131,8 +132,9 @@ func (s *Server) checkTokens(ctx context.Context) {
 // writeBuffers are shared by all sockets: a socket that has nothing to say holds none.
 var writeBuffers = &sync.Pool{}
 
-// push upgrades to a WebSocket, which lives on beside the request: Run waits for it. A page cannot read the status of a refused upgrade, so one
-// without a session is upgraded and told by a close code; other clients get 401.
+// push upgrades to a WebSocket, which lives on beside the request: Run waits for it. A page cannot read the status of a refused
+// upgrade, so one without a session is upgraded and told by a close code; other clients get 401. However many come at once, a few
+// are let in at a time.
 func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		w.Header().Set("Upgrade", "websocket")
@@ -144,12 +146,45 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusForbidden, "A page of another site may not connect.")
 		return
 	}
+	came := time.Now()
+	leave, err := s.enter(r.Context())
+	if err != nil {
+		s.metrics.refused.Add(r.Context(), 1, reason("crowd"))
+		w.Header().Set("Retry-After", "2")
+		writeProblem(w, http.StatusServiceUnavailable, "Too many browsers connect at this moment. Come back in a moment.")
+		return
+	}
+	c := s.letIn(w, r)
+	if c == nil {
+		leave()
+		return
+	}
+	c.entered = func() { // with its first picture drawn
+		leave()
+		s.metrics.entry.Record(context.Background(), time.Since(came).Seconds())
+	}
+	go func() { // not here: what net/http keeps for a request would stay for hours
+		defer s.sockets.remove(c)
+		defer leave()
+		c.serve(context.Background())
+	}()
+}
+
+// enter waits for a place at the entrance, a while.
+func (s *Server) enter(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timings.entry)
+	defer cancel()
+	return s.entrance.enter(ctx)
+}
+
+// letIn makes a socket of the request; nil if that cannot be, and the request is answered.
+func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 	ctx, cancel := context.WithTimeout(r.Context(), s.timings.write)
 	defer cancel()
 	actor, err := s.authenticate(r.WithContext(ctx))
 	if err != nil && (!errors.Is(err, errNoSession) || r.Header.Get("Origin") == "") {
 		write(w, s.problem(r.Context(), r.Method, err))
-		return
+		return nil
 	}
 	up := websocket.Upgrader{
 		HandshakeTimeout: s.timings.write, ReadBufferSize: 512, WriteBufferPool: writeBuffers,
@@ -160,29 +195,26 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 	}
 	conn, upErr := up.Upgrade(w, r, nil)
 	if upErr != nil {
-		return // answered by the upgrader
+		return nil // answered by the upgrader
 	}
 	if err != nil {
 		defer conn.Close()
 		s.metrics.refused.Add(r.Context(), 1, reason("session"))
 		sayClose(conn, ending{closeSession, "log in first"}, s.timings.write)
-		return
+		return nil
 	}
 	c := newSocket(s, conn, actor)
 	c.beats = r.URL.Query().Get("beat") == "true"
 	if !s.sockets.add(c) {
 		defer conn.Close()
 		sayClose(conn, ending{closeShutdown, "ringbook is shutting down"}, s.timings.write)
-		return
+		return nil
 	}
 	// A session that ended since it was looked at has found no socket to close.
 	if _, err := s.authenticate(r.WithContext(ctx)); errors.Is(err, errNoSession) {
 		c.end(ending{closeSession, "the session has ended"})
 	}
-	go func() { // not here: what net/http keeps for a request would stay for hours
-		defer s.sockets.remove(c)
-		c.serve(context.Background())
-	}()
+	return c
 }
 
 // sayClose sends a close frame; what becomes of it does not matter any more.

@@ -28,6 +28,7 @@ type socket struct {
 	token   string    // its secret; empty for a session
 	beats   bool      // it wants a BeatFrame when there is nothing else to say
 	watch   *screenpop.Watch
+	entered func() // called once, when the first picture is drawn: the next one may be let in
 
 	ended    chan ending // capacity one: the first reason wins
 	receipts receipts
@@ -182,6 +183,9 @@ func (c *socket) picture(ctx context.Context) error {
 	}
 	b = append(b, '}')
 	*buf = b
+	if c.seq == 1 {
+		c.entered() // before anything is written: who does not read must not keep others out
+	}
 
 	fresh := c.remember(desk)
 	if fresh.pops > 0 {

@@ -62,6 +62,8 @@ type Server struct {
 	files   files
 	timings pushTimings
 	outage  outage // of the database
+
+	entrance *entrance // to push
 }
 
 // New makes a Server; no I/O.
@@ -73,7 +75,7 @@ func New(c Config) *Server {
 		c.Zone = time.UTC
 	}
 	s := &Server{
-		Config: c, metrics: newMetrics(), timings: defaultTimings,
+		Config: c, metrics: newMetrics(), timings: defaultTimings, entrance: newEntrance(),
 		sockets: sockets{open: map[*socket]struct{}{}}, files: files{closing: make(chan struct{})},
 	}
 
