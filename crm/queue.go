@@ -244,7 +244,7 @@ func (s *Store) checkQueue(ctx context.Context, tx pgx.Tx, q Queue, p *QueuePatc
 	}
 	for i, field := range p.Learned {
 		if !slices.Contains(sayable, field) {
-			f.add(fmt.Sprintf("learned[%d]", i), "is not learned")
+			f.add(fmt.Sprintf("learned[%d]", i), "is none of the choices")
 		}
 	}
 	if err := f.err(); err != nil {

@@ -26,7 +26,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$/, "choice"],
   [/^must be (?:from )?1 to 64 letters/, "username"],
   [/^expected number >=? (-?[\d.]+)$/, "tooSmall"],
-  [/^expected number <=? (-?[\d.]+)$|^must be from 1 to (\d+)$/, "tooGreat"],
+  [/^expected number <=? (-?[\d.]+)$|^must be from \d+ to (\d+)$/, "tooGreat"],
   [/^expected (?:number|integer)/, "noNumeral"],
   [/^expected (?:string to be RFC (?:3339|1123)|duration)/, "noTime"],
   [/^is not a number(?: that can be dialled)?$/, "noNumber"],
@@ -99,5 +99,6 @@ const known = {
   agent: "calls.agent",
   customer: "calls.customer",
   customer_id: "calls.customer",
+  script: "queues.script",
   q: "app.search",
 } as const;

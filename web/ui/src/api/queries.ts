@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { Agent, CallQuery, CustomerQuery, GapQuery, PhoneQuery, StateStretch } from "./types";
+import type { Agent, CallQuery, CustomerQuery, GapQuery, PhoneQuery, QueueQuery, StateStretch } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -191,6 +191,14 @@ export const phones = (query: PhoneQuery) =>
     getNextPageParam: (last) => last.next ?? undefined,
     placeholderData: keepPreviousData,
     refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 5000 : 2000),
+  });
+
+/** Queues are few, and told whole. */
+export const queues = (query: QueueQuery = {}) =>
+  queryOptions({
+    queryKey: ["queues", query],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/queues", { params: { query }, signal })),
+    placeholderData: keepPreviousData,
   });
 
 export const teams = queryOptions({

@@ -13,6 +13,8 @@ export type Token = S["Token"];
 export type Phone = S["Phone"];
 export type PhoneCall = S["PhoneCall"];
 export type PhonePatch = S["PhonePatch"];
+export type Queue = S["Queue"];
+export type QueuePatch = S["QueuePatch"];
 export type Call = S["Call"];
 export type Leg = S["Leg"];
 export type Customer = S["Customer"];
@@ -44,5 +46,6 @@ export type Direction = Call["direction"];
 
 export type GapQuery = NonNullable<operations["listGaps"]["parameters"]["query"]>;
 export type CallQuery = NonNullable<operations["listCalls"]["parameters"]["query"]>;
+export type QueueQuery = NonNullable<operations["listQueues"]["parameters"]["query"]>;
 export type PhoneQuery = NonNullable<operations["listPhones"]["parameters"]["query"]>;
 export type CustomerQuery = NonNullable<operations["listCustomers"]["parameters"]["query"]>;

@@ -30,7 +30,9 @@ function announcement(p: Pop, desk: Desk, before: Phase | undefined, t: TFunctio
   switch (now) {
     case "ringing":
       if (!incoming(p, desk)) return "";
-      return p.call.queue ? t("desk.ringAnnounceQueue", { who, queue: p.call.queue }) : t("desk.ringAnnounce", { who });
+      return p.call.queue
+        ? t("desk.ringAnnounceQueue", { who, queue: p.call.queue_label })
+        : t("desk.ringAnnounce", { who });
     case "talking":
       return before === "held" ? "" : t("desk.answeredAnnounce", { who });
     case "answered_elsewhere":
@@ -121,7 +123,7 @@ async function tell(
   if (await speaker.anyVisible()) return;
   if (!(await speaker.claim(p.call.id))) return;
   const n = new Notification(t("notify.title"), {
-    body: [saidOf(p, desk, t, f), p.customer?.organization, p.call.queue].filter(Boolean).join(" · "),
+    body: [saidOf(p, desk, t, f), p.customer?.organization, p.call.queue_label].filter(Boolean).join(" · "),
     tag: p.call.id,
     lang: f.language,
     dir: f.language === "fa" ? "rtl" : "ltr",

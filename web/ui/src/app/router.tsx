@@ -6,6 +6,7 @@ import { readCallSearch, readDaySearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
+import { readQueueSearch } from "../settings/queue";
 import { sayMore } from "../text/i18n";
 import { NoPage, Root } from "./root";
 
@@ -134,6 +135,15 @@ const settingsPhones = createRoute({
     "PhonesPage",
   ),
 });
+const settingsQueues = createRoute({
+  getParentRoute: () => settings,
+  path: "/queues",
+  validateSearch: readQueueSearch,
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/queues-page")),
+    "QueuesPage",
+  ),
+});
 const settingsTeams = createRoute({
   getParentRoute: () => settings,
   path: "/teams",
@@ -194,6 +204,7 @@ const tree = root.addChildren([
       settingsMe,
       settingsAgents,
       settingsPhones,
+      settingsQueues,
       settingsTeams,
       settingsTokens,
       settingsPauses,

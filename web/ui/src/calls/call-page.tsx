@@ -89,7 +89,7 @@ function CallView({ call: c }: { call: Call }) {
           )}
           {c.queue && (
             <Fact word={t("calls.queue")}>
-              <bdi>{c.queue}</bdi>
+              <bdi>{c.queue_label}</bdi>
             </Fact>
           )}
           <Fact word={t("calls.waited")}>

@@ -94,7 +94,7 @@ export function CallTable({ calls, gaps = [], withoutCustomer }: CallTableProps)
                 </div>
               </Table.Td>
               <Table.Td className="only-wide">
-                <bdi>{c.queue}</bdi>
+                <bdi>{c.queue_label}</bdi>
               </Table.Td>
               <Table.Td className="only-wide">
                 <Answerer call={c} />

@@ -12,6 +12,7 @@ import {
   customer as customerQuery,
   gaps as gapsQuery,
   queryClient,
+  queues as queuesQuery,
 } from "../api/queries";
 import type { Call, Gap, GapQuery } from "../api/types";
 import { useDesk } from "../desk/store";
@@ -195,7 +196,7 @@ function Filters({ search, filter, clear }: FiltersProps) {
               onChange={(v) => filter({ agent: v ?? "" })}
             />
           )}
-          <Typed label={t("calls.queue")} value={search.queue ?? ""} onSet={(queue) => filter({ queue })} />
+          <QueueFilter value={search.queue ?? ""} onSet={(queue) => filter({ queue })} />
           <Typed label={t("calls.number")} value={search.number ?? ""} onSet={(number) => filter({ number })} ltr />
           <CustomerPicker
             key={`${search.customer}${customer.data?.name ?? ""}`}
@@ -207,6 +208,31 @@ function Filters({ search, filter, clear }: FiltersProps) {
         </div>
       </Collapse>
     </div>
+  );
+}
+
+/** QueueFilter offers the queues by what people call them; an address may also have one by the exchange's name. */
+function QueueFilter({ value, onSet }: { value: string; onSet: (v: string) => void }) {
+  const { t } = useTranslation();
+  const { data } = useQuery({ ...queuesQuery(), retry: false });
+  const items = data?.items ?? [];
+  const twice = (label: string) => items.filter((q) => q.label === label).length > 1;
+  const options = items.map((q) => ({ value: q.id, label: twice(q.label) ? `${q.label} · ${q.pbx}` : q.label }));
+  const named = items.filter((q) => q.name.toLowerCase() === value.toLowerCase());
+  const chosen = named.length === 1 ? (named[0]?.id ?? value) : value;
+  if (chosen && !options.some((o) => o.value === chosen)) options.push({ value: chosen, label: chosen });
+  return (
+    <Select
+      label={t("calls.queue")}
+      placeholder={t("calls.any")}
+      clearable
+      clearButtonProps={{ "aria-label": t("action.remove") }}
+      searchable
+      nothingFoundMessage={t("calls.noneTitle")}
+      data={options}
+      value={chosen || null}
+      onChange={(v) => onSet(v ?? "")}
+    />
   );
 }
 

@@ -26,6 +26,7 @@ import { Controls } from "./controls";
 import styles from "./desk.module.css";
 import { PhaseIcon } from "./phase-icon";
 import { countsFrom, gaveTo, incoming, name, otherNumber, ownPhoneRings, talkedHere, withheld } from "./pop";
+import { Script } from "./script";
 import { isLive } from "./store";
 
 interface Props {
@@ -135,6 +136,8 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
       )}
 
       <From pop={pop} desk={desk} />
+
+      {isLive(is) && pop.queue_script && <Script text={pop.queue_script} />}
 
       {is === "answered_elsewhere" && <Text size="xs">{t("desk.answeredByBody")}</Text>}
       {is === "ended" && (
@@ -284,7 +287,7 @@ function From({ pop, desk }: { pop: Pop; desk: Desk }) {
         <>
           <div>
             <dt>{t("desk.queue")}</dt>
-            <dd>{call.queue ? <bdi>{call.queue}</bdi> : t("desk.direct")}</dd>
+            <dd>{call.queue ? <bdi>{call.queue_label}</bdi> : t("desk.direct")}</dd>
           </div>
           {dialed && (
             <div>

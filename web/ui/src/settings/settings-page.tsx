@@ -16,7 +16,7 @@ export function SettingsPage() {
   const leads = me.permissions.some((p) => p.permission === "states.write" && p.scope !== "own");
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const parts = admin
-    ? (["me", "agents", "phones", "teams", "pauses", "dialling", "tokens", "health"] as const)
+    ? (["me", "agents", "phones", "queues", "teams", "pauses", "dialling", "tokens", "health"] as const)
     : leads
       ? (["me", "agents", "tokens"] as const)
       : (["me", "tokens"] as const);
@@ -24,6 +24,7 @@ export function SettingsPage() {
     me: "settings.mine",
     agents: "settings.agents",
     phones: "settings.phones",
+    queues: "settings.queues",
     teams: "settings.teams",
     pauses: "settings.pauses",
     dialling: "settings.dialling",
