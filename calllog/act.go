@@ -3,6 +3,7 @@ package calllog
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -199,39 +200,154 @@ type Destination struct {
 	Number  string
 }
 
-// Transfer hands a call over, or begins to ask somebody who may take it.
+// Transfer hands a call over, or begins to ask somebody who may take it. To a number it is judged by the rules of dialling.
 func (s *Acts) Transfer(ctx context.Context, a crm.Actor, c pbx.Call, to Destination) error {
 	p, err := s.part(a, &c)
 	if err != nil {
 		return err
 	}
+	number, whom, err := s.destination(ctx, a, p, to)
+	if err != nil {
+		return err
+	}
 	able := p.exchange.Abilities(p.call, p.leg)
-	code := able.Blind
+	code, transfer := able.Blind, p.exchange.BlindTransfer
 	if to.Kind == pbx.Attended {
-		code = able.Attended
+		code, transfer = able.Attended, p.exchange.AttendedTransfer
 	}
 	if code != "" {
 		return &pbx.Refusal{Code: code}
 	}
-	return &pbx.Refusal{Code: pbx.AMINeeded}
+	if err := transfer(ctx, p.call, p.leg, s.context(p.exchange.Name()), number); err != nil {
+		return err
+	}
+	whom["kind"] = to.Kind
+	s.audit(ctx, a, "transfer", p, whom)
+	return nil
 }
 
-// CompleteTransfer gives the call to the one who is being asked.
+// destination is the number that leads to where a call is to be transferred, and what the audit says of it.
+func (s *Acts) destination(ctx context.Context, a crm.Actor, p part, to Destination) (number string, whom map[string]any, err error) {
+	named := 0
+	for _, is := range []bool{to.AgentID != nil, to.QueueID != nil, strings.TrimSpace(to.Number) != ""} {
+		if is {
+			named++
+		}
+	}
+	if named != 1 {
+		return "", nil, crm.FieldErrors{{Field: "number", Problem: "say one destination: an agent, a queue or a number"}}
+	}
+	exchange := p.exchange.Name()
+	switch {
+	case to.AgentID != nil:
+		agent, ok := s.cfg.CRM.Directory().Agent(*to.AgentID)
+		if !ok {
+			return "", nil, crm.FieldErrors{{Field: "agent_id", Problem: "there is no such agent"}}
+		}
+		if agent.ID == p.agent.ID {
+			return "", nil, &pbx.Refusal{Code: pbx.ToYourself}
+		}
+		number, code := s.reach(agent, exchange)
+		if code != "" {
+			return "", nil, &pbx.Refusal{Code: code}
+		}
+		return number, map[string]any{"to": agent.Username}, nil
+	case to.QueueID != nil:
+		q, err := s.cfg.CRM.Queue(ctx, a, *to.QueueID)
+		if errors.Is(err, crm.ErrNotFound) {
+			return "", nil, crm.FieldErrors{{Field: "queue_id", Problem: "there is no such queue"}}
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		number, ok := queueNumber(q)
+		if !ok || q.PBX != exchange {
+			return "", nil, &pbx.Refusal{Code: pbx.NoDestination}
+		}
+		return number, map[string]any{"to": q.Name}, nil
+	}
+	n, internal, err := s.number(exchange, to.Number)
+	if err != nil {
+		return "", nil, err
+	}
+	rules, err := s.cfg.CRM.Dialling(ctx, a)
+	if err != nil {
+		return "", nil, err
+	}
+	verdict := rules.Judge(n, s.cfg.CRM.Numbering().Rules(exchange, ""), a.Role, internal)
+	switch {
+	case verdict.Dialled == p.leg.Extension:
+		return "", nil, &pbx.Refusal{Code: pbx.ToYourself}
+	case !verdict.Allowed:
+		return "", nil, &pbx.Refusal{Code: pbx.Forbidden}
+	}
+	return s.dialled(exchange, verdict), map[string]any{"to": verdict.Number}, nil
+}
+
+// reach is the extension by which a colleague is called on an exchange; code says why none can be.
+func (s *Acts) reach(agent crm.AgentRef, exchange string) (extension string, code pbx.Code) {
+	code = pbx.NoDestination
+	x := s.exchange(exchange)
+	for _, e := range agent.Extensions {
+		number, on, _ := strings.Cut(e, "@")
+		if on != "" && on != exchange {
+			continue
+		}
+		switch x.CanDial(number) {
+		case "":
+			return number, ""
+		case pbx.PhoneOffline:
+			code = pbx.DestinationOffline
+		}
+	}
+	return "", code
+}
+
+// queueNumber is what is dialled to come into a queue from inside: its name, where that is one, as FreePBX has it, else the
+// shortest of the numbers that lead there.
+func queueNumber(q crm.Queue) (string, bool) {
+	if q.Name != "" && strings.Trim(q.Name, "0123456789") == "" {
+		return q.Name, true
+	}
+	best := ""
+	for _, n := range q.Numbers {
+		if len(n) <= 6 && strings.Trim(n, "0123456789") == "" && (best == "" || len(n) < len(best)) {
+			best = n
+		}
+	}
+	return best, best != ""
+}
+
+// CompleteTransfer gives the call to the one who is being asked: the agent's own part ends.
 func (s *Acts) CompleteTransfer(ctx context.Context, a crm.Actor, c pbx.Call) error {
 	p, err := s.part(a, &c)
 	if err != nil {
 		return err
 	}
-	return refuse(p.exchange.Abilities(p.call, p.leg).Complete)
+	if code := p.exchange.Abilities(p.call, p.leg).Complete; code != "" {
+		return &pbx.Refusal{Code: code}
+	}
+	if err := p.exchange.HangUp(ctx, p.channel); err != nil {
+		return err
+	}
+	s.audit(ctx, a, "complete_transfer", p, nil)
+	return nil
 }
 
-// CancelTransfer goes back to the call.
+// CancelTransfer goes back to the call: whoever is being asked is hung up.
 func (s *Acts) CancelTransfer(ctx context.Context, a crm.Actor, c pbx.Call) error {
 	p, err := s.part(a, &c)
 	if err != nil {
 		return err
 	}
-	return refuse(p.exchange.Abilities(p.call, p.leg).Cancel)
+	if code := p.exchange.Abilities(p.call, p.leg).Cancel; code != "" {
+		return &pbx.Refusal{Code: code}
+	}
+	if err := p.exchange.CancelTransfer(ctx, p.call, p.leg); err != nil {
+		return err
+	}
+	s.audit(ctx, a, "cancel_transfer", p, nil)
+	return nil
 }
 
 // Hold puts the other party on hold, or takes them back.
@@ -240,7 +356,18 @@ func (s *Acts) Hold(ctx context.Context, a crm.Actor, c pbx.Call, held bool) err
 	if err != nil {
 		return err
 	}
-	return refuse(p.exchange.Abilities(p.call, p.leg).Hold)
+	if code := p.exchange.Abilities(p.call, p.leg).Hold; code != "" {
+		return &pbx.Refusal{Code: code}
+	}
+	if err := p.exchange.Hold(ctx, p.call, p.leg, held); err != nil {
+		return err
+	}
+	action := "resume"
+	if held {
+		action = "hold"
+	}
+	s.audit(ctx, a, action, p, nil)
+	return nil
 }
 
 // refuse is nil for the empty code.

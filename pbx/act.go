@@ -10,22 +10,26 @@ import (
 type Code string
 
 const (
-	NoPhone        Code = "no_phone"      // the agent has no phone on this exchange
-	PhoneOffline   Code = "phone_offline" // the agent's phone is not registered
-	PhoneBusy      Code = "phone_busy"    // the agent's phone rings or is in a call
-	PBXAway        Code = "pbx_away"      // the exchange does not answer, or what it says is not heard
-	AMINeeded      Code = "ami_needed"    // ARI alone cannot do this, and no AMI is configured
-	AMIAway        Code = "ami_away"      // AMI is configured and does not answer
-	AMIDenied      Code = "ami_denied"    // AMI's user has not the right for it
-	Forbidden      Code = "forbidden_destination"
-	ToYourself     Code = "to_yourself"
-	AlreadyDialing Code = "already_dialling"   // an attempt of the same agent is being placed or rings at the phone
-	TooMany        Code = "too_many"           // more attempts than a minute allows
-	CallEnded      Code = "call_ended"         // the call, or the agent's part in it, is over
-	NotTalking     Code = "not_talking"        // possible only while the agent talks
-	NotConsulting  Code = "not_consulting"     // no attended transfer is under way
-	Disobeyed      Code = "phone_did_not_obey" // the phone was asked, and did nothing
-	NotPlaced      Code = "not_placed"         // the exchange could not place the call
+	NoPhone            Code = "no_phone"      // the agent has no phone on this exchange
+	PhoneOffline       Code = "phone_offline" // the agent's phone is not registered
+	PhoneBusy          Code = "phone_busy"    // the agent's phone rings or is in a call
+	PBXAway            Code = "pbx_away"      // the exchange does not answer, or what it says is not heard
+	AMINeeded          Code = "ami_needed"    // ARI alone cannot do this, and no AMI is configured
+	AMIAway            Code = "ami_away"      // AMI is configured and does not answer
+	AMIDenied          Code = "ami_denied"    // AMI's user has not the right for it
+	Forbidden          Code = "forbidden_destination"
+	ToYourself         Code = "to_yourself"
+	AlreadyDialing     Code = "already_dialling"    // an attempt of the same agent is being placed or rings at the phone
+	TooMany            Code = "too_many"            // more attempts than a minute allows
+	CallEnded          Code = "call_ended"          // the call, or the agent's part in it, is over
+	NotTalking         Code = "not_talking"         // possible only while the agent talks
+	NotConsulting      Code = "not_consulting"      // no attended transfer is under way
+	Disobeyed          Code = "phone_did_not_obey"  // the phone was asked, and did nothing
+	NotPlaced          Code = "not_placed"          // the exchange could not place the call
+	Consulting         Code = "consulting"          // somebody is being asked: complete or cancel that first
+	NoDestination      Code = "no_destination"      // the exchange's dialplan does not know the number
+	DestinationOffline Code = "destination_offline" // the colleague's phone is not registered
+	TransferFailed     Code = "transfer_failed"     // the exchange did not do it, or the dialplan does not let agents transfer
 )
 
 // Codes are all there are.
@@ -33,6 +37,7 @@ func Codes() []Code {
 	return []Code{
 		NoPhone, PhoneOffline, PhoneBusy, PBXAway, AMINeeded, AMIAway, AMIDenied, Forbidden, ToYourself, AlreadyDialing,
 		TooMany, CallEnded, NotTalking, NotConsulting, Disobeyed, NotPlaced,
+		Consulting, NoDestination, DestinationOffline, TransferFailed,
 	}
 }
 

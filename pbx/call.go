@@ -124,6 +124,10 @@ type Leg struct {
 	// forwarded it. Empty if none.
 	Parent string
 
+	// Asks says that the party has left the others on hold to ask somebody, who may become their party: an attended transfer
+	// by digits is under way. Nobody keeps it.
+	Asks bool `json:"-"`
+
 	// Dialog is the Call-ID of the SIP dialog that the channel is, and Outgoing says that the exchange dialled it. The two
 	// ends of a line between two exchanges have the same Dialog; a Joint finds them by that, and nobody keeps it.
 	Dialog   string `json:"-"`

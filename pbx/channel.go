@@ -188,11 +188,25 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 		}
 	}
 	t.find(ch, at)
+	t.shown(ch)
 	// Only with "channelvars" in the PBX's ari.conf; others are asked for, see Exchange.
 	if ch.call != nil {
 		for name, value := range s.Vars {
 			t.variable(ch, name, value)
 		}
+	}
+}
+
+// shown takes what was dialled from the screen: until the agent picks up only the phone tells, which shows it.
+func (t *Tracker) shown(ch *channel) {
+	c := ch.call
+	if c == nil || c.root != ch || ch.connected.Number == "" || c.pic.Dialed != "" && c.pic.Dialed != "s" {
+		return
+	}
+	if _, ours := attemptOf(ch.id); ours {
+		c.pic.Dialed = clean(ch.connected.Number)
+		t.guess(c)
+		t.touch(c)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"ringbook/pbx"
+	"ringbook/pbx/ami"
 	"ringbook/pbx/ari"
 	"ringbook/pbx/pbxtest"
 )
@@ -31,11 +32,19 @@ func startLaboratory(t *testing.T, settings ...string) *laboratory {
 		t.Fatal(err)
 	}
 	l.exchange = pbx.NewExchange(l.client, labConfig, log)
+	manager, err := ami.New(ami.Config{Name: "lab", URL: l.AMI(), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.exchange.UseAMI(manager)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- l.exchange.Run(ctx, l.follow) }()
 	t.Cleanup(func() { cancel(); <-done })
-	l.Eventually("the stream is not live", func() bool { return l.exchange.Health().Live })
+	l.Eventually("the PBX is not followed", func() bool {
+		health, _ := l.exchange.AMI()
+		return l.exchange.Health().Live && health.Live
+	})
 	return l
 }
 

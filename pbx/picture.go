@@ -53,6 +53,7 @@ type leg struct {
 	talkSince time.Time
 	turned    time.Time // when it last began or ceased to hear another, or its hold did
 	holdSince time.Time
+	kept      bool // on hold, alone: the one who put it there asks somebody else
 	gave      bool // the call away: it ends as transferred
 	guessed   bool // Parent is who gave the call away last
 }
@@ -301,7 +302,7 @@ func (t *Tracker) finish(c *call, at time.Time) {
 func (c *call) updateHold(at time.Time) {
 	held := false
 	for _, l := range c.legs {
-		held = held || !l.holdSince.IsZero()
+		held = held || !l.holdSince.IsZero() || l.kept
 	}
 	switch {
 	case held && c.holdSince.IsZero():
@@ -328,6 +329,7 @@ func (c *call) draw(received time.Time) Call {
 	p.Talk = 0
 	for i, l := range c.legs {
 		legs[i] = l.Leg
+		legs[i].Asks = l.EndedAt.IsZero() && l.ch.leg == l && l.ch.asks()
 		talking = talking || !l.talkSince.IsZero()
 		if i > 0 && l.EndedAt.IsZero() {
 			offered = offered || l.AnsweredAt.IsZero()

@@ -15,6 +15,7 @@ type bridge struct {
 	parking bool
 	room    bool // a conference or the like: who meets there has called on his own
 	members []*channel
+	keeper  *channel  // who pressed the hold key here last
 	at      time.Time // of the latest event
 	mark    uint64    // of the last walk that came here
 }
@@ -162,6 +163,9 @@ func (t *Tracker) enter(ch *channel, b *bridge, at time.Time) {
 	if b.parking {
 		t.enterParking(ch, at)
 	}
+	if ch.asks() {
+		t.converse(ch.holdingIn, at)
+	}
 }
 
 // leave takes a channel out of its bridge, if it is in one, and ends the conversations that it carried.
@@ -170,6 +174,7 @@ func (t *Tracker) leave(ch *channel, at time.Time) {
 	if b == nil {
 		return
 	}
+	asked := ch.asks()
 	ch.bridge, ch.left, ch.leftAt = nil, b.id, at
 	if i := slices.Index(b.members, ch); i >= 0 {
 		b.members = slices.Delete(b.members, i, i+1)
@@ -182,6 +187,9 @@ func (t *Tracker) leave(ch *channel, at time.Time) {
 	t.converse(b, at)
 	if other := t.otherHalf(ch); other != nil && other.bridge != nil {
 		t.converse(other.bridge, at)
+	}
+	if asked {
+		t.converse(ch.holdingIn, at)
 	}
 	t.prune(b)
 }
@@ -248,19 +256,54 @@ func (t *Tracker) converse(from *bridge, at time.Time) {
 		}
 	}
 	for _, ch := range parties {
-		if talking <= 1 {
+		var kind SpanKind
+		switch {
+		case talking <= 1 && ch.asks():
+			kind = SpanHold
+		case talking <= 1 && from.waits() && ch.bridge == from:
+			kind = SpanHeld
+		case talking <= 1:
 			t.stopTalk(ch, at)
 			continue
+		case ch.holds():
+			kind = SpanHold
+		case holds == talking-1:
+			kind = SpanHeld
+		default:
+			kind = SpanTalk
 		}
 		t.startTalk(ch, phones, at)
-		kind := SpanTalk
-		if ch.holding {
-			kind = SpanHold
-		} else if holds == talking-1 {
-			kind = SpanHeld
-		}
+		t.onHold(ch, kind == SpanHold, talking <= 1 && kind == SpanHeld, at)
 		t.span(ch, kind, at)
 	}
+}
+
+// asks tells whether the party behind a channel has left others on hold in a bridge, to ask somebody in another: the
+// attended transfer by digits, in which the PBX does that with one and the same channel.
+func (ch *channel) asks() bool {
+	return ch.holding && ch.holdingIn != nil && ch.bridge != nil && ch.bridge != ch.holdingIn && len(ch.holdingIn.members) > 0
+}
+
+// waits tells whether those who are in a bridge were left on hold there.
+func (b *bridge) waits() bool { return b.keeper != nil && b.keeper.holdingIn == b && b.keeper.asks() }
+
+// onHold notes whether a party that hears others, or waits for them, has them on hold, or was left on hold (kept).
+func (t *Tracker) onHold(ch *channel, on, kept bool, at time.Time) {
+	c, l := ch.call, ch.leg
+	if l == nil || l.talkSince.IsZero() || on == !l.holdSince.IsZero() && kept == l.kept {
+		return
+	}
+	at = maxTime(c.tick(at), l.turned)
+	switch {
+	case on && l.holdSince.IsZero():
+		l.holdSince = at
+	case !on && !l.holdSince.IsZero():
+		l.Hold += at.Sub(l.holdSince)
+		l.holdSince = time.Time{}
+	}
+	l.turned, l.kept = at, kept
+	c.updateHold(at)
+	t.touch(c)
 }
 
 // holds tells whether a channel has put those on hold who are in its bridge. The PBX itself does so when an agent asks a
@@ -284,7 +327,7 @@ func (t *Tracker) startTalk(ch *channel, phones int, at time.Time) {
 	at = maxTime(at, l.OfferedAt, l.turned)
 	l.talkSince, l.turned = at, at
 	c.settled = true // whose talk counts depends on the direction
-	if ch.holding {
+	if ch.holds() {
 		l.holdSince = at
 		c.updateHold(at)
 	}
@@ -309,8 +352,9 @@ func (t *Tracker) stopTalk(ch *channel, at time.Time) {
 	if !l.holdSince.IsZero() {
 		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
-		c.updateHold(at)
 	}
+	l.kept = false
+	c.updateHold(at)
 	if l.gave {
 		t.endLeg(c, ch, at)
 	}
@@ -330,7 +374,14 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	if ch.holding == on {
 		return
 	}
+	asked, before := ch.asks(), ch.holdingIn
 	ch.holding, ch.holdingIn = on, ch.bridge
+	if on && ch.bridge != nil {
+		ch.bridge.keeper = ch
+	}
+	if asked {
+		t.converse(before, at)
+	}
 	c, l := ch.call, ch.leg
 	if l == nil || l.talkSince.IsZero() {
 		return
@@ -339,7 +390,7 @@ func (t *Tracker) hold(ch *channel, on bool, at time.Time) {
 	l.turned = at
 	if on {
 		l.holdSince = at
-	} else {
+	} else if !l.holdSince.IsZero() {
 		l.Hold += at.Sub(l.holdSince)
 		l.holdSince = time.Time{}
 	}

@@ -319,7 +319,12 @@ func liveState(call *pbx.Call, l *pbx.Leg) PopState {
 		return PopDialing
 	case l.AnsweredAt.IsZero():
 		return PopRinging
-	case call.State == pbx.StateHeld:
+	}
+	held := call.State == pbx.StateHeld
+	if n := len(l.Spans); n > 0 && l.Spans[n-1].To.IsZero() {
+		held = l.Spans[n-1].Kind != pbx.SpanTalk // of this one: who asks a colleague talks while the customer waits
+	}
+	if held {
 		return PopHeld
 	}
 	return PopTalking

@@ -47,6 +47,15 @@ func (c *PlacedCall) Ringing() *Dialog {
 	return c.a.dialog(c.prog, c.port, 1, "SIP/2.0 180", true)
 }
 
+// Told waits until Asterisk has told the phone of an event (NOTIFY).
+func (p *Phone) Told(event string) {
+	p.a.tb.Helper()
+	p.a.Eventually("the phone is not told of "+event, func() bool {
+		text, err := os.ReadFile(p.prog.messages)
+		return err == nil && strings.Contains(string(text), "NOTIFY sip:") && strings.Contains(string(text), "Event: "+event)
+	})
+}
+
 // HangUp ends the call from the caller's side, who may have waited for long or talked.
 func (c *PlacedCall) HangUp() {
 	c.a.tb.Helper()

@@ -1042,17 +1042,17 @@ export interface components {
     schemas: {
         Abilities: {
             /** @enum {string} */
-            attended: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            attended: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** @enum {string} */
-            blind: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            blind: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** @enum {string} */
-            cancel: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            cancel: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** @enum {string} */
-            complete: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            complete: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** @enum {string} */
-            hang_up: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            hang_up: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** @enum {string} */
-            hold: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            hold: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
         };
         Agent: {
             /** Format: date-time */
@@ -1430,7 +1430,7 @@ export interface components {
         };
         DeskAbilities: {
             /** @enum {string} */
-            dial: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            dial: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
         };
         DeskFrame: {
             desk: components["schemas"]["Desk"];
@@ -1944,7 +1944,7 @@ export interface components {
              * @description why something was not done to a call
              * @enum {string}
              */
-            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /**
              * @description A human-readable explanation specific to this occurrence of the problem.
              * @example Property foo is required but is missing.
