@@ -270,26 +270,28 @@ func (b *queueBoard) member(e *ami.Event, at time.Time) Member {
 // its hint.
 func (b *queueBoard) extensionOf(iface, state string) string {
 	for _, s := range []string{iface, state} {
-		tech, rest, _ := strings.Cut(s, "/")
-		if number, ok := strings.CutPrefix(s, "hint:"); ok {
-			tech, rest = "Local", strings.TrimPrefix(number, "Local/")
+		place, hint := strings.CutPrefix(s, "hint:")
+		if ext, ok := b.extension(s); ok && !hint {
+			return ext
 		}
-		if strings.EqualFold(tech, "Local") {
-			number, _, _ := strings.Cut(rest, "@")
-			// A Local channel dials an extension of the dialplan; the phones of that number ring.
-			for _, tech := range []string{"PJSIP/", "SIP/"} {
-				if ext, ok := b.extension(tech + number); ok {
-					return ext
-				}
-			}
+		local, isLocal := strings.CutPrefix(place, "Local/")
+		number, context, _ := strings.Cut(local, "@")
+		context, _, _ = strings.Cut(context, "/")
+		// A hint is that of an extension; a Local channel of a queue dials one.
+		if !hint && !(isLocal && slices.Contains(ofQueues, context)) {
 			continue
 		}
-		if ext, ok := b.extension(s); ok {
-			return ext
+		for _, technology := range []string{"PJSIP/", "SIP/"} {
+			if ext, ok := b.extension(technology + number); ok {
+				return ext
+			}
 		}
 	}
 	return ""
 }
+
+// ofQueues are the contexts by which FreePBX and Issabel reach an extension over a Local channel.
+var ofQueues = []string{"from-queue", "from-internal", "ext-local"}
 
 func interfaceOf(e *ami.Event) string { return first(e, "Interface", "Location") }
 

@@ -22,6 +22,16 @@ type Part struct {
 	RTT     time.Duration // of the last test event; zero: none yet
 	Rate    float64       // events per second, over the last seconds
 	Leader  *Leader       // of an exchange: which node acts for it; nil: not known
+	AMI     *AMI          // of an exchange: its manager; nil: none is configured
+}
+
+// AMI is how the connection to an exchange's manager is. It never makes ringbook unready: all but what it is for works
+// without.
+type AMI struct {
+	Live    bool       `json:"live"`
+	Since   *time.Time `json:"since" doc:"since when it has been so; null when that is not known"`
+	Reason  string     `json:"reason" doc:"in plain words, when it is not live"`
+	Missing []string   `json:"missing" enum:"queues,pause,members,transfer,hold,mute" doc:"what the user lacks the right for, or the exchange the module; empty while that is not known"`
 }
 
 // Reason is an error of Config.Database whose text people are shown.
@@ -60,6 +70,7 @@ type PartStatus struct {
 	RTT     *float64 `json:"canary_rtt_ms,omitempty" doc:"of an exchange: how long the last test event took through its stream, in milliseconds"`
 	Rate    *float64 `json:"events_per_second,omitempty" doc:"of an exchange: how many events came lately"`
 	Leader  *Leader  `json:"leader" doc:"of an exchange: which of the nodes that watch it writes its calls and acts for it; null when that is not known"`
+	AMI     *AMI     `json:"ami,omitempty" doc:"of an exchange: its manager interface, where one is configured"`
 }
 
 // Leader is the node that acts for an exchange.
@@ -102,6 +113,7 @@ func (s *Server) lookAround(ctx context.Context) Status {
 			leader.Since = millis(leader.Since)
 			part.Leader = &leader
 		}
+		part.AMI = p.AMI
 		if p.Live {
 			rtt, rate := round(p.RTT.Seconds()*1000), round(p.Rate)
 			part.RTT, part.Rate = &rtt, &rate

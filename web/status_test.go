@@ -29,6 +29,12 @@ func TestReadyz_NamesThePart(t *testing.T) {
 	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":"","canary_rtt_ms":0,"events_per_second":0,"leader":{"node":"node-b","here":false,"epoch":7,"since":"2026-11-22T10:00:00Z","standby":"node-a"}}]}`)
 	parts[1].Live, parts[1].Reason = false, "The exchange does not answer."
 	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":{"node":"node-b","here":false,"epoch":7,"since":"2026-11-22T10:00:00Z","standby":"node-a"}}]}`)
+	// The manager's trouble is told, and makes nothing unready.
+	both := parts
+	parts = []Part{both[0]}
+	parts[0].AMI = &AMI{Reason: "the PBX refuses the AMI user", Missing: []string{}}
+	check(200, `{"ready":true,"parts":[`+db+`,`+strings.TrimSuffix(main, "}")+`,"ami":{"live":false,"since":null,"reason":"the PBX refuses the AMI user","missing":[]}}]}`)
+	parts = both
 	parts, database = parts[:1], errors.New("dial unix /secret/path: connection refused")
 	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer.","leader":null},`+main+`]}`)
 	database = Reason("the database cannot be reached")

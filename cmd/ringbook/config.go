@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ringbook/crm"
+	"ringbook/pbx/ami"
 	"ringbook/pbx/cdr"
 )
 
@@ -24,7 +25,7 @@ type Config struct {
 	Database
 	Node          string `env:"RINGBOOK_NODE" placeholder:"NAME" help:"Name of this node among several that share a database, as the health page and Asterisk show it. Empty: the host's name."`
 	PBX           string `name:"pbx" env:"RINGBOOK_PBX" secret:"" placeholder:"NAME=URL" help:"The exchanges: name=http://user:password@host:8088/ari, several separated by spaces. Empty: no exchange, nothing rings."`
-	AMI           string `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"NAME=URL" help:"Optional AMI access: name=tcp://user:password@host:5038, with the names of RINGBOOK_PBX. Not used yet."`
+	AMI           string `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"NAME=URL" help:"Optional AMI access: name=tcp://user:password@host:5038, with the names of RINGBOOK_PBX. tls:// is port 5039. For queues, pausing, transfers and hold; without it the rest works. Empty: none."`
 	CDR           string `name:"cdr" env:"RINGBOOK_CDR" secret:"" placeholder:"NAME=URL" help:"Where an exchange keeps its own call records, to fill in what ringbook could not hear: name=mysql://user:password@host/asteriskcdrdb, postgres://… or file:///var/log/asterisk/cdr-csv/Master.csv, with the names of RINGBOOK_PBX. Empty: gaps stay gaps."`
 	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for https exchanges."`
 	Region        string `env:"RINGBOOK_REGION" default:"IR" help:"Country of bare numbers, as IR. Per exchange or trunk: \"IR dubai=AE main/PJSIP/trunk-de=DE\"."`
@@ -57,6 +58,7 @@ type Settings struct {
 	Config
 	Exchanges []ExchangeSettings
 	Records   []ExchangeSettings // where call records are, for some of Exchanges
+	Managers  []ExchangeSettings // the AMI of some of Exchanges
 	Numbering crm.Numbering
 	Contexts  scoped // of the dialplans, by exchange
 	Prefixes  scoped // of numbers outside, by exchange
@@ -110,9 +112,10 @@ func (c Config) Settings() (Settings, error) {
 	c.Logging.check(&faults)
 
 	s.Exchanges = parseNamedURLs("RINGBOOK_PBX", c.PBX, []string{"http", "https"}, "main=http://user:password@host:8088/ari", &faults)
-	for _, ami := range parseNamedURLs("RINGBOOK_AMI", c.AMI, []string{"tcp", "tls"}, "main=tcp://user:password@host:5038", &faults) {
-		if !slices.ContainsFunc(s.Exchanges, func(x ExchangeSettings) bool { return x.Name == ami.Name }) {
-			faults.add("RINGBOOK_AMI", "there is no exchange %q in RINGBOOK_PBX; use one of its names", ami.Name)
+	s.Managers = parseManagers(c.AMI, &faults)
+	for _, manager := range s.Managers {
+		if !slices.ContainsFunc(s.Exchanges, func(x ExchangeSettings) bool { return x.Name == manager.Name }) {
+			faults.add("RINGBOOK_AMI", "there is no exchange %q in RINGBOOK_PBX; use one of its names", manager.Name)
 		}
 	}
 	s.Records = parseNamed("RINGBOOK_CDR", c.CDR, cdrExample, &faults, func(name string, u *url.URL) string {
@@ -195,6 +198,19 @@ func parseNamedURLs(field, value string, schemes []string, example string, fault
 		return ""
 	})
 }
+
+// parseManagers reads RINGBOOK_AMI.
+func parseManagers(value string, faults *Faults) []ExchangeSettings {
+	all := parseNamedURLs("RINGBOOK_AMI", value, []string{"tcp", "tls"}, amiExample, faults)
+	for _, manager := range all {
+		if _, err := ami.New(ami.Config{Name: manager.Name, URL: manager.URL}); err != nil {
+			faults.add("RINGBOOK_AMI", "%v; write %s", err, amiExample)
+		}
+	}
+	return all
+}
+
+const amiExample = "main=tcp://user:password@host:5038"
 
 // parseNamed reads "name=URL name=URL"; check says what is wrong with one, empty if nothing is. Its faults never repeat a
 // URL, for it holds a password.

@@ -110,6 +110,7 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	config.Listen = "8080"
 	config.Database.Database = "mysql://hunter2@db/x"
 	config.PBX = "main=ftp://u:hunter2@h/ari http://u:hunter2@h/ari MAIN=http://u:hunter2@h/ari a=http://h/ari a=http://u:hunter2@/ari b=http://u:hunter2%zz@h/ b=x"
+	config.AMI = "main=http://u:hunter2@h:5038 a=tcp://u:hunter2@h/path b=tcp://h c=tls://u:hunter2@h nowhere"
 	config.Region = "IR germany=DE"
 	config.Area = "021"
 	config.Timezone = "Tehran"
@@ -130,7 +131,7 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"RINGBOOK_LISTEN": 1, "RINGBOOK_DATABASE": 1, "RINGBOOK_PBX": 7, "RINGBOOK_REGION": 1, "RINGBOOK_AREA": 1,
+		"RINGBOOK_LISTEN": 1, "RINGBOOK_DATABASE": 1, "RINGBOOK_PBX": 7, "RINGBOOK_AMI": 6, "RINGBOOK_REGION": 1, "RINGBOOK_AREA": 1,
 		"RINGBOOK_TIMEZONE": 1, "RINGBOOK_ADMIN_PASSWORD": 1, "RINGBOOK_LOG": 1, "RINGBOOK_LOG_LEVEL": 1, "RINGBOOK_SPOOL": 1,
 	}
 	if diff := cmp.Diff(want, count); diff != "" {

@@ -21,20 +21,22 @@ import (
 // doctorCommand examines exchanges with the same client that the service uses, and says what it found.
 type doctorCommand struct {
 	PBX   string        `name:"pbx" env:"RINGBOOK_PBX" secret:"" placeholder:"URL" help:"The exchange: http://user:password@host:8088/ari, with a name as in name=http://… where there are several."`
+	AMI   string        `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"URL" help:"Its AMI, if ringbook is to use it: tcp://user:password@host:5038, with the same name where there are several."`
 	PBXCA string        `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's."`
 	Watch time.Duration `placeholder:"TIME" help:"Afterwards show calls as they happen for so long, as 60s."`
 }
 
 func (d doctorCommand) Run(c *console) error {
-	value := d.PBX
-	if !strings.Contains(value, " ") && regexp.MustCompile(`^[a-z]+://`).MatchString(value) {
-		value = "pbx=" + value // a single exchange needs no name
-	}
 	var faults Faults
-	exchanges := parseNamedURLs("RINGBOOK_PBX", value, []string{"http", "https"}, "http://user:password@host:8088/ari", &faults)
+	exchanges := parseNamedURLs("RINGBOOK_PBX", named(d.PBX, "pbx"), []string{"http", "https"}, "http://user:password@host:8088/ari", &faults)
 	if len(exchanges) == 0 && len(faults) == 0 {
 		faults.add("RINGBOOK_PBX", "is empty; write --pbx http://user:password@host:8088/ari")
 	}
+	one := "pbx"
+	if len(exchanges) == 1 {
+		one = exchanges[0].Name
+	}
+	managers := parseManagers(named(d.AMI, one), &faults)
 	if d.PBXCA != "" {
 		if _, err := os.Stat(d.PBXCA); err != nil {
 			faults.add("RINGBOOK_PBX_CA", "cannot be read: %v; name a PEM file", plain(err))
@@ -45,13 +47,18 @@ func (d doctorCommand) Run(c *console) error {
 	}
 	sick := false
 	for _, exchange := range exchanges {
-		e := examination{out: c.stdout, watch: d.Watch, patience: 20 * time.Second}
+		e := examination{out: c.stdout, watch: d.Watch, patience: 20 * time.Second, ca: d.PBXCA, manager: ExchangeSettings{Name: exchange.Name}}
+		for _, m := range managers {
+			if m.Name == exchange.Name {
+				e.manager = m
+			}
+		}
 		client, err := ari.New(ari.Config{Name: exchange.Name, URL: exchange.URL, Node: "doctor", CAFile: d.PBXCA, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
 		}
 		e.run(c.ctx, client, exchange)
-		sick = sick || e.wrong > 0
+		sick = sick || e.wrong+e.brokenAMI > 0
 	}
 	if sick {
 		return errSaid
@@ -63,9 +70,22 @@ func (d doctorCommand) Run(c *console) error {
 type examination struct {
 	out      io.Writer
 	watch    time.Duration
-	patience time.Duration // how long the stream may take to be live
+	patience time.Duration // how long the stream, or the manager, may take to be live
+	ca       string
+	host     string           // of the exchange
+	manager  ExchangeSettings // its URL is empty if there is none
 	warnings int
 	wrong    int
+	// brokenAMI are faults of AMI, without which ringbook works.
+	brokenAMI int
+}
+
+// named gives a single URL without a name that name.
+func named(value, name string) string {
+	if !strings.Contains(value, " ") && regexp.MustCompile(`^[a-z]+://`).MatchString(value) {
+		return name + "=" + value
+	}
+	return value
 }
 
 func (e *examination) good(format string, args ...any) {
@@ -105,7 +125,7 @@ func (e *examination) run(ctx context.Context, client *ari.Client, exchange Exch
 		return // parseNamedURLs has read it before
 	}
 	user := u.User.Username()
-	u.User = nil
+	u.User, e.host = nil, u.Hostname()
 	fmt.Fprintf(e.out, "Exchange %s: %s as user %s\n", exchange.Name, u, user)
 
 	asked := time.Now()
@@ -115,7 +135,10 @@ func (e *examination) run(ctx context.Context, client *ari.Client, exchange Exch
 		if errors.Is(err, ari.ErrUnauthorized) {
 			e.more("Compare with the PBX's ari.conf; ringbook needs a user like this:\n\n" + stanza(user))
 		}
-		e.close()
+		if errors.Is(err, ari.ErrNotFound) {
+			e.more("ARI is switched on, and has its user, by this in the PBX's ari.conf; then \"asterisk -rx 'module reload res_ari.so'\":\n\n[general]\nenabled=yes\n\n" + stanza(user))
+		}
+		e.finish(ctx)
 		return
 	}
 	e.good("It answers, in %s, and takes the user and password.", short(time.Since(asked)))
@@ -125,7 +148,7 @@ func (e *examination) run(ctx context.Context, client *ari.Client, exchange Exch
 	e.version(info)
 	e.clock(ctx, client)
 	if e.stream(ctx, client, user) {
-		e.close()
+		e.finish(ctx)
 	}
 }
 
@@ -181,7 +204,7 @@ func (e *examination) stream(ctx context.Context, client *ari.Client, user strin
 		e.note("To see what a test call looks like, run this again with --watch 60s and call an agent.")
 		return true
 	}
-	e.close()
+	e.finish(ctx)
 	e.show(ctx, calls)
 	return false
 }
@@ -349,11 +372,14 @@ func describe(call pbx.Call) string {
 	return b.String()
 }
 
-// close says the sum of it.
-func (e *examination) close() {
+// finish examines AMI, and says the sum of it all.
+func (e *examination) finish(ctx context.Context) {
+	e.ami(ctx)
 	switch {
 	case e.wrong > 0:
 		fmt.Fprintf(e.out, "Result: ringbook cannot work with this exchange yet; see ✗ above.\n")
+	case e.brokenAMI > 0:
+		fmt.Fprintf(e.out, "Result: calls work with this exchange, and what needs AMI does not; see ✗ above.\n")
 	case e.warnings > 0:
 		fmt.Fprintf(e.out, "Result: ringbook works with this exchange; see ! above.\n")
 	default:

@@ -103,7 +103,95 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			if test.not != "" && strings.Contains(out, test.not) {
 				t.Errorf("says %q", test.not)
 			}
-			if strings.Contains(out, "secret") {
+			if strings.Contains(strings.ReplaceAll(out, "secret=…", ""), "secret") { // manager.conf's word for it
+				t.Error("prints the password")
+			}
+			if t.Failed() {
+				t.Log(out)
+			}
+		})
+	}
+}
+
+func TestDoctorExaminesAMI(t *testing.T) {
+	for name, test := range map[string]struct {
+		config pbxtest.AMIConfig
+		faults pbxtest.AMIFaults
+		url    func(string) string
+		queues []string
+		code   int
+		says   []string
+		not    []string
+	}{
+		"all is well": {
+			queues: []string{"support", "sales"},
+			says: []string{
+				"✓ AMI answers and takes the user ringbook", "✓ AMI is there to see queues", "✓ AMI is there to pause members (QueuePause)",
+				"✓ AMI is there to transfer calls", "✓ AMI is there to hold calls at the phone (PJSIPNotify)", "✓ AMI is there to leave card numbers",
+				"✓ 2 queues: sales with 1 member, support with 1 member.", "Result: all is well.",
+			},
+			not: []string{"[ringbook]", "!"},
+		},
+		"some rights are missing": {
+			config: pbxtest.AMIConfig{Write: "call"},
+			says: []string{
+				"✓ AMI is there to transfer calls", "! AMI is not there to pause members (QueuePause): write= lacks agent.",
+				"! AMI is not there to hold calls at the phone (PJSIPNotify): write= lacks system.", "✓ AMI is there to leave card numbers",
+				"[ringbook]", "read=agent,system", "write=agent,call,system,reporting", "permit=127.0.0.1/255.255.255.255", "ringbook works with this exchange",
+			},
+		},
+		"no rights": {
+			config: pbxtest.AMIConfig{Write: "-"},
+			says:   []string{"write= lacks system or call", "write= lacks call.", "[ringbook]"},
+		},
+		"wrong password": {
+			url: func(u string) string { return strings.Replace(u, ":secret@", ":wrongword@", 1) }, code: 1,
+			says: []string{"✗ AMI at 127.0.0.1:", "refuses the AMI user or its password", "[ringbook]", "Result: calls work with this exchange, and what needs AMI does not"},
+		},
+		"nothing there": {
+			url: func(string) string { return "tcp://u:p@127.0.0.1:1" }, code: 1,
+			says: []string{"nothing listens at the PBX's AMI address", "enabled=yes", "[u]"},
+		},
+		"not AMI": {faults: pbxtest.AMIFaults{Banner: "220 mail\r\n"}, code: 1, says: []string{"it is not AMI"}},
+		"none": {
+			url:  func(string) string { return "" },
+			says: []string{"· AMI is not given", "RINGBOOK_AMI=pbx=tcp://ringbook:…@host:5038", "[ringbook]", "all is well"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := startFake(t, pbxtest.FakeConfig{Endpoints: []string{"PJSIP/1001"}})
+			manager := pbxtest.NewAMI(test.config)
+			defer manager.Close()
+			if err := manager.Start("127.0.0.1:0"); err != nil {
+				t.Fatal(err)
+			}
+			manager.Set(test.faults)
+			for _, q := range test.queues {
+				manager.AddQueue(q, "ringall", "PJSIP/1001")
+			}
+			url := manager.URL()
+			if test.url != nil {
+				url = test.url(url)
+			}
+			args := []string{"--pbx", fake.URL()}
+			if url != "" {
+				args = append(args, "--ami", url)
+			}
+			out, code := examine(t, args...)
+			if code != test.code {
+				t.Errorf("exit status %d, want %d", code, test.code)
+			}
+			for _, want := range test.says {
+				if !strings.Contains(out, want) {
+					t.Errorf("does not say %q", want)
+				}
+			}
+			for _, not := range test.not {
+				if strings.Contains(out, not) {
+					t.Errorf("says %q", not)
+				}
+			}
+			if strings.Contains(out, "secret@") || strings.Contains(out, "wrongword") {
 				t.Error("prints the password")
 			}
 			if t.Failed() {

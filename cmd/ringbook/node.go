@@ -78,6 +78,9 @@ func streamParts(exchanges []*pbx.Exchange, leases *db.Leases) []web.Part {
 	parts := make([]web.Part, len(exchanges))
 	for i, lease := range leases.Status() {
 		parts[i] = streamPart(exchanges[i].Name(), exchanges[i].Health(), time.Now())
+		if health, configured := exchanges[i].AMI(); configured {
+			parts[i].AMI = managerPart(health)
+		}
 		if lease.Known {
 			parts[i].Leader = &web.Leader{
 				Node: lease.Node, Here: lease.Leads, Epoch: lease.Epoch, Since: lease.Since, Standby: lease.Standby,

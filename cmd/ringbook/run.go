@@ -25,6 +25,7 @@ import (
 	"ringbook/crm"
 	"ringbook/db"
 	"ringbook/pbx"
+	"ringbook/pbx/ami"
 	"ringbook/pbx/ari"
 	"ringbook/screenpop"
 	"ringbook/web"
@@ -442,10 +443,21 @@ func newExchanges(s Settings, directory *crm.Directory, log *slog.Logger) ([]*pb
 		if err != nil {
 			return nil, err
 		}
-		exchanges = append(exchanges, pbx.NewExchange(client, pbx.Config{
+		exchange := pbx.NewExchange(client, pbx.Config{
 			Name:      x.Name,
 			Extension: func(endpoint string) (string, bool) { return directory.Extension(x.Name, endpoint) },
-		}, log))
+		}, log)
+		for _, m := range s.Managers {
+			if m.Name != x.Name {
+				continue
+			}
+			manager, err := ami.New(ami.Config{Name: m.Name, URL: m.URL, CAFile: s.PBXCA, Log: log})
+			if err != nil {
+				return nil, err
+			}
+			exchange.UseAMI(manager)
+		}
+		exchanges = append(exchanges, exchange)
 	}
 	return exchanges, nil
 }

@@ -3,6 +3,7 @@ package ami
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 		follow(Item{At: time.Now(), Gap: &Gap{reason, err}})
 	}
 	gap(GapStart, nil)
+	said := "" // the trouble that the log was told of last
 	for attempt := 0; ; {
 		lived, err := c.connect(ctx, follow)
 		if ctx.Err() != nil {
@@ -39,16 +41,20 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			gap(t.gap, err)
 		}
 		if lived >= 2*c.config.Ping {
-			attempt = 0
+			attempt, said = 0, ""
 		}
 		attempt++
 		pause := c.backoff(attempt, t.slow)
 		c.metrics.reconnect(t.label)
-		level := c.log.Warn
-		if t.slow {
-			level = c.log.Error
+		// Of the same trouble the log tells ever more seldom: at the first, second, fourth, eighth attempt.
+		level := slog.LevelDebug
+		if said != t.reason || attempt&(attempt-1) == 0 {
+			level, said = slog.LevelWarn, t.reason
+			if t.slow {
+				level = slog.LevelError
+			}
 		}
-		level("no AMI connection to the PBX", "reason", t.reason, "err", err, "attempt", attempt, "next", pause.Round(time.Millisecond))
+		c.log.Log(ctx, level, "no AMI connection to the PBX", "reason", t.reason, "err", err, "attempt", attempt, "next", pause.Round(time.Millisecond))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -299,6 +299,7 @@ func (f *AMI) act(s *managerSession, action ami.Action, id string) bool {
 		s.in = true
 		f.logins++
 		say("Message: Authentication accepted")
+		s.send("Event: FullyBooted\r\nPrivilege: system,all\r\nUptime: 6\r\nLastReload: 6\r\nStatus: Fully Booted\r\n\r\n")
 	case !s.in:
 		fail("Permission denied")
 	case name == "ping":

@@ -1040,6 +1040,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AMI: {
+            live: boolean;
+            /** @description what the user lacks the right for, or the exchange the module; empty while that is not known */
+            missing: ("queues" | "pause" | "members" | "transfer" | "hold" | "mute")[];
+            /** @description in plain words, when it is not live */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description since when it has been so; null when that is not known
+             */
+            since: string | null;
+        };
         Abilities: {
             /** @enum {string} */
             attended: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
@@ -1731,6 +1743,8 @@ export interface components {
             number: string;
         };
         PartStatus: {
+            /** @description of an exchange: its manager interface, where one is configured */
+            ami?: components["schemas"]["AMI"];
             /**
              * Format: double
              * @description of an exchange: how many seconds ago a test event last came through its whole stream; null when none has yet

@@ -32,6 +32,16 @@ export const enLater = {
     now: "still",
     lasted: "Lasted",
     why: "Why",
+    ami: "AMI: {{state}}",
+    amiMissing: "AMI may not: {{what}}",
+    amiPower: {
+      queues: "see queues",
+      pause: "pause members",
+      members: "change a queue's members",
+      transfer: "transfer calls",
+      hold: "hold at the phone",
+      mute: "mute recordings",
+    },
   },
   phones: {
     search: "Phone, extension or agent",

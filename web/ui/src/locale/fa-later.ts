@@ -34,6 +34,16 @@ export const faLater: Words<typeof enLater> = {
     now: "هنوز",
     lasted: "مدت",
     why: "چرا",
+    ami: "AMI: {{state}}",
+    amiMissing: "AMI اجازه ندارد: {{what}}",
+    amiPower: {
+      queues: "دیدن صف‌ها",
+      pause: "توقف اعضای صف",
+      members: "تغییر اعضای صف",
+      transfer: "انتقال تماس",
+      hold: "نگه‌داشتن روی گوشی",
+      mute: "بی‌صدا کردن ضبط",
+    },
   },
   phones: {
     search: "تلفن، داخلی یا کارشناس",

@@ -94,6 +94,7 @@ function Exchanges({ status }: { status: Status }) {
                   {p.reason}
                 </div>
               )}
+              {p.ami && <Manager ami={p.ami} />}
             </Table.Td>
             <Table.Td>{p.since && <Moment at={p.since} />}</Table.Td>
             <Table.Td>
@@ -115,6 +116,21 @@ function Exchanges({ status }: { status: Status }) {
         ))}
       </Table.Tbody>
     </Table>
+  );
+}
+
+/** Manager is how the exchange's AMI is, and what it may not do. */
+function Manager({ ami }: { ami: NonNullable<Status["pbx"][number]["ami"]> }) {
+  const { t } = useTranslation();
+  const missing = ami.missing ?? [];
+  return (
+    <div className="quiet">
+      <div>{t("health.ami", { state: t(ami.live ? "health.live" : "health.away") })}</div>
+      {ami.reason && <div dir="auto">{ami.reason}</div>}
+      {missing.length > 0 && (
+        <div>{t("health.amiMissing", { what: missing.map((m) => t(`health.amiPower.${m}`)).join(" · ") })}</div>
+      )}
+    </div>
   );
 }
 
