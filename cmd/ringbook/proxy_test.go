@@ -86,16 +86,27 @@ func (p *proxy) join(a, b net.Conn) {
 		return
 	}
 	p.open[a], p.open[b] = true, true
-	pipe := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from) // ends when the proxy is stopped or an end is done
-		to.Close()
-		from.Close()
+	p.work.Go(func() {
+		splice(a, b, a, b)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		delete(p.open, to)
+		delete(p.open, a)
+		delete(p.open, b)
+	})
+}
+
+// splice copies between two connections, both ways, until either ends, and closes both. What comes from one is written to the
+// other's writer.
+func splice(a, b net.Conn, toA, toB io.Writer) {
+	pipe := func(to io.Writer, from net.Conn) {
+		_, _ = io.Copy(to, from) // ends when either is closed
+		a.Close()
+		b.Close()
 	}
-	p.work.Go(func() { pipe(a, b) })
-	p.work.Go(func() { pipe(b, a) })
+	var back sync.WaitGroup
+	back.Go(func() { pipe(toA, b) })
+	pipe(toB, a)
+	back.Wait()
 }
 
 // stop takes the database away, cutting every connection. Stopping twice is fine.

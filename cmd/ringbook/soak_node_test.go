@@ -343,19 +343,16 @@ func (l *balancer) accept() {
 			server.Close()
 		} else {
 			l.open[client], l.open[server] = i, i
-			l.work.Go(func() { l.pipe(client, server) })
-			l.work.Go(func() { l.pipe(server, client) })
+			l.work.Go(func() { l.join(client, server) })
 		}
 		l.mu.Unlock()
 	}
 }
 
-func (l *balancer) pipe(to, from net.Conn) {
-	_, _ = io.Copy(to, from) // ends when either side does
-	to.Close()
-	from.Close()
+func (l *balancer) join(client, server net.Conn) {
+	splice(client, server, client, server)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, to)
-	delete(l.open, from)
+	delete(l.open, client)
+	delete(l.open, server)
 }
