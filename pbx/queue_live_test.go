@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -97,7 +96,7 @@ func liveQueues(t *testing.T, flavour string) {
 		_, known := exchange.Queues()
 		return known && exchange.Health().Live
 	})
-	if h, configured := exchange.AMI(); !configured || !h.Live || !strings.HasPrefix(h.Version, "22.") || !h.Rights.Can("QueuePause") || h.Rights.Can("Originate") {
+	if h, configured := exchange.AMI(); !configured || !h.Live || h.Version == "" || !h.Rights.Can("QueuePause") || h.Rights.Can("Originate") {
 		t.Errorf("health is %+v, %v", h, configured)
 	}
 	// soon waits for a state that must come within two seconds.

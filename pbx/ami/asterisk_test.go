@@ -38,7 +38,7 @@ func TestClient_Live(t *testing.T) {
 	if h := stranger.Health(); !strings.Contains(h.Reason, "refuses the AMI user") {
 		t.Errorf("the stranger's health is %+v", h)
 	}
-	if h := service.Health(); !strings.HasPrefix(h.Version, "22.") || h.Protocol == "" {
+	if h := service.Health(); h.Version == "" || h.Protocol == "" {
 		t.Errorf("health is %+v", h)
 	}
 	for _, action := range []string{"QueuePause", "QueueAdd", "Redirect", "Atxfer", "CancelAtxfer", "BlindTransfer", "PJSIPNotify", "MixMonitorMute", "Setvar", "Filter"} {
