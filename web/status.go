@@ -31,7 +31,7 @@ type AMI struct {
 	Live    bool       `json:"live"`
 	Since   *time.Time `json:"since" doc:"since when it has been so; null when that is not known"`
 	Reason  string     `json:"reason" doc:"in plain words, when it is not live"`
-	Missing []string   `json:"missing" enum:"queues,pause,members,transfer,hold,mute" doc:"what the user lacks the right for, or the exchange the module; empty while that is not known"`
+	Missing []string   `json:"missing" enum:"queues,pause,transfer,hold,mute" doc:"what the user lacks the right for, or the exchange the module; empty while that is not known"`
 }
 
 // Reason is an error of Config.Database whose text people are shown.

@@ -15,8 +15,7 @@ import (
 
 // modules have the actions that a module brings.
 var modules = map[string]string{
-	"QueueStatus": "app_queue.so", "QueuePause": "app_queue.so", "QueueAdd": "app_queue.so", "QueueRemove": "app_queue.so",
-	"QueuePenalty": "app_queue.so", "PJSIPNotify": "res_pjsip_notify.so", "MixMonitorMute": "app_mixmonitor.so",
+	"QueueStatus": "app_queue.so", "QueuePause": "app_queue.so", "PJSIPNotify": "res_pjsip_notify.so", "MixMonitorMute": "app_mixmonitor.so",
 }
 
 // ami examines the exchange's manager as the service uses it.

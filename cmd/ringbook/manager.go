@@ -21,8 +21,7 @@ type power struct {
 var powers = []power{
 	{"queues", "to see queues, their members and who waits", []string{"QueueStatus"}},
 	{"pause", "to pause members", []string{"QueuePause"}},
-	{"members", "to add members to queues and take them out", []string{"QueueAdd", "QueueRemove", "QueuePenalty"}},
-	{"transfer", "to transfer calls", []string{"Redirect", "BlindTransfer", "Atxfer", "CancelAtxfer"}},
+	{"transfer", "to transfer calls", []string{"BlindTransfer", "Atxfer", "CancelAtxfer"}},
 	{"hold", "to hold calls at the phone", []string{"PJSIPNotify"}},
 	{"mute", "to leave card numbers out of recordings", []string{"MixMonitorMute"}},
 }

@@ -1043,7 +1043,7 @@ export interface components {
         AMI: {
             live: boolean;
             /** @description what the user lacks the right for, or the exchange the module; empty while that is not known */
-            missing: ("queues" | "pause" | "members" | "transfer" | "hold" | "mute")[];
+            missing: ("queues" | "pause" | "transfer" | "hold" | "mute")[];
             /** @description in plain words, when it is not live */
             reason: string;
             /**
@@ -2030,7 +2030,7 @@ export interface components {
              * @description why it does not: ami_needed, or ami_away; empty: it does
              * @enum {string}
              */
-            unknown: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed";
+            unknown: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */

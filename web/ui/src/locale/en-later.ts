@@ -37,7 +37,6 @@ export const enLater = {
     amiPower: {
       queues: "see queues",
       pause: "pause members",
-      members: "change a queue's members",
       transfer: "transfer calls",
       hold: "hold at the phone",
       mute: "mute recordings",

@@ -39,7 +39,6 @@ export const faLater: Words<typeof enLater> = {
     amiPower: {
       queues: "دیدن صف‌ها",
       pause: "توقف اعضای صف",
-      members: "تغییر اعضای صف",
       transfer: "انتقال تماس",
       hold: "نگه‌داشتن روی گوشی",
       mute: "بی‌صدا کردن ضبط",
