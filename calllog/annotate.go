@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -20,9 +21,8 @@ const EventCall = "call"
 
 const (
 	noteMost = 10_000 // characters
-	// A link reaches back over so many calls of the number, and for so long.
+	// A link reaches back over so many calls of the number, and for a year.
 	pastCallsMost = 10_000
-	pastCallsAge  = "1 year"
 )
 
 // Annotate saves what the actor writes about a call. onDesk says that the call is on the actor's desk now, which
@@ -43,9 +43,7 @@ func (s *Store) Annotate(ctx context.Context, a crm.Actor, id uuid.UUID, p Patch
 	var unlinked *crm.Query
 	asked := id
 	err := s.db.InTx(ctx, func(tx pgx.Tx) (err error) {
-		if err := tx.QueryRow(ctx, currentCall, asked).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
-			return crm.ErrNotFound
-		} else if err != nil {
+		if id, err = currentCall(ctx, tx, asked); err != nil {
 			return err
 		}
 		if err := s.lock(ctx, tx, a, id, onDesk); err != nil {
@@ -154,7 +152,7 @@ func (s *Store) saveNote(ctx context.Context, tx pgx.Tx, a crm.Actor, id uuid.UU
 		id, note, byWhom(a)); err != nil {
 		return fmt.Errorf("save note: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE call SET note_search = $2 WHERE id = $1`, id, crm.Fold(note)); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE call SET note_search = $2 WHERE id = $1`, id, searchable(note)); err != nil {
 		return fmt.Errorf("save note: %w", err)
 	}
 	return nil
@@ -236,18 +234,19 @@ func (s *Store) relook(ctx context.Context, q crm.Query) error {
 
 // rematchPast changes the match of a number's ended calls, as far back as a link reaches. candidates nil: they stay.
 func rematchPast(ctx context.Context, tx pgx.Tx, key, which string, rule crm.Rule, customer *uuid.UUID, candidates []uuid.UUID) (int64, error) {
+	since := time.Now().AddDate(-1, 0, 0)
 	// In the order of ids, as the recorder writes, so that neither waits for the other in a circle.
 	changed, err := tx.Exec(ctx, `
 		WITH past AS (
 			SELECT id FROM (
 				SELECT id, state, chosen, match_rule, matched_id FROM call
-				WHERE number = $1 AND number <> '' AND started_at > now() - $5::text::interval
+				WHERE number = $1 AND number <> '' AND started_at > $5 AND id >= $7
 				ORDER BY started_at DESC, id DESC LIMIT $6) newest
 			WHERE state = 'ended' AND NOT chosen AND `+which+`
 			ORDER BY id)
 		UPDATE call c SET match_rule = $2, matched_id = $3, candidates = coalesce($4::uuid[], c.candidates)
-		FROM past WHERE c.id = past.id AND (c.match_rule <> $2 OR c.matched_id IS DISTINCT FROM $3)`,
-		key, string(rule), customer, candidates, pastCallsAge, pastCallsMost)
+		FROM past WHERE c.id = past.id AND c.id >= $7 AND (c.match_rule <> $2 OR c.matched_id IS DISTINCT FROM $3)`,
+		key, string(rule), customer, candidates, since, pastCallsMost, idAt(since.Add(-astray)))
 	if err != nil {
 		return 0, fmt.Errorf("give past calls their customer: %w", err)
 	}

@@ -2,9 +2,12 @@ package calllog
 
 import (
 	"cmp"
+	"encoding/binary"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 
 	"ringbook/pbx"
 )
@@ -14,6 +17,26 @@ const (
 	shortText = 256
 	longText  = 1024
 )
+
+// astray is how far a call's beginning may be from the time that its id tells: more than any call lasts that is joined in its
+// middle and completed later. Where the beginning of a call is known its id is so too, within that.
+const astray = 7 * 24 * time.Hour
+
+// idTime is when the first channel of a call was made, which its id tells.
+func idTime(id uuid.UUID) time.Time {
+	var b [8]byte
+	copy(b[2:], id[:6])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:])))
+}
+
+// idAt is the least id that a call can have whose first channel was made then; of a time without such ids the next that has.
+// SQL's call_id_at is the same.
+func idAt(t time.Time) (id uuid.UUID) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(min(max(t.UnixMilli(), 0), 1<<48-1)))
+	copy(id[:6], b[2:])
+	return id
+}
 
 // clean returns a copy of the call that PostgreSQL takes whatever the PBX said: texts are valid UTF-8 without NUL
 // and not endless, times are such as JSON and PostgreSQL can tell.
@@ -28,9 +51,8 @@ func clean(c pbx.Call) pbx.Call {
 	c.Outcome = pbx.Outcome(text(string(c.Outcome), shortText))
 	c.Hangup.By = pbx.HangupBy(text(string(c.Hangup.By), shortText))
 
-	// A call's id holds the time at which its root channel was made.
-	made := time.UnixMilli(int64(c.ID[0])<<40 | int64(c.ID[1])<<32 | int64(c.ID[2])<<24 | int64(c.ID[3])<<16 | int64(c.ID[4])<<8 | int64(c.ID[5]))
-	if c.StartedAt = moment(c.StartedAt); c.StartedAt.IsZero() {
+	made := idTime(c.ID)
+	if c.StartedAt = moment(c.StartedAt); c.StartedAt.IsZero() || c.StartedAt.Sub(made).Abs() > astray {
 		c.StartedAt = moment(made)
 	}
 	c.AnsweredAt, c.EndedAt, c.EndedBefore = moment(c.AnsweredAt), moment(c.EndedAt), moment(c.EndedBefore)

@@ -32,47 +32,36 @@ func (s *Store) Estimate(ctx context.Context, a crm.Actor, f Filter) (Estimate, 
 	if err != nil {
 		return Estimate{}, err
 	}
-	if _, err := s.check(f); err != nil {
+	l, err := s.list(ctx, a, scope, f)
+	if err != nil {
 		return Estimate{}, err
 	}
-	if f, err = s.resolved(ctx, f); err != nil {
-		return Estimate{}, fmt.Errorf("estimate calls: %w", err)
-	}
-	e, err := s.estimate(ctx, a, scope, f)
+	e, err := s.estimate(ctx, l)
 	if err != nil {
 		return Estimate{}, fmt.Errorf("estimate calls: %w", err)
 	}
 	return e, nil
 }
 
-func (s *Store) estimate(ctx context.Context, a crm.Actor, scope crm.Scope, f Filter) (Estimate, error) {
-	few, err := s.compileMost(a, scope, f, callColumns, countMost+1)
-	if err != nil {
-		return Estimate{}, err
-	}
-	var e Estimate
-	err = s.db.InTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, countTime.Milliseconds())); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, `SELECT count(*) FROM (`+few.sql+`) list`, few.args...).Scan(&e.Rows)
+func (s *Store) estimate(ctx context.Context, l *listing) (Estimate, error) {
+	var counted int
+	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
+		began := time.Now()
+		keys, err := l.keys(ctx, within{tx, began.Add(countTime)}, countMost+1)
+		counted = len(keys)
+		return err
 	})
 	var refused *pgconn.PgError
 	slow := errors.As(err, &refused) && refused.Code == "57014"
 	if err != nil && !slow {
 		return Estimate{}, err
 	}
-	if !slow && e.Rows <= countMost {
-		e.Exact = true
-		return e, nil
+	if !slow && counted <= countMost {
+		return Estimate{int64(counted), true}, nil
 	}
-	counted := e.Rows
-	all, err := s.compileMost(a, scope, f, callColumns, 0)
-	if err != nil {
-		return Estimate{}, err
-	}
+	all := l.everything()
 	var plan []byte
-	if err := s.db.Pool().QueryRow(ctx, `EXPLAIN (FORMAT JSON) `+all.sql, all.args...).Scan(&plan); err != nil {
+	if err := s.db.Pool().QueryRow(ctx, `EXPLAIN (FORMAT JSON) `+all.sql, append([]any{pgx.QueryExecModeCacheDescribe}, all.args...)...).Scan(&plan); err != nil {
 		return Estimate{}, err
 	}
 	var told []struct {
@@ -83,5 +72,19 @@ func (s *Store) estimate(ctx context.Context, a crm.Actor, scope crm.Scope, f Fi
 	if err := json.Unmarshal(plan, &told); err != nil || len(told) != 1 {
 		return Estimate{}, fmt.Errorf("read the planner's guess: %w", err)
 	}
-	return Estimate{Rows: max(counted, int64(told[0].Plan.Rows))}, nil
+	return Estimate{Rows: max(int64(counted), int64(told[0].Plan.Rows))}, nil
+}
+
+// within is a transaction whose statements end at a time.
+type within struct {
+	tx  pgx.Tx
+	end time.Time
+}
+
+func (w within) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	left := max(1, time.Until(w.end).Milliseconds())
+	if _, err := w.tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, left)); err != nil {
+		return nil, err
+	}
+	return w.tx.Query(ctx, sql, args...)
 }

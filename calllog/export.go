@@ -180,10 +180,7 @@ func (s *Store) checkExport(ctx context.Context, a crm.Actor, scope crm.Scope, i
 	one("language", in.Language == "fa" || in.Language == "en")
 	one("calendar", in.Calendar == CalendarJalali || in.Calendar == CalendarGregorian)
 	in.Filter.Cursor, in.Filter.Limit = "", 0
-	filter, err := s.resolved(ctx, in.Filter)
-	if err == nil {
-		_, err = s.compile(a, scope, filter)
-	}
+	_, err := s.list(ctx, a, scope, in.Filter)
 	if wrong, ok := errors.AsType[crm.FieldErrors](err); ok {
 		for _, f := range wrong {
 			faults = append(faults, crm.FieldError{Field: "filter." + f.Field, Problem: f.Problem})

@@ -56,21 +56,29 @@ func scanExportRow(row pgx.CollectableRow) (r exportRow, err error) {
 
 // exportRows reads the next calls of a list, from a cursor on; next is that of those after, nil at the end.
 func (s *Store) exportRows(ctx context.Context, a crm.Actor, scope crm.Scope, f Filter) (rows []exportRow, next *string, err error) {
-	q, err := s.compileMost(a, scope, f, exportRowColumns, exportBatch+1)
+	l, err := s.list(ctx, a, scope, f)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err := s.db.Pool().Query(ctx, q.sql, q.args...)
+	keys, err := l.keys(ctx, s.db.Pool(), exportBatch+1)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list calls: %w", err)
+	}
+	if len(keys) > exportBatch {
+		keys = keys[:exportBatch]
+		next = new(keys[exportBatch-1].encode(l.check))
+	}
+	ids := make([]uuid.UUID, len(keys))
+	for i, k := range keys {
+		ids[i] = k.id
+	}
+	found, err := s.db.Pool().Query(ctx, `SELECT `+exportRowColumns+` FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id AND n.call_id = ANY($1)
+		WHERE c.id = ANY($1) ORDER BY c.started_at DESC, c.id DESC`, ids)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read calls: %w", err)
 	}
 	if rows, err = pgx.CollectRows(found, scanExportRow); err != nil {
 		return nil, nil, fmt.Errorf("read calls: %w", err)
-	}
-	if len(rows) > exportBatch {
-		rows = rows[:exportBatch]
-		last := rows[exportBatch-1]
-		next = new(cursor{last.at, last.key}.encode(q.check))
 	}
 	return rows, next, s.nameTalkers(ctx, rows)
 }

@@ -2,6 +2,7 @@ package calllog
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
 	"ringbook/pbx"
@@ -26,18 +28,225 @@ const (
 	yearFirst, yearLast = 1970, 2999
 )
 
-// query is a Filter made SQL.
-type query struct {
-	sql   string
-	args  []any
-	limit int
-	check []byte // what binds a cursor to the filter
+// A list is looked up in stretches of time, each twice as long as the one before, until the page is full: what is
+// frequent is found in the first, without touching the months of before. In each the walk goes along the index of the
+// filter, newest first.
+//
+// Of several things at once there is no index in order. The newest calls of one of them are looked through first; where
+// these do not fill the page what is sought is rare, and all that the stretch has of it is found by its words and sorted.
+const (
+	stretchFirst = 31 * 24 * time.Hour
+	stretches    = 7 // the last has no end
+	glanceCalls  = 2000
+	glanceOthers = 500 // along any index but that of time, whose calls lie side by side
+	glanceMany   = 10  // for each that is wanted
+)
+
+// need is one thing that a filter wants of a call c.
+type need struct {
+	sql  string // with a "?" for each argument
+	args []any
+	word string // the tsquery of words that says the same; empty: none does
 }
 
-// clauses collects conditions; a "?" stands for the next argument.
+// listing is a checked Filter: which calls, and how they are looked up.
+type listing struct {
+	limit    int
+	check    []byte // what binds a cursor to the filter
+	from, to time.Time
+	after    *cursor
+	always   []need // as nearly all calls are
+	// The walk is along the calls of members, or else along those that fit the needs of along.
+	members *members
+	along   []need
+	rest    []need
+}
+
+// members are those whose calls an actor may read, or asks for.
+type members struct {
+	agents, queues []uuid.UUID
+}
+
+// need is that one of them had part.
+func (m *members) need() need {
+	words := make([]string, 0, len(m.agents)+len(m.queues)+1)
+	for _, id := range m.agents {
+		words = append(words, agentWord(id))
+	}
+	for _, id := range m.queues {
+		words = append(words, queueWord(id))
+	}
+	if len(words) == 0 {
+		return need{"false", nil, lexeme(" ")}
+	}
+	return need{"(c.agents && ? OR c.queue_id = ANY (?))", []any{m.agents, m.queues}, anyOf(words)}
+}
+
+// compile makes a listing of a resolved filter, of the calls of the members only (nil: of all).
+func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error) {
+	number, err := s.check(f)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{limit: cmp.Or(f.Limit, limitDefault), check: fingerprint(a, f), from: f.From, to: f.To, members: scope}
+	if f.Cursor != "" {
+		after, ok := decodeCursor(f.Cursor, l.check)
+		if !ok {
+			return nil, crm.FieldErrors{{Field: "cursor", Problem: "is not a cursor of this list"}}
+		}
+		l.after = &after
+	}
+	l.always = []need{{sql: "c.merged_into IS NULL"}}
+	var live, customer, numbered, queue, outcome, direction, other []need
+	if f.State == pbx.StateEnded {
+		l.always = append(l.always, need{sql: "c.state = 'ended'"})
+	} else if f.State != "" {
+		live = []need{{sql: "c.state = ? AND c.state <> 'ended'", args: []any{string(f.State)}}}
+	}
+	if f.Customer != uuid.Nil {
+		customer = []need{{sql: "c.customer_id = ?", args: []any{f.Customer}}}
+	}
+	if number != "" {
+		numbered = []need{{sql: "c.number = ? AND c.number <> ''", args: []any{number}}}
+	}
+	if f.Queue != "" {
+		queue = []need{queueNeed(f.queues)}
+	}
+	if f.Outcome != "" {
+		outcome = []need{{"c.outcome = ?", []any{string(f.Outcome)}, lexeme(outcomeWord(f.Outcome))}}
+	}
+	if f.Direction != "" {
+		direction = []need{{"c.direction = ?", []any{string(f.Direction)}, lexeme(directionWord(f.Direction))}}
+		if len(outcome) > 0 { // an index has both
+			outcome = append(direction, outcome...)
+			direction = nil
+		}
+	}
+	for _, q := range askedBy(f.Q) {
+		n := need{callWords + " @@ ?::text::tsquery", []any{q.query}, q.query}
+		if q.number != "" {
+			n = need{sql: "((c.caller_number || ' ' || c.dialed_number) LIKE ? OR " + callWords + " @@ ?::text::tsquery)", args: []any{"%" + q.number + "%", q.query}}
+		}
+		other = append(other, n)
+	}
+	if f.Agent != uuid.Nil {
+		one := &members{agents: []uuid.UUID{f.Agent}, queues: []uuid.UUID{}}
+		if l.members == nil {
+			l.members = one
+		} else {
+			other = append(other, one.need())
+		}
+	}
+	// The first that is asked for is what the walk is along: there are the fewer of it the earlier it stands here.
+	for _, asked := range [][]need{live, customer, numbered, queue, outcome} {
+		if len(l.along) == 0 {
+			l.along = asked
+		} else {
+			l.rest = append(l.rest, asked...)
+		}
+	}
+	l.rest = append(append(l.rest, direction...), other...)
+	if m := l.members; m != nil && len(l.along)+len(l.rest) > 0 {
+		if len(m.agents) == 1 && len(m.queues) == 0 && (len(live)+len(customer)+len(numbered) == 0) {
+			l.rest = append(l.along, l.rest...)
+			l.along = nil
+		} else {
+			l.rest = append(l.rest, m.need())
+			l.members = nil
+		}
+	}
+	return l, nil
+}
+
+// queueNeed is that a call came to one of the queues.
+func queueNeed(ids []uuid.UUID) need {
+	switch len(ids) {
+	case 0:
+		return need{"false", nil, lexeme(" ")}
+	case 1:
+		return need{"c.queue_id = ?", []any{ids[0]}, lexeme(queueWord(ids[0]))}
+	}
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = queueWord(id)
+	}
+	return need{"c.queue_id = ANY (?)", []any{ids}, anyOf(words)}
+}
+
+// callWords are the words of a call c.
+const callWords = "call_words(c.search, c.note_search, c.agents, c.direction, c.outcome, c.queue_id)"
+
+// stretch is a part of the time that a list is of; a zero end is open.
+type stretch struct{ from, to time.Time }
+
+// stretches are those in which the list is looked up, newest first.
+func (l *listing) stretches(now time.Time) []stretch {
+	end := l.to
+	if l.after != nil && (end.IsZero() || l.after.at.Before(end)) {
+		end = l.after.at.Add(time.Microsecond)
+	}
+	anchor := now
+	if !end.IsZero() && end.Before(anchor) {
+		anchor = end
+	}
+	var all []stretch
+	for i, long := 0, stretchFirst; ; i, long = i+1, 2*long {
+		s := stretch{anchor.Add(-long), end}
+		if i == stretches-1 || !s.from.After(l.from) {
+			return append(all, stretch{l.from, end})
+		}
+		all = append(all, s)
+		anchor, end = s.from, s.from
+	}
+}
+
+// keys looks up the places of the next calls of the list, so many at most.
+func (l *listing) keys(ctx context.Context, on querier, most int) ([]cursor, error) {
+	var found []cursor
+	plain := len(l.rest) == 0
+	all := l.stretches(time.Now())
+	if !plain {
+		keys, err := l.look(ctx, on, l.glance(all[0], most))
+		if err != nil || len(keys) == most {
+			return keys, err
+		}
+	}
+	for _, part := range all {
+		q := l.gather(part, most-len(found))
+		if plain {
+			q = l.walk(part, most-len(found))
+		}
+		keys, err := l.look(ctx, on, q)
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, keys...); len(found) == most {
+			break
+		}
+	}
+	return found, nil
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// look runs a query of keys. It is planned for its very arguments: what is rare and what is not, and which months.
+func (l *listing) look(ctx context.Context, on querier, q *clauses) ([]cursor, error) {
+	rows, err := on.Query(ctx, q.sql, append([]any{pgx.QueryExecModeCacheDescribe}, q.args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c cursor, err error) {
+		return c, row.Scan(&c.at, &c.id)
+	})
+}
+
+// clauses is SQL in the making.
 type clauses struct {
-	where []string
-	args  []any
+	sql  string
+	args []any
 }
 
 func (c *clauses) arg(v any) string {
@@ -45,127 +254,149 @@ func (c *clauses) arg(v any) string {
 	return fmt.Sprintf("$%d", len(c.args))
 }
 
-func (c *clauses) add(cond string, args ...any) {
+// fill writes arguments where "?" stands.
+func (c *clauses) fill(sql string, args ...any) string {
 	for _, v := range args {
-		cond = strings.Replace(cond, "?", c.arg(v), 1)
+		sql = strings.Replace(sql, "?", c.arg(v), 1)
 	}
-	c.where = append(c.where, cond)
+	return sql
 }
 
-func (c *clauses) String() string {
-	if len(c.where) == 0 {
+// where is all of the needs.
+func (c *clauses) where(lists ...[]need) string {
+	var all []string
+	for _, needs := range lists {
+		for _, n := range needs {
+			all = append(all, c.fill(n.sql, n.args...))
+		}
+	}
+	if len(all) == 0 {
 		return "true"
 	}
-	return strings.Join(c.where, " AND ")
+	return strings.Join(all, " AND ")
 }
 
-// compile checks a filter and writes its SQL: one walk along the index of the filter, newest first. Calls of certain
-// agents are read from each agent's index and merged, so that an agent with few calls costs no more than one with many; with
-// a supervisor's those of the teams' queues are. The filter is a resolved one.
-func (s *Store) compile(a crm.Actor, scope crm.Scope, f Filter) (query, error) {
-	limit := cmp.Or(f.Limit, limitDefault)
-	q, err := s.compileMost(a, scope, f, callColumns, limit+1)
-	q.limit = limit
-	return q, err
+// within is a stretch of a list, and what is after its cursor, by the columns of the beginning of a call and of its id. The
+// months that are looked at follow of the ids.
+func (c *clauses) within(l *listing, s stretch, began, id string) string {
+	all := "true"
+	if !s.from.IsZero() {
+		all += c.fill(" AND "+began+" >= ? AND "+id+" >= ?", s.from, idAt(s.from.Add(-astray)))
+	}
+	if !s.to.IsZero() {
+		all += c.fill(" AND "+began+" < ? AND "+id+" < ?", s.to, idAt(s.to.Add(astray)))
+	}
+	if l.after != nil {
+		all += c.fill(" AND ("+began+", "+id+") < (?, ?)", l.after.at, l.after.id)
+	}
+	return all
 }
 
-// compileMost is compile for so many calls, 0: all, and for other columns of a call c and its annotation n.
-func (s *Store) compileMost(a crm.Actor, scope crm.Scope, f Filter, columns string, most int) (query, error) {
-	q := query{check: fingerprint(a, f)}
-	limit := ""
-	if most > 0 {
-		limit = fmt.Sprintf("LIMIT %d", most)
+// walk is along the index of what the list is of.
+func (l *listing) walk(s stretch, most int) *clauses {
+	c := &clauses{}
+	if l.members == nil {
+		c.sql = `SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.along) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `
+			ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+		return c
 	}
-	number, err := s.check(f)
-	if err != nil {
-		return q, err
+	// Each member's are read from the member's own index and merged, so that one with few calls costs no more than one with many.
+	var walks []string
+	if len(l.members.agents) > 0 {
+		walks = append(walks, `
+		SELECT k.started_at, k.call_id FROM unnest(`+c.arg(l.members.agents)+`::uuid[]) who (id) CROSS JOIN LATERAL (
+			SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id AND `+c.months(s, "c.id")+`
+			WHERE k.agent_id = who.id AND `+c.where(l.always)+` AND `+c.within(l, s, "k.started_at", "k.call_id")+`
+			ORDER BY k.started_at DESC, k.call_id DESC LIMIT `+c.arg(most)+`) k`)
 	}
-	byAgent := scope != crm.ScopeAll || f.Agent != uuid.Nil
-	key := "c.started_at, c.id"
-	if byAgent {
-		key = "k.started_at, k.call_id"
-	}
-	started, _, _ := strings.Cut(key, ",")
-	var c clauses
-	c.add("c.merged_into IS NULL")
-	if !f.From.IsZero() {
-		c.add(started+" >= ?", f.From)
-	}
-	if !f.To.IsZero() {
-		c.add(started+" < ?", f.To)
-	}
-	if f.Cursor != "" {
-		at, ok := decodeCursor(f.Cursor, q.check)
-		if !ok {
-			return q, crm.FieldErrors{{Field: "cursor", Problem: "is not a cursor of this list"}}
-		}
-		c.add("("+key+") < (?, ?)", at.at, at.id)
-	}
-	if f.Direction != "" {
-		c.add("c.direction = ?", string(f.Direction))
-	}
-	if f.State == pbx.StateEnded {
-		c.add("c.state = 'ended'")
-	} else if f.State != "" {
-		c.add("c.state = ? AND c.state <> 'ended'", string(f.State))
-	}
-	if f.Outcome != "" {
-		c.add("c.outcome = ?", string(f.Outcome))
-	}
-	if f.Queue != "" {
-		c.addQueue(f.queues)
-	}
-	if number != "" {
-		c.add("c.number = ? AND c.number <> ''", number)
-	}
-	if f.Customer != uuid.Nil {
-		c.add("c.customer_id = ?", f.Customer)
-	}
-	for _, word := range words(f.Q) {
-		c.add("(c.search || ' ' || c.note_search) LIKE ?", "%"+escape(word)+"%")
-	}
-	if !byAgent {
-		q.sql = fmt.Sprintf(`SELECT %s FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id
-			WHERE %s ORDER BY c.started_at DESC, c.id DESC %s`, columns, &c, limit)
-		q.args = c.args
-		return q, nil
-	}
-
-	var agents string
-	if scope == crm.ScopeAll {
-		agents = "SELECT " + c.arg(f.Agent) + "::uuid AS id"
-	} else {
-		cond, args := a.ScopeSQL(crm.CallsRead, "g.id", len(c.args)+1)
-		c.args = append(c.args, args...)
-		agents = "SELECT g.id FROM agent g WHERE " + cond
-		if f.Agent != uuid.Nil {
-			c.add("EXISTS (SELECT FROM call_agent o WHERE o.call_id = k.call_id AND o.agent_id = ?)", f.Agent)
-		}
-	}
-	walks := fmt.Sprintf(`
-		SELECT k.started_at, k.call_id FROM (%s) who CROSS JOIN LATERAL (
-			SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id
-			WHERE k.agent_id = who.id AND %s
-			ORDER BY k.started_at DESC, k.call_id DESC %s) k`, agents, &c, limit)
-	if scope == crm.ScopeTeam {
-		cond, args := a.QueueScopeSQL(crm.CallsRead, "w.team_id", len(c.args)+1)
-		c.args = append(c.args, args...)
-		walks += fmt.Sprintf(`
-		UNION ALL
-		SELECT k.started_at, k.call_id FROM queue w CROSS JOIN LATERAL (
+	if len(l.members.queues) > 0 {
+		walks = append(walks, `
+		SELECT k.started_at, k.call_id FROM unnest(`+c.arg(l.members.queues)+`::uuid[]) who (id) CROSS JOIN LATERAL (
 			SELECT c.started_at, c.id AS call_id FROM call c
-			WHERE c.queue_id = w.id AND %s
-			ORDER BY c.started_at DESC, c.id DESC %s) k
-		WHERE %s`, strings.NewReplacer("k.started_at", "c.started_at", "k.call_id", "c.id").Replace(c.String()), limit, cond)
+			WHERE c.queue_id = who.id AND `+c.where(l.always)+` AND `+c.within(l, s, "c.started_at", "c.id")+`
+			ORDER BY c.started_at DESC, c.id DESC LIMIT `+c.arg(most)+`) k`)
 	}
-	q.sql = fmt.Sprintf(`
-		SELECT %s FROM (
-			SELECT DISTINCT k.started_at, k.call_id FROM (%s) k
-			ORDER BY k.started_at DESC, k.call_id DESC %s) p
-		JOIN call c ON c.id = p.call_id LEFT JOIN call_annotation n ON n.call_id = c.id
-		ORDER BY p.started_at DESC, p.call_id DESC`, columns, walks, limit)
-	q.args = c.args
-	return q, nil
+	if walks == nil { // a team of nobody
+		walks = []string{"SELECT now() AS started_at, NULL::uuid AS call_id WHERE false"}
+	}
+	c.sql = `SELECT DISTINCT k.started_at, k.call_id FROM (` + strings.Join(walks, " UNION ALL ") + `) k
+		ORDER BY k.started_at DESC, k.call_id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// months are the ids of a stretch.
+func (c *clauses) months(s stretch, id string) string {
+	all := "true"
+	if !s.from.IsZero() {
+		all += c.fill(" AND "+id+" >= ?", idAt(s.from.Add(-astray)))
+	}
+	if !s.to.IsZero() {
+		all += c.fill(" AND "+id+" < ?", idAt(s.to.Add(astray)))
+	}
+	return all
+}
+
+// glance looks through the newest calls of the walk.
+func (l *listing) glance(s stretch, most int) *clauses {
+	c := &clauses{}
+	newest := max(glanceOthers, glanceMany*most)
+	if len(l.along) == 0 && l.members == nil {
+		newest = max(glanceCalls, newest)
+	}
+	if l.members == nil {
+		c.sql = `SELECT c.started_at, c.id FROM (
+			SELECT c.* FROM call c WHERE ` + c.where(l.always, l.along) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `
+			ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(newest) + `) c
+			WHERE ` + c.where(l.rest) + ` ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+		return c
+	}
+	c.sql = `SELECT c.started_at, c.id FROM (
+			SELECT k.call_id FROM call_agent k WHERE k.agent_id = ` + c.arg(l.members.agents[0]) + ` AND ` + c.within(l, s, "k.started_at", "k.call_id") + `
+			ORDER BY k.started_at DESC, k.call_id DESC LIMIT ` + c.arg(newest) + `) k
+		JOIN call c ON c.id = k.call_id AND ` + c.months(s, "c.id") + `
+		WHERE ` + c.where(l.always, l.rest) + ` ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// gather finds all that a stretch has by its words, and sorts it.
+func (l *listing) gather(s stretch, most int) *clauses {
+	c := &clauses{}
+	c.sql = `WITH found AS MATERIALIZED (
+			SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.byWords()) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `)
+		SELECT started_at, id FROM found ORDER BY started_at DESC, id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// everything is the whole list, in no order.
+func (l *listing) everything() *clauses {
+	c := &clauses{}
+	needs := append(l.along[:len(l.along):len(l.along)], l.rest...)
+	if l.members != nil {
+		needs = append(needs, l.members.need())
+	}
+	c.sql = `SELECT FROM call c WHERE ` + c.where(l.always, needs) + ` AND ` + c.within(l, stretch{l.from, l.to}, "c.started_at", "c.id")
+	return c
+}
+
+// byWords are all needs, as one of words as far as these tell them.
+func (l *listing) byWords() []need {
+	var words []string
+	var others []need
+	all := append(l.along[:len(l.along):len(l.along)], l.rest...)
+	if l.members != nil {
+		all = append(all, l.members.need())
+	}
+	for _, n := range all {
+		if n.word == "" {
+			others = append(others, n)
+		} else {
+			words = append(words, n.word)
+		}
+	}
+	if len(words) > 0 {
+		others = append(others, need{sql: callWords + " @@ ?::text::tsquery", args: []any{strings.Join(words, " & ")}})
+	}
+	return others
 }
 
 // check finds every fault of a filter, and the key of its number.
@@ -220,28 +451,6 @@ func checkDates(from, to time.Time) (faults crm.FieldErrors) {
 	}
 	return faults
 }
-
-// words are what a search asks for, folded. What looks like a part of a telephone number is one word, without the
-// zeros that some spellings begin with.
-func words(q string) []string {
-	folded := crm.Fold(text(q, 4*searchMost))
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, folded)
-	if len(digits) >= 3 && strings.Trim(folded, "0123456789+-()/. ") == "" {
-		if short := strings.TrimLeft(digits, "0"); short != "" {
-			digits = short
-		}
-		return []string{digits}
-	}
-	list := strings.Fields(folded)
-	return list[:min(len(list), wordsMost)]
-}
-
-var escape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace
 
 // cursor is the place of the last call of a page.
 type cursor struct {

@@ -31,12 +31,13 @@ func (s *Store) Nameless(ctx context.Context, a crm.Actor, exchange, endpoint st
 // namelessLegs are the finished parts of a phone ($1 PBX, $2 endpoint) since $3 that are nobody's, the newest $4.
 const namelessLegs = `
 	SELECT call_id, id FROM call_leg
-	WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3
+	WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3 AND call_id >= $5
 		AND role = 'agent' AND agent_id IS NULL AND ended_at IS NOT NULL
 	ORDER BY offered_at DESC LIMIT $4`
 
 func namelessOf(exchange, endpoint string, days int) []any {
-	return []any{exchange, endpoint, time.Now().AddDate(0, 0, -days), nameMost}
+	since := time.Now().AddDate(0, 0, -days)
+	return []any{exchange, endpoint, since, nameMost, idAt(since.Add(-astray))}
 }
 
 func checkNaming(a crm.Actor, days int) error {
@@ -63,14 +64,16 @@ func (s *Store) NameCalls(ctx context.Context, a crm.Actor, exchange, endpoint s
 		err := tx.QueryRow(ctx, `
 			WITH nameless AS (`+namelessLegs+`),
 			locked AS (
-				SELECT call_id, id FROM call_leg WHERE (call_id, id) IN (SELECT call_id, id FROM nameless) ORDER BY call_id, id FOR UPDATE),
+				SELECT call_id, id FROM call_leg WHERE call_id >= $5 AND (call_id, id) IN (SELECT call_id, id FROM nameless) ORDER BY call_id, id FOR UPDATE),
 			named AS (
-				UPDATE call_leg l SET agent_id = $5 FROM locked n WHERE l.call_id = n.call_id AND l.id = n.id AND l.agent_id IS NULL
+				UPDATE call_leg l SET agent_id = $6 FROM locked n WHERE l.call_id = n.call_id AND l.call_id >= $5 AND l.id = n.id AND l.agent_id IS NULL
 				RETURNING l.call_id),
 			listed AS (
 				INSERT INTO call_agent (call_id, agent_id, started_at)
-				SELECT c.id, $5, c.started_at FROM call c WHERE c.id IN (SELECT call_id FROM named) ORDER BY c.id
-				ON CONFLICT DO NOTHING)
+				SELECT c.id, $6, c.started_at FROM call c WHERE c.id >= $5 AND c.id IN (SELECT call_id FROM named) ORDER BY c.id
+				ON CONFLICT DO NOTHING),
+			found AS (
+				UPDATE call SET agents = agents || $6::uuid WHERE id >= $5 AND id IN (SELECT call_id FROM named) AND NOT $6 = ANY (agents))
 			SELECT count(DISTINCT call_id) FROM named`,
 			append(namelessOf(exchange, endpoint, days), id.Agent.ID)...).Scan(&calls)
 		if err != nil || calls == 0 {

@@ -136,8 +136,10 @@ func (s *Store) Phone(ctx context.Context, a crm.Actor, exchange, endpoint strin
 		}
 	}
 	var last *time.Time
-	err := s.db.Pool().QueryRow(ctx, `SELECT max(offered_at) FROM call_leg WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3`,
-		exchange, endpoint, time.Now().Add(-phonesAge)).Scan(&last)
+	since := time.Now().Add(-phonesAge)
+	err := s.db.Pool().QueryRow(ctx, `SELECT max(offered_at) FROM call_leg
+		WHERE pbx = $1 AND endpoint = $2 AND endpoint <> '' AND offered_at >= $3 AND call_id >= $4`,
+		exchange, endpoint, since, idAt(since.Add(-astray))).Scan(&last)
 	if err == nil {
 		p.LastSeen = utc(last)
 		one := []Phone{p}
@@ -160,13 +162,15 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// seenPhones walks from each endpoint to the next along the index call_leg_endpoint, however many legs each has.
+// seenPhones walks from each endpoint to the next along the index call_leg_endpoint, however many legs each has, of the months
+// since $1 ($3, $4: the calls' ids).
 const seenPhones = `
 WITH RECURSIVE seen AS (
-	(SELECT pbx, endpoint, offered_at FROM call_leg WHERE endpoint <> '' ORDER BY pbx, endpoint, offered_at DESC LIMIT 1)
+	(SELECT pbx, endpoint, offered_at FROM call_leg WHERE endpoint <> '' AND call_id BETWEEN $3 AND $4
+	 ORDER BY pbx, endpoint, offered_at DESC LIMIT 1)
 	UNION ALL
 	SELECT n.pbx, n.endpoint, n.offered_at FROM seen s CROSS JOIN LATERAL (
-		SELECT pbx, endpoint, offered_at FROM call_leg WHERE endpoint <> '' AND (pbx, endpoint) > (s.pbx, s.endpoint)
+		SELECT pbx, endpoint, offered_at FROM call_leg WHERE endpoint <> '' AND call_id BETWEEN $3 AND $4 AND (pbx, endpoint) > (s.pbx, s.endpoint)
 		ORDER BY pbx, endpoint, offered_at DESC LIMIT 1) n)
 SELECT pbx, endpoint, offered_at FROM seen WHERE offered_at >= $1 AND pbx = ANY ($2)`
 
@@ -185,7 +189,9 @@ func (s *Store) allPhones(ctx context.Context, f PhoneFilter) ([]Phone, error) {
 		}
 		return &all[i]
 	}
-	rows, err := s.db.Pool().Query(ctx, seenPhones, time.Now().Add(-phonesAge), f.PBXs)
+	since := time.Now().Add(-phonesAge)
+	rows, err := s.db.Pool().Query(ctx, seenPhones, pgx.QueryExecModeCacheDescribe, since, f.PBXs,
+		idAt(since.Add(-astray)), idAt(time.Now().Add(astray)))
 	if err != nil {
 		return nil, err
 	}
@@ -209,15 +215,17 @@ func (s *Store) allPhones(ctx context.Context, f PhoneFilter) ([]Phone, error) {
 	return all, s.tellLines(ctx, all)
 }
 
+// In what follows $5, or $6, is the least id of a call that such a part can be of.
+
 // linesAmong are those of the endpoints ($1 PBX, $2 endpoint) that were lines in one of their newest $4 parts since $3: to
 // another exchange, or by an outside number of a call that came or went over them. A phone whose name does not tell an
 // extension is a customer's in calls too, but not the trunk of those that ring it, and calls by a short number.
 const linesAmong = `
 SELECT w.n - 1 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (pbx, endpoint, n) WHERE EXISTS (
 	SELECT FROM (
-		SELECT call_id, line, number FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3
+		SELECT call_id, line, number FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3 AND call_id >= $5
 		ORDER BY offered_at DESC LIMIT $4) l
-	JOIN call c ON c.id = l.call_id
+	JOIN call c ON c.id = l.call_id AND c.id >= $5
 	WHERE (l.line OR l.number ~ '[0-9]{7}') AND (l.line OR starts_with(c.trunk || '/', w.endpoint || '/')))`
 
 // tellLines tells lines from other endpoints without an extension, by their calls.
@@ -226,7 +234,8 @@ func (s *Store) tellLines(ctx context.Context, phones []Phone) error {
 	if len(unknown.phones) == 0 {
 		return nil
 	}
-	rows, err := s.db.Pool().Query(ctx, linesAmong, unknown.pbx, unknown.endpoint, time.Now().Add(-phonesAge), lineLegs)
+	since := time.Now().Add(-phonesAge)
+	rows, err := s.db.Pool().Query(ctx, linesAmong, unknown.pbx, unknown.endpoint, since, lineLegs, idAt(since.Add(-astray)))
 	if err != nil {
 		return err
 	}
@@ -261,9 +270,9 @@ const (
 	countPhoneCalls = `
 SELECT w.n - 1, k.calls FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w (pbx, endpoint, n) CROSS JOIN LATERAL (
 	SELECT count(DISTINCT l.call_id) AS calls FROM (
-		SELECT call_id FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3
+		SELECT call_id FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3 AND call_id >= $5
 		ORDER BY offered_at DESC LIMIT $4) l
-	JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL) k`
+	JOIN call c ON c.id = l.call_id AND c.id >= $5 AND c.merged_into IS NULL) k`
 
 	recentPhoneCalls = `
 SELECT w.n - 1, r.* FROM unnest($1::text[], $2::text[], $5::text[]) WITH ORDINALITY w (pbx, endpoint, extension, n) CROSS JOIN LATERAL (
@@ -271,9 +280,9 @@ SELECT w.n - 1, r.* FROM unnest($1::text[], $2::text[], $5::text[]) WITH ORDINAL
 		CASE WHEN c.direction = 'internal' AND c.caller_number = w.extension THEN c.dialed_number
 			WHEN c.direction = 'internal' THEN c.caller_number ELSE c.number END
 	FROM (
-		SELECT call_id FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3
+		SELECT call_id FROM call_leg WHERE pbx = w.pbx AND endpoint = w.endpoint AND endpoint <> '' AND offered_at >= $3 AND call_id >= $6
 		ORDER BY offered_at DESC LIMIT 5 * $4) l
-	JOIN call c ON c.id = l.call_id AND c.merged_into IS NULL
+	JOIN call c ON c.id = l.call_id AND c.id >= $6 AND c.merged_into IS NULL
 	ORDER BY c.started_at DESC, c.id DESC LIMIT $4) r
 ORDER BY 1, 3 DESC, 2 DESC`
 )
@@ -287,7 +296,7 @@ func (s *Store) completePhones(ctx context.Context, phones []Phone) error {
 		return nil
 	}
 	var calls int
-	rows, err := s.db.Pool().Query(ctx, countPhoneCalls, seen.pbx, seen.endpoint, since, phoneCallsMost)
+	rows, err := s.db.Pool().Query(ctx, countPhoneCalls, seen.pbx, seen.endpoint, since, phoneCallsMost, idAt(since.Add(-astray)))
 	if err != nil {
 		return err
 	}
@@ -303,7 +312,7 @@ func (s *Store) completePhones(ctx context.Context, phones []Phone) error {
 		return nil
 	}
 	var c PhoneCall
-	rows, err = s.db.Pool().Query(ctx, recentPhoneCalls, owed.pbx, owed.endpoint, since, phoneRecent, owed.extension)
+	rows, err = s.db.Pool().Query(ctx, recentPhoneCalls, owed.pbx, owed.endpoint, since, phoneRecent, owed.extension, idAt(since.Add(-astray)))
 	if err != nil {
 		return err
 	}

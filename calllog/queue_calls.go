@@ -30,16 +30,23 @@ func (s *Store) resolved(ctx context.Context, f Filter) (Filter, error) {
 	return f, nil
 }
 
-// addQueue wants the calls of queues. One is a walk along the index.
-func (c *clauses) addQueue(ids []uuid.UUID) {
-	switch len(ids) {
-	case 0:
-		c.add("false")
-	case 1:
-		c.add("c.queue_id = ?", ids[0])
-	default:
-		c.add("c.queue_id = ANY (?)", ids)
+// membersOf are those whose calls the actor may list; nil: everybody's.
+func (s *Store) membersOf(ctx context.Context, a crm.Actor, scope crm.Scope) (*members, error) {
+	switch scope {
+	case crm.ScopeAll:
+		return nil, nil
+	case crm.ScopeOwn:
+		return &members{agents: []uuid.UUID{a.AgentID}, queues: []uuid.UUID{}}, nil
 	}
+	agents, args := a.ScopeSQL(crm.CallsRead, "g.id", 1)
+	queues, more := a.QueueScopeSQL(crm.CallsRead, "w.team_id", 1+len(args))
+	m := &members{}
+	err := s.db.Pool().QueryRow(ctx, `SELECT ARRAY(SELECT g.id FROM agent g WHERE `+agents+` ORDER BY 1), ARRAY(SELECT w.id FROM queue w WHERE `+queues+` ORDER BY 1)`,
+		append(args, more...)...).Scan(&m.agents, &m.queues)
+	if err != nil {
+		return nil, fmt.Errorf("find the team: %w", err)
+	}
+	return m, nil
 }
 
 // mayTouch compiles which calls c a permission covers for the actor, from placeholder $next on: those in which agents had part
@@ -47,6 +54,6 @@ func (c *clauses) addQueue(ids []uuid.UUID) {
 func mayTouch(a crm.Actor, p crm.Permission, next int) (cond string, args []any) {
 	agents, args := a.ScopeSQL(p, "k.agent_id", next)
 	queues, more := a.QueueScopeSQL(p, "q.team_id", next+len(args))
-	return `(EXISTS (SELECT FROM call_agent k WHERE k.call_id = c.id AND ` + agents + `)
+	return `(EXISTS (SELECT FROM unnest(c.agents) k (agent_id) WHERE ` + agents + `)
 		OR c.queue_id IN (SELECT q.id FROM queue q WHERE ` + queues + `))`, append(args, more...)
 }

@@ -144,6 +144,14 @@ func ringing(n int, extensions ...string) pbx.Call {
 	return c
 }
 
+// beganAt moves a call to another time, which its id tells.
+func beganAt(c pbx.Call, at time.Time) pbx.Call {
+	id := idAt(at)
+	copy(id[6:], c.ID[6:])
+	c.ID, c.StartedAt = id, at
+	return c
+}
+
 // next is a copy of a picture, made later by d.
 func next(c pbx.Call, d time.Duration) pbx.Call {
 	c.Version += d.Microseconds()

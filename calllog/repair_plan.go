@@ -59,8 +59,9 @@ func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (
 	rows, err := r.cfg.DB.Pool().Query(ctx, `
 		SELECT c.id, c.version, c.state, c.partial, c.reconstructed, c.whole, c.direction, c.caller_raw, c.caller_name, c.caller_withheld,
 			c.dialed_raw, c.trunk, c.queue, c.customer_ref, c.hold_ms, c.source, c.merged_into IS NOT NULL, l.id, l.channel, l.offered_at, l.ended_as NOT IN ('', 'lost')
-		FROM call c JOIN call_leg l ON l.call_id = c.id WHERE c.pbx = $1 AND c.started_at BETWEEN $2 AND $3`,
-		name, first.Add(-apart), last.Add(apart))
+		FROM call c JOIN call_leg l ON l.call_id = c.id AND l.call_id BETWEEN $4 AND $5
+		WHERE c.pbx = $1 AND c.started_at BETWEEN $2 AND $3 AND c.id BETWEEN $4 AND $5`,
+		name, first.Add(-apart), last.Add(apart), idAt(first.Add(-apart-astray)), idAt(last.Add(apart+astray)))
 	if err != nil {
 		return k, fmt.Errorf("read the calls of a gap: %w", err)
 	}

@@ -44,19 +44,19 @@ legs AS (
 		FROM jsonb_array_elements(m.spans) WITH ORDINALITY AS a (e, n), open, LATERAL (
 			SELECT (e->>'from')::timestamptz AS began,
 				greatest(coalesce((e->>'to')::timestamptz, open.ended), (e->>'from')::timestamptz) AS ended) u) s
-	WHERE m.call_id = o.id AND m.ended_at IS NULL AND l.call_id = m.call_id AND l.id = m.id
+	WHERE m.call_id = $1 AND m.ended_at IS NULL AND l.call_id = $1 AND l.id = m.id
 	RETURNING l.id, l.talk_ms, l.hold_ms),
 sums AS (
 	SELECT coalesce(sum(coalesce(n.talk_ms, l.talk_ms)), 0) AS talk, coalesce(max(coalesce(n.hold_ms, l.hold_ms)), 0) AS hold
-	FROM open o JOIN call_leg l ON l.call_id = o.id LEFT JOIN legs n ON n.id = l.id
+	FROM open o JOIN call_leg l ON l.call_id = $1 LEFT JOIN legs n ON n.id = l.id
 	WHERE l.role = 'agent' AND (o.direction <> 'internal'
-		OR l.id <> (SELECT f.id FROM call_leg f WHERE f.call_id = o.id ORDER BY f.offered_at, f.id LIMIT 1)))
+		OR l.id <> (SELECT f.id FROM call_leg f WHERE f.call_id = $1 ORDER BY f.offered_at, f.id LIMIT 1)))
 UPDATE call c SET state = 'ended', reconstructed = true, ended_at = o.ended, ended_before = greatest($3, o.ended),
 	outcome = CASE WHEN c.answered_at IS NOT NULL THEN 'answered' ELSE 'missed' END,
 	wait_ms = CASE WHEN c.answered_at IS NOT NULL THEN c.wait_ms
 		ELSE greatest(c.wait_ms, (extract(epoch FROM o.ended - c.started_at) * 1000)::bigint) END,
 	talk_ms = greatest(c.talk_ms, sums.talk), hold_ms = greatest(c.hold_ms, sums.hold), hangup_by = 'system'
-FROM open o, sums WHERE c.id = o.id`
+FROM open o, sums WHERE c.id = $1`
 
 // closeLegs ends those legs of a call that goes on which the exchange does not have any more.
 const closeLegs = `

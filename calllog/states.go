@@ -201,10 +201,11 @@ func (s *Store) claims(ctx context.Context, agent uuid.UUID, from, to time.Time)
 	b.Queue(`
 		SELECT l.call_id, l.offered_at, l.answered_at, l.ended_at,
 			c.direction = 'outbound' OR c.direction = 'internal' AND l.extension = c.caller_raw AND l.offered_at <= c.started_at
-		  FROM call_agent ca JOIN call c ON c.id = ca.call_id JOIN call_leg l ON l.call_id = ca.call_id AND l.agent_id = ca.agent_id
-		 WHERE ca.agent_id = $1 AND ca.started_at < $3 AND ca.started_at > $2::timestamptz - $4::interval
+		  FROM call_agent ca JOIN call c ON c.id = ca.call_id AND c.id BETWEEN $5 AND $6
+			JOIN call_leg l ON l.call_id = ca.call_id AND l.call_id BETWEEN $5 AND $6 AND l.agent_id = ca.agent_id
+		 WHERE ca.call_id BETWEEN $5 AND $6 AND ca.agent_id = $1 AND ca.started_at < $3 AND ca.started_at > $2::timestamptz - $4::interval
 		   AND l.role = 'agent' AND l.offered_at < $3 AND (l.ended_at IS NULL OR l.ended_at > $2)`,
-		agent, from, to, longestCall).Query(func(rows pgx.Rows) error {
+		agent, from, to, longestCall, idAt(from.Add(-longestCall-astray)), idAt(to.Add(astray))).Query(func(rows pgx.Rows) error {
 		var call uuid.UUID
 		var offered time.Time
 		var answered, ended *time.Time

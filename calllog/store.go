@@ -32,31 +32,35 @@ func (s *Store) Calls(ctx context.Context, a crm.Actor, f Filter) (Page, error) 
 	if err != nil {
 		return Page{}, err
 	}
-	f, err = s.resolved(ctx, f)
+	l, err := s.list(ctx, a, scope, f)
 	if err != nil {
 		return Page{}, err
 	}
-	q, err := s.compile(a, scope, f)
-	if err != nil {
-		return Page{}, err
-	}
-	rows, err := s.db.Pool().Query(ctx, q.sql, q.args...)
-	if err != nil {
-		return Page{}, fmt.Errorf("list calls: %w", err)
-	}
-	found, err := pgx.CollectRows(rows, scanCall)
+	keys, err := l.keys(ctx, s.db.Pool(), l.limit+1)
 	if err != nil {
 		return Page{}, fmt.Errorf("list calls: %w", err)
 	}
 	page := Page{}
-	if len(found) > q.limit {
-		found = found[:q.limit]
-		last := found[q.limit-1]
-		next := cursor{last.startedAt, last.ID}.encode(q.check)
+	if len(keys) > l.limit {
+		keys = keys[:l.limit]
+		next := keys[l.limit-1].encode(l.check)
 		page.Next = &next
 	}
-	page.Items, err = s.complete(ctx, found)
+	page.Items, err = s.records(ctx, keys)
 	return page, err
+}
+
+// list resolves a filter and compiles it.
+func (s *Store) list(ctx context.Context, a crm.Actor, scope crm.Scope, f Filter) (*listing, error) {
+	f, err := s.resolved(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	whose, err := s.membersOf(ctx, a, scope)
+	if err != nil {
+		return nil, err
+	}
+	return s.compile(a, whose, f)
 }
 
 // listScope is whose calls an actor may list by a filter.
@@ -74,7 +78,11 @@ func listScope(a crm.Actor, f Filter) (crm.Scope, error) {
 // Call is one call with its legs; crm.ErrNotFound when there is none that the actor may read. For a call that became part
 // of another it is that one.
 func (s *Store) Call(ctx context.Context, a crm.Actor, id uuid.UUID) (Record, error) {
-	where, args := "c.id = ("+currentCall+")", []any{id}
+	now, err := currentCall(ctx, s.db.Pool(), id)
+	if err != nil {
+		return Record{}, fmt.Errorf("read call %s: %w", id, err)
+	}
+	where, args := "c.id = $1", []any{now}
 	if a.Scope(crm.CallsRead) != crm.ScopeAll {
 		mine, more := mayTouch(a, crm.CallsRead, 2)
 		args = append(args, more...)
@@ -84,40 +92,51 @@ func (s *Store) Call(ctx context.Context, a crm.Actor, id uuid.UUID) (Record, er
 		}
 		where += `)`
 	}
-	rows, err := s.db.Pool().Query(ctx, `SELECT `+callColumns+` FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id
-		WHERE `+where, args...)
-	if err != nil {
+	var may bool
+	if err := s.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT FROM call c WHERE `+where+`)`, args...).Scan(&may); err != nil {
 		return Record{}, fmt.Errorf("read call %s: %w", id, err)
 	}
-	found, err := pgx.CollectRows(rows, scanCall)
-	if err != nil {
-		return Record{}, fmt.Errorf("read call %s: %w", id, err)
-	}
-	if len(found) == 0 {
+	if !may {
 		return Record{}, fmt.Errorf("call %s: %w", id, crm.ErrNotFound)
 	}
-	records, err := s.complete(ctx, found)
+	records, err := s.records(ctx, []cursor{{id: now}})
 	if err != nil {
 		return Record{}, err
+	}
+	if len(records) == 0 { // it became part of another just now
+		return Record{}, fmt.Errorf("call %s: %w", id, crm.ErrNotFound)
 	}
 	return records[0], nil
 }
 
-// currentCall finds the call that $1 is part of now, which is mostly itself.
-const currentCall = `WITH RECURSIVE part (id) AS (
-	SELECT $1::uuid UNION SELECT m.merged_into FROM call m JOIN part ON m.id = part.id WHERE m.merged_into IS NOT NULL)
-	SELECT m.id FROM call m JOIN part ON m.id = part.id WHERE m.merged_into IS NULL LIMIT 1`
+// currentCall finds the call that one is part of now, which is mostly itself; one that is not known is left as it is.
+func currentCall(ctx context.Context, on querier, id uuid.UUID) (uuid.UUID, error) {
+	for range 10 { // a call becomes part of another once or twice
+		rows, err := on.Query(ctx, `SELECT merged_into FROM call WHERE id = $1`, id)
+		if err != nil {
+			return id, err
+		}
+		into, err := pgx.CollectOneRow(rows, pgx.RowTo[*uuid.UUID])
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && into == nil {
+			return id, nil
+		}
+		if err != nil {
+			return id, err
+		}
+		id = *into
+	}
+	return id, nil
+}
 
-// callColumns are what scanCall reads, of a call c and its annotation n.
+// callColumns are what scanCall reads, of a call c.
 const callColumns = `c.id, c.pbx, c.direction, c.state, c.outcome, c.caller_number, c.caller_raw, c.caller_name, c.caller_withheld,
 	c.dialed_number, c.dialed_raw, c.queue, c.queue_id, c.started_at, c.answered_at, c.ended_at, c.wait_ms, c.talk_ms, c.hold_ms,
 	c.hangup_by, c.hangup_cause, c.hangup_text, c.transfers, c.customer_id, c.match_rule, c.chosen, c.candidates,
-	c.partial, c.reconstructed, c.ended_before, c.source, coalesce(n.note, '')`
+	c.partial, c.reconstructed, c.ended_before, c.source`
 
 // found is a record without what other tables tell.
 type found struct {
 	Record
-	startedAt  time.Time // exact, for the cursor
 	customer   *uuid.UUID
 	candidates []uuid.UUID
 }
@@ -133,9 +152,9 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 	)
 	r := &f.Record
 	if err := row.Scan(&r.ID, &r.PBX, &r.Direction, &r.State, &outcome, &r.Caller.Number, &r.Caller.Raw, &r.Caller.Name,
-		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &r.QueueID, &f.startedAt, &r.AnsweredAt, &r.EndedAt,
+		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &r.QueueID, &r.StartedAt, &r.AnsweredAt, &r.EndedAt,
 		&r.WaitMS, &r.TalkMS, &r.HoldMS, &hangup.By, &hangup.Cause, &hangup.Text, &transfers, &f.customer,
-		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Source, &r.Note); err != nil {
+		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Source); err != nil {
 		return f, err
 	}
 	if err := json.Unmarshal(transfers, &r.Transfers); err != nil {
@@ -145,7 +164,7 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 		r.Transfers[i].At = millis(r.Transfers[i].At)
 		r.Transfers[i].PBX = cmp.Or(r.Transfers[i].PBX, r.PBX)
 	}
-	r.StartedAt = millis(f.startedAt)
+	r.StartedAt = millis(r.StartedAt)
 	r.AnsweredAt, r.EndedAt, r.EndedBefore = millisOrNil(r.AnsweredAt), millisOrNil(r.EndedAt), millisOrNil(r.EndedBefore)
 	if queue != "" {
 		r.Queue = &queue
@@ -172,26 +191,36 @@ func millisOrNil(t *time.Time) *time.Time {
 	return &m
 }
 
-// complete adds legs and names, in one round trip.
-func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
-	records := make([]Record, len(calls))
-	if len(calls) == 0 {
-		return records, nil
+// records reads calls, in the order of their keys, in two round trips. What is not there, or has become part of another call
+// meanwhile, is left out.
+func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
+	if len(keys) == 0 {
+		return []Record{}, nil
 	}
-	place := make(map[uuid.UUID]int, len(calls))
-	ids := make([]uuid.UUID, len(calls))
-	var customers []uuid.UUID
-	for i, c := range calls {
-		place[c.ID], ids[i] = i, c.ID
-		customers = append(customers, c.candidates...)
-		if c.customer != nil {
-			customers = append(customers, *c.customer)
-		}
+	ids := make([]uuid.UUID, len(keys))
+	for i, k := range keys {
+		ids[i] = k.id
 	}
-	names := make(map[uuid.UUID]string, len(customers))
-	legs := make([][]Leg, len(calls))
-
+	calls := make(map[uuid.UUID]*found, len(keys))
+	legs := make(map[uuid.UUID][]Leg, len(keys))
 	batch := &pgx.Batch{}
+	batch.Queue(`SELECT `+callColumns+` FROM call c WHERE c.id = ANY($1) AND c.merged_into IS NULL`, ids).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			f, err := scanCall(rows)
+			if err != nil {
+				return err
+			}
+			calls[f.ID] = &f
+		}
+		return rows.Err()
+	})
+	notes := make(map[uuid.UUID]string)
+	batch.Queue(`SELECT call_id, note FROM call_annotation WHERE call_id = ANY($1)`, ids).Query(func(rows pgx.Rows) error {
+		var id uuid.UUID
+		var note string
+		_, err := pgx.ForEachRow(rows, []any{&id, &note}, func() error { notes[id] = note; return nil })
+		return err
+	})
 	batch.Queue(`
 		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.number, l.agent_id, coalesce(g.name, ''), l.offered_at,
 			l.answered_at, l.ended_at, l.ended_as, l.talk_ms, l.hold_ms, nullif(l.parent, ''), l.spans, l.pbx
@@ -211,39 +240,40 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 			if end != "" {
 				l.End = &end
 			}
-			l.PBX = cmp.Or(l.PBX, calls[place[call]].PBX)
-			legs[place[call]] = append(legs[place[call]], l)
-		}
-		return rows.Err()
-	})
-	batch.Queue(`SELECT id, name FROM customer WHERE id = ANY($1)`, customers).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			var id uuid.UUID
-			var name string
-			if err := rows.Scan(&id, &name); err != nil {
-				return err
-			}
-			names[id] = name
+			legs[call] = append(legs[call], l)
 		}
 		return rows.Err()
 	})
 	if err := s.db.Pool().SendBatch(ctx, batch).Close(); err != nil {
-		return nil, fmt.Errorf("read legs of calls: %w", err)
+		return nil, fmt.Errorf("read calls: %w", err)
 	}
-	for i := range calls {
-		r := &records[i]
-		*r = calls[i].Record
+	names, err := s.customerNames(ctx, calls)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]Record, 0, len(keys))
+	for _, id := range ids {
+		call := calls[id]
+		if call == nil {
+			continue
+		}
+		records = append(records, call.Record)
+		r := &records[len(records)-1]
+		r.Note = notes[id]
 		if r.Queue != nil {
 			label := s.crm.Directory().QueueLabel(*r.QueueID, *r.Queue)
 			r.QueueLabel = &label
 		}
-		r.Legs = append([]Leg{}, legs[i]...)
+		r.Legs = append([]Leg{}, legs[id]...)
+		for i := range r.Legs {
+			r.Legs[i].PBX = cmp.Or(r.Legs[i].PBX, r.PBX)
+		}
 		r.Recordings, r.FollowUps = []Recording{}, []FollowUp{}
-		if id := calls[i].customer; id != nil {
+		if id := call.customer; id != nil {
 			r.Customer = &Customer{ID: *id, Name: names[*id]}
 		}
-		r.Match.Candidates = make([]Customer, 0, len(calls[i].candidates))
-		for _, id := range calls[i].candidates {
+		r.Match.Candidates = make([]Customer, 0, len(call.candidates))
+		for _, id := range call.candidates {
 			if name, ok := names[id]; ok {
 				r.Match.Candidates = append(r.Match.Candidates, Customer{ID: id, Name: name})
 			}
@@ -255,6 +285,31 @@ func (s *Store) complete(ctx context.Context, calls []found) ([]Record, error) {
 	return records, nil
 }
 
+// customerNames are those of the customers that calls name.
+func (s *Store) customerNames(ctx context.Context, calls map[uuid.UUID]*found) (map[uuid.UUID]string, error) {
+	var customers []uuid.UUID
+	for _, c := range calls {
+		customers = append(customers, c.candidates...)
+		if c.customer != nil {
+			customers = append(customers, *c.customer)
+		}
+	}
+	names := make(map[uuid.UUID]string, len(customers))
+	if len(customers) == 0 {
+		return names, nil
+	}
+	rows, err := s.db.Pool().Query(ctx, `SELECT id, name FROM customer WHERE id = ANY($1)`, customers)
+	if err == nil {
+		var id uuid.UUID
+		var name string
+		_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error { names[id] = name; return nil })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read customers of calls: %w", err)
+	}
+	return names, nil
+}
+
 // LastCalls are the newest calls of any of the customers, or of the number when there are none, newest first. number
 // is a crm.Number.Key. Its cost does not depend on how many calls there are. It is for the system itself and asks no
 // Actor.
@@ -263,35 +318,45 @@ func (s *Store) LastCalls(ctx context.Context, customers []uuid.UUID, number str
 	if len(customers) > 0 {
 		by, arg = lastByCustomer, customers
 	}
-	rows, err := s.db.RingPool().Query(ctx, lastCalls(by), arg, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read last calls: %w", err)
+	// Who called lately has the newest calls in the months of late.
+	calls, err := s.lastCallsSince(ctx, by, arg, limit, idAt(time.Now().Add(-lately)))
+	if err == nil && len(calls) < limit {
+		calls, err = s.lastCallsSince(ctx, by, arg, limit, uuid.Nil)
 	}
-	calls, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PastCall, err error) {
-		var talk int64
-		err = row.Scan(&p.ID, &p.StartedAt, &p.Direction, &p.State, &p.Outcome, &talk, &p.Queue, &p.QueueID, &p.Agent, &p.Note)
-		p.StartedAt, p.Talk = millis(p.StartedAt), time.Duration(talk)*time.Millisecond
-		return p, err
-	})
 	if err != nil {
 		return nil, fmt.Errorf("read last calls: %w", err)
 	}
 	return calls, nil
 }
 
+const lately = 62 * 24 * time.Hour
+
+func (s *Store) lastCallsSince(ctx context.Context, by string, arg any, limit int, first uuid.UUID) ([]PastCall, error) {
+	rows, err := s.db.RingPool().Query(ctx, lastCalls(by), arg, limit, first)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PastCall, err error) {
+		var talk int64
+		err = row.Scan(&p.ID, &p.StartedAt, &p.Direction, &p.State, &p.Outcome, &talk, &p.Queue, &p.QueueID, &p.Agent, &p.Note)
+		p.StartedAt, p.Talk = millis(p.StartedAt), time.Duration(talk)*time.Millisecond
+		return p, err
+	})
+}
+
 const (
-	lastByNumber = `SELECT * FROM call WHERE number = $1 AND number <> '' AND merged_into IS NULL ORDER BY started_at DESC, id DESC LIMIT $2`
+	lastByNumber = `SELECT * FROM call WHERE number = $1 AND number <> '' AND merged_into IS NULL AND id >= $3 ORDER BY started_at DESC, id DESC LIMIT $2`
 	// Each customer's newest, from the index; then the newest of those.
 	lastByCustomer = `SELECT c.* FROM unnest($1::uuid[]) u(id) CROSS JOIN LATERAL
-		(SELECT * FROM call WHERE customer_id = u.id AND merged_into IS NULL ORDER BY started_at DESC, id DESC LIMIT $2) c
+		(SELECT * FROM call WHERE customer_id = u.id AND merged_into IS NULL AND id >= $3 ORDER BY started_at DESC, id DESC LIMIT $2) c
 		ORDER BY c.started_at DESC, c.id DESC LIMIT $2`
 )
 
 func lastCalls(by string) string {
 	return `SELECT c.id, c.started_at, c.direction, c.state, c.outcome, c.talk_ms, c.queue, coalesce(c.queue_id, '00000000-0000-0000-0000-000000000000'),
 		coalesce((SELECT g.name FROM call_leg l JOIN agent g ON g.id = l.agent_id
-			WHERE l.call_id = c.id AND l.answered_at IS NOT NULL ORDER BY l.talk_ms DESC, l.answered_at LIMIT 1), ''),
-		coalesce((SELECT n.note FROM call_annotation n WHERE n.call_id = c.id), '')
+			WHERE l.call_id = c.id AND l.call_id >= $3 AND l.answered_at IS NOT NULL ORDER BY l.talk_ms DESC, l.answered_at LIMIT 1), ''),
+		coalesce((SELECT n.note FROM call_annotation n WHERE n.call_id = c.id AND n.call_id >= $3), '')
 		FROM (` + by + `) c ORDER BY c.started_at DESC, c.id DESC`
 }
 

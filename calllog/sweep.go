@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"ringbook/crm"
 	"ringbook/db"
 	"ringbook/pbx"
 )
@@ -52,7 +51,7 @@ func (r *Recorder) rematch(ctx context.Context) error {
 		batch.Queue(`
 			UPDATE call SET match_rule = $2, matched_id = $3, candidates = $4, search = search || ' ' || $5::text
 			WHERE id = $1 AND match_rule = ''`,
-			calls[i].ID, string(m.rule), m.customer, append([]uuid.UUID{}, m.candidates...), crm.Fold(m.name))
+			calls[i].ID, string(m.rule), m.customer, append([]uuid.UUID{}, m.candidates...), searchable(m.name))
 		if err := r.cfg.DB.InTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() }); err != nil {
 			return fmt.Errorf("save the match of call %s: %w", calls[i].ID, err)
 		}

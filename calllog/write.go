@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -53,9 +54,9 @@ INSERT INTO call AS c (id, pbx, version, direction, state, outcome,
 	caller_raw, caller_number, caller_name, caller_withheld, dialed_raw, dialed_number, number,
 	trunk, queue, customer_ref, started_at, answered_at, ended_at, wait_ms, talk_ms, hold_ms,
 	hangup_by, hangup_cause, hangup_text, transfers, partial, reconstructed, whole, search,
-	match_rule, matched_id, candidates, merged_into, ended_before, queue_pbx)
+	match_rule, matched_id, candidates, merged_into, ended_before, queue_pbx, agents)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
+	$23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37)
 ON CONFLICT (id) DO UPDATE SET
 	version = {keep:version},
 	direction = {full:direction},
@@ -96,7 +97,8 @@ ON CONFLICT (id) DO UPDATE SET
 	match_rule = CASE WHEN {rematch} THEN {full:match_rule} ELSE c.match_rule END,
 	matched_id = CASE WHEN {rematch} THEN {full:matched_id} ELSE c.matched_id END,
 	candidates = CASE WHEN {rematch} THEN {full:candidates} ELSE c.candidates END,
-	merged_into = coalesce(excluded.merged_into, c.merged_into)`
+	merged_into = coalesce(excluded.merged_into, c.merged_into),
+	agents = CASE WHEN excluded.agents <@ c.agents THEN c.agents ELSE ARRAY(SELECT DISTINCT unnest(c.agents || excluded.agents) ORDER BY 1) END`
 
 // A person's link of the number, made after this picture was looked up, stays; so does a look-up that succeeded.
 const rematch = `(excluded.match_rule <> '' AND (c.match_rule <> 'linked' OR excluded.match_rule = 'ivr') OR c.match_rule = '')`
@@ -142,7 +144,7 @@ WITH moved AS (
 	RETURNING call_id, note, updated_by, updated_at),
 written AS (INSERT INTO call_note (call_id, note, written_by, written_at) SELECT * FROM moved)
 UPDATE call SET note_search = note_search || ' ' || (SELECT note_search FROM call WHERE id = $1)
-WHERE id IN (SELECT call_id FROM moved)`
+WHERE id = $2 AND EXISTS (SELECT FROM moved)`
 
 // expand writes a merge template out.
 func expand(template, wins string) string {
@@ -247,9 +249,18 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 	if err != nil {
 		return fmt.Errorf("encode transfers of call %s: %w", c.ID, err)
 	}
-	search := crm.Fold(strings.Join([]string{
-		c.Caller.Name, w.match.name, c.Caller.Number, callerKey, c.Dialed, dialedKey, c.Queue,
-	}, " "))
+	names := []string{c.Caller.Name, w.match.name, c.Queue}
+	for _, raw := range []string{c.Caller.Number, c.Dialed} {
+		if strings.ContainsFunc(raw, unicode.IsLetter) { // numbers have an index of their own
+			names = append(names, raw)
+		}
+	}
+	agents := []uuid.UUID{}
+	for i := range c.Legs {
+		if id, ok := w.Agents[c.Legs[i].ID]; ok && !slices.Contains(agents, id) {
+			agents = append(agents, id)
+		}
+	}
 	candidates := w.match.candidates
 	if candidates == nil {
 		candidates = []uuid.UUID{}
@@ -259,12 +270,11 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		c.Trunk, c.Queue, c.CustomerRef, c.StartedAt, at(c.AnsweredAt), at(c.EndedAt),
 		c.Wait.Milliseconds(), c.Talk.Milliseconds(), c.Hold.Milliseconds(),
 		string(c.Hangup.By), c.Hangup.Cause, c.Hangup.Text, string(transfersJSON), c.Partial, c.Reconstructed, !c.Partial,
-		text(search, 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto),
-		at(c.EndedBefore), c.QueuePBX)
+		text(searchable(strings.Join(names, " ")), 4*longText), string(w.match.rule), w.match.customer, candidates, idOrNil(c.MergedInto),
+		at(c.EndedBefore), c.QueuePBX, agents)
 	if c.MergedInto != uuid.Nil {
 		batch.Queue(moveNote, c.ID, c.MergedInto)
 	}
-	var agents []uuid.UUID
 	leg := func(l *pbx.Leg, agent *uuid.UUID, line bool) {
 		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,
 			l.OfferedAt, at(l.AnsweredAt), at(l.EndedAt), string(l.End), l.Talk.Milliseconds(), l.Hold.Milliseconds(), l.Parent,
@@ -278,9 +288,6 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		var agent *uuid.UUID
 		if id, ok := w.Agents[l.ID]; ok {
 			agent = &id
-			if !slices.Contains(agents, id) {
-				agents = append(agents, id)
-			}
 		}
 		leg(l, agent, false)
 	}
@@ -366,4 +373,10 @@ func poisons(err error) bool {
 		return true
 	}
 	return false
+}
+
+// waited says that a transaction gave up waiting for others, or was made to.
+func waited(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01") // lock_not_available, deadlock_detected
 }

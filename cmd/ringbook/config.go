@@ -37,6 +37,7 @@ type Config struct {
 	Timezone      string `env:"RINGBOOK_TIMEZONE" default:"Asia/Tehran" help:"Business time zone, as the IANA database names it."`
 	AdminPassword string `env:"RINGBOOK_ADMIN_PASSWORD" secret:"" help:"Password of the first user, admin, used only when there is no user yet. Empty: one is made and printed once."`
 	Spool         int    `env:"RINGBOOK_SPOOL" default:"256" placeholder:"MB" help:"Size, in megabytes, of the spool on disk that keeps calls while the database is away."`
+	KeepCalls     int    `name:"keep-calls" env:"RINGBOOK_KEEP_CALLS" default:"0" placeholder:"MONTHS" help:"How many months before the present one calls are kept, with all that belongs to them; older ones are deleted for good. 0: for ever."`
 	Secure        bool   `env:"RINGBOOK_SECURE" help:"Browsers reach ringbook over https (through a proxy): cookies are marked Secure."`
 	Logging
 }
@@ -131,6 +132,9 @@ func (c Config) Settings() (Settings, error) {
 		if _, err := os.Stat(c.PBXCA); err != nil {
 			faults.add("RINGBOOK_PBX_CA", "cannot be read: %v; name a PEM file", plain(err))
 		}
+	}
+	if c.KeepCalls < 0 || c.KeepCalls > 1200 {
+		faults.add("RINGBOOK_KEEP_CALLS", "%d is no number of months; write 24 for two years, 0 for ever", c.KeepCalls)
 	}
 	s.Numbering = parseNumbering(c, s.Exchanges, &faults)
 	s.Contexts = parseScoped("RINGBOOK_DIAL_CONTEXT", c.DialContext, contextShape, "the name of a context, as from-internal", s.Exchanges, &faults)

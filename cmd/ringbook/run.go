@@ -139,6 +139,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 			keeping.run("keep account of what is heard", house.watch.Run)
 			keeping.run("miss queues that are gone", func(ctx context.Context) error { return missQueues(ctx, house.exchanges, house.store) })
 			leading.run("keep the leases", house.leases.Run)
+			serving.run("do the jobs", house.jobs.run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			if house.repair != nil {
 				serving.run("fill in what gaps hid", house.repair.Run)
@@ -191,6 +192,7 @@ type house struct {
 	leases    *db.Leases
 	events    *db.Events
 	steps     []*inStep // one for each exchange
+	jobs      *jobs
 	app       *web.Server
 }
 
@@ -269,7 +271,11 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app
-	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, app}
+	work, err := newJobs(s, database, o.log)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, app}
 	h.joint = pbx.NewJoint(h.follow)
 	return h, nil
 }

@@ -1,0 +1,120 @@
+package calllog
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ringbook/pbx"
+)
+
+func TestMonths_AreMadeAheadAndDroppedWhole(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	months := NewMonths(d, 0, nil)
+	now := start
+	var want []int
+	for n := range 8 { // calls of months for which there is no table yet
+		r.Update(ended(answered(beganAt(ringing(n+1, "1001"), now.AddDate(0, -n, 0)))))
+		want = append(want, n+1)
+	}
+	wrong := ended(beganAt(ringing(90, "1001"), time.Date(1970, 1, 3, 0, 0, 0, 0, time.UTC)))
+	late := ended(beganAt(ringing(91, "1001"), now.AddDate(60, 0, 0)))
+	r.Update(wrong)
+	r.Update(late)
+	settle(t, r)
+	note := "پیگیری"
+	if _, err := s.Annotate(deadline(t), admin, beganAt(ringing(8), now.AddDate(0, -7, 0)).ID, Patch{Note: &note}, false); err != nil {
+		t.Fatal(err)
+	}
+	everything := append(append([]int{91}, want...), 90)
+	same := func(what string, want []int) {
+		t.Helper()
+		if got := ids(list(t, s, admin, Filter{})); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+		if got := ids(list(t, s, agentNeda, Filter{Direction: pbx.Inbound})); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s, by an agent: %v, want %v", what, got, want)
+		}
+	}
+	same("without tables of months", everything)
+	if err := months.Look(deadline(t), now); err != nil {
+		t.Fatal(err)
+	}
+	same("with them", everything)
+	if n := count(t, d, `SELECT count(*) FROM call_rest`); n != 2 {
+		t.Errorf("%d calls are of no month", n)
+	}
+	if n := count(t, d, `SELECT count(*) FROM pg_inherits WHERE inhparent = 'call_leg'::regclass`); n != 8+monthsAhead+1 {
+		t.Errorf("%d tables of legs", n)
+	}
+	r.Update(ended(beganAt(ringing(50, "1001"), now.AddDate(0, monthsAhead, 0))))
+	settle(t, r)
+	if n := count(t, d, `SELECT count(*) FROM call_rest`); n != 2 {
+		t.Errorf("%d calls are of no month, although months were made ahead", n)
+	}
+	if err := months.Look(deadline(t), now.Add(time.Hour)); err != nil { // nothing to do
+		t.Fatal(err)
+	}
+
+	// Three months are kept, and the present one. What has no month's table goes with the others of its age.
+	r.Update(ended(beganAt(ringing(60, "1001"), now.AddDate(-1, 0, 0))))
+	settle(t, r)
+	months.keep = 3
+	if err := months.drop(deadline(t), monthOf(now).AddDate(0, -months.keep, 0)); err != nil {
+		t.Fatal(err)
+	}
+	same("with what is kept", []int{91, 50, 1, 2, 3, 4, 90})
+	for _, table := range []string{"call_leg", "call_agent", "call_annotation", "call_note"} {
+		if n := count(t, d, `SELECT count(*) FROM `+table+` WHERE call_id NOT IN (SELECT id FROM call)`); n != 0 {
+			t.Errorf("%d rows of %s are left of calls that are gone", n, table)
+		}
+	}
+	if n := count(t, d, `SELECT count(*) FROM audit WHERE action = 'drop' AND entity = 'calls' AND (changes->>'calls')::int = 1`); n != 5 {
+		t.Errorf("%d drops in the audit, want 4 months and what was among the rest", n)
+	}
+	// A call of a month that is gone is not refused.
+	r.Update(ended(beganAt(ringing(7, "1001"), now.AddDate(0, -6, 0))))
+	settle(t, r)
+	same("with one that came late", []int{91, 50, 1, 2, 3, 4, 7, 90})
+}
+
+// Nobody waits long for a month, and a month that has to wait is made later.
+func TestMonths_WaitForWhoReads(t *testing.T) {
+	d, _ := callCentre(t)
+	tx, err := d.Pool().Begin(deadline(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(deadline(t))
+	if _, err := tx.Exec(deadline(t), `SELECT FROM call_rest`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- NewMonths(d, 0, nil).Look(deadline(t), start) }()
+	until(t, "it waits", func() bool {
+		return count(t, d, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'call_rest'::regclass`) == 1
+	})
+	if err := tx.Rollback(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIDTime(t *testing.T) {
+	at := time.Date(2026, 11, 30, 23, 59, 59, 999e6, time.UTC)
+	id := pbx.CallID("main", "1.1", at)
+	if got := idTime(id); !got.Equal(at) {
+		t.Errorf("an id of %s tells %s", at, got)
+	}
+	if low, next := idAt(at), idAt(at.Add(time.Millisecond)); string(low[:]) > string(id[:]) || string(next[:]) <= string(id[:]) {
+		t.Errorf("%s is not between %s and %s", id, low, next)
+	}
+	if id := idAt(time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC)); id != uuid.Nil {
+		t.Errorf("before all ids: %s", id)
+	}
+}
