@@ -327,7 +327,8 @@ func (s *Store) writeWrapUp(ctx context.Context, w waitingWrapUp) error {
 		}
 		if _, err := tx.Exec(ctx, `
 			UPDATE agent_wrap_up SET ended_at = greatest(from_at, least($2, clock_timestamp()))
-			 WHERE agent_id = $1 AND from_at < $2 AND ended_at IS NULL AND until_at > clock_timestamp()`, w.AgentID, w.From); err != nil {
+			 WHERE agent_id = $1 AND from_at <= $2 AND (call_id, leg_id) <> ($3, $4) AND ended_at IS NULL
+			   AND until_at > clock_timestamp()`, w.AgentID, w.From, w.Call, w.Leg); err != nil {
 			return wrap(err, "end the wrap-up before the one of %s", w.AgentID)
 		}
 		return tellState(ctx, tx, w.AgentID)

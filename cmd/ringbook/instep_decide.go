@@ -75,7 +75,7 @@ func decide(base, want side, offline bool, h heard) verdict {
 	switch {
 	case h.members == 0:
 		return leave
-	case !one && want.paused == base.paused && (!want.paused || h.newer < unpaused):
+	case !one && want == base && (!want.paused || h.newer < unpaused):
 		return leave // in some queues only
 	case !one:
 		return push
