@@ -130,10 +130,10 @@ type PhoneInput struct {
 	Epoch  int64 // under which it was heard; see db.Fence
 	Paused bool
 	Reason string // as the exchange has it
-	// Choice is the choice that is known to whoever heard it: with another one meanwhile nothing is done (ErrConflict).
-	Choice Choice
-	// Changes says that the agent's choice is to become what the queues say; false: they have agreed already.
+	// Changes says that the agent's choice is to become what the queues say; false: the queues do what was chosen. Choice is
+	// then what whoever heard it takes to be chosen: with another choice meanwhile nothing is done (ErrConflict).
 	Changes bool
+	Choice  Choice
 	Problem string // why the queues do not follow; empty: they do
 }
 
@@ -156,7 +156,7 @@ func (s *Store) Heard(ctx context.Context, in PhoneInput) error {
 		if err != nil {
 			return err
 		}
-		if !same(before, in.Choice) {
+		if in.Changes && !same(before, in.Choice) {
 			return fmt.Errorf("keep the state of %s: %w", in.Agent, ErrConflict)
 		}
 		if in.Changes {

@@ -279,6 +279,11 @@ func TestState_HeardFromThePhone(t *testing.T) {
 	if err := s.Heard(t.Context(), in); !errors.Is(err, ErrConflict) {
 		t.Errorf("another choice meanwhile is not noticed: %v", err)
 	}
+	agreed := in
+	agreed.Changes, agreed.Choice = false, Choice{}
+	if err := s.Heard(t.Context(), agreed); err != nil {
+		t.Errorf("what the queues were told is not kept when another choice follows at once: %v", err)
+	}
 	in.Choice, in.Reason = c, "coffee\x00 machine"
 	if err := s.Heard(t.Context(), in); err != nil {
 		t.Fatal(err)

@@ -70,6 +70,22 @@ func (f *AMI) SetMember(iface, key, to string, aloud bool) {
 	f.change("", iface, map[string]string{key: to}, "QueueMemberStatus", aloud)
 }
 
+// Paused tells whether a member is paused in every queue that it is in.
+func (f *AMI) Paused(iface string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	in, paused := 0, 0
+	for i := range f.queues {
+		if isMember(&f.queues[i], "", iface) {
+			in++
+			if f.queues[i].Get("Paused") == "1" {
+				paused++
+			}
+		}
+	}
+	return in > 0 && in == paused
+}
+
 func list(pairs ...string) (fields []ami.Field) {
 	for i := 0; i < len(pairs); i += 2 {
 		fields = append(fields, ami.Field{Key: pairs[i], Value: pairs[i+1]})
