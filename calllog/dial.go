@@ -58,7 +58,7 @@ const (
 
 const (
 	attemptPatience = 20 * time.Second       // after that an attempt that is still being placed is given up: its node ended
-	attemptWait     = 10 * time.Second       // how long the answer of another request is waited for
+	attemptWait     = 15 * time.Second       // how long the answer of another request is waited for
 	attemptPoll     = 100 * time.Millisecond // how often it is looked for
 	keepTimeout     = 5 * time.Second        // of writing down what became of it
 )

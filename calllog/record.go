@@ -35,6 +35,9 @@ type Record struct {
 	Customer *Customer `json:"customer"` // the one a person chose for this call, else the matched one
 	Match    Match     `json:"match"`
 
+	// StartedFrom is the earlier call from which this one was dialled at the screen; nil: from none.
+	StartedFrom *uuid.UUID `json:"started_from"`
+
 	Recordings    []Recording  `json:"recordings"`
 	Disposition   *Disposition `json:"disposition"`
 	Note          string       `json:"note"`

@@ -244,6 +244,17 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 		}
 		return rows.Err()
 	})
+	origins := map[uuid.UUID]*uuid.UUID{}
+	batch.Queue(`SELECT call_id, from_call_id FROM dial_attempt WHERE call_id = ANY($1) AND from_call_id IS NOT NULL`, ids).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var call, from uuid.UUID
+			if err := rows.Scan(&call, &from); err != nil {
+				return err
+			}
+			origins[call] = &from
+		}
+		return rows.Err()
+	})
 	if err := s.db.Pool().SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read calls: %w", err)
 	}
@@ -268,6 +279,7 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 		for i := range r.Legs {
 			r.Legs[i].PBX = cmp.Or(r.Legs[i].PBX, r.PBX)
 		}
+		r.StartedFrom = origins[id]
 		r.Recordings, r.FollowUps = []Recording{}, []FollowUp{}
 		if id := call.customer; id != nil {
 			r.Customer = &Customer{ID: *id, Name: names[*id]}

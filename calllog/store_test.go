@@ -113,7 +113,7 @@ func TestStore_RecordIsTheContractsCall(t *testing.T) {
 	 "hold_ms":0,"parent":null,"spans":[]}],
 	"transfers":[],"customer":{"id":"` + sara.String() + `","name":"Sara Ahmadi"},
 	"match":{"rule":"exact","candidates":[{"id":"` + sara.String() + `","name":"Sara Ahmadi"}]},
-	"recordings":[],"disposition":null,"note":"","follow_ups":[],"partial":false,"reconstructed":false,"ended_before":null,"source":"live"}`
+	"started_from":null,"recordings":[],"disposition":null,"note":"","follow_ups":[],"partial":false,"reconstructed":false,"ended_before":null,"source":"live"}`
 	var g, w any
 	if err := errors.Join(json.Unmarshal(b, &g), json.Unmarshal([]byte(want), &w)); err != nil {
 		t.Fatal(err)

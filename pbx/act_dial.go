@@ -46,19 +46,20 @@ type DialRequest struct {
 }
 
 const (
-	dialTimeout   = 6 * time.Second        // that placing a call may take, with all questions
+	askTimeout    = 3 * time.Second        // of finding the phone
+	placeTimeout  = 4 * time.Second        // of having it rung
+	settleTimeout = 3 * time.Second        // of finding out what became of it, where the answer did not say
 	dialQuestions = 4                      // how often the exchange is asked whether a channel is there
 	dialPause     = 250 * time.Millisecond // between those
 	unwantedAge   = 10 * time.Minute       // for how long a channel that came too late is hung up
 	maxUnwanted   = 256
 )
 
-// Dial places a call and returns its id. It takes six seconds at the most, and does not end with ctx: a request that was
+// Dial places a call and returns its id. It takes ten seconds at the most, and does not end with ctx: a request that was
 // given up must not leave it open whether a phone rings. A failure is a *Refusal: PBXAway, NoPhone, PhoneOffline,
 // PhoneBusy, AlreadyDialing or NotPlaced, and then no phone rings, nor will.
 func (x *Exchange) Dial(ctx context.Context, r DialRequest) (uuid.UUID, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTimeout)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	if !x.Health().Live {
 		return uuid.Nil, &Refusal{Code: PBXAway}
 	}
@@ -67,7 +68,9 @@ func (x *Exchange) Dial(ctx context.Context, r DialRequest) (uuid.UUID, error) {
 		return uuid.Nil, err
 	}
 	channel := dialPrefix + r.ID.String()
-	placed, err := x.client.Originate(ctx, ari.Originate{
+	placing, cancel := context.WithTimeout(ctx, placeTimeout)
+	defer cancel()
+	placed, err := x.client.Originate(placing, ari.Originate{
 		Endpoint: endpoint, ID: channel, Context: r.Context, Extension: r.Number, Timeout: cmp.Or(r.Timeout, 30*time.Second),
 		// The phone shows the connected line; the dialplan sees the caller's, which must be the agent, as its outbound rules
 		// go by that. ARI's callerId would set both to the number that is dialled.
@@ -87,7 +90,7 @@ func (x *Exchange) settleDial(ctx context.Context, channel, endpoint string, fai
 	if answered && !errors.Is(failed, ari.ErrConflict) {
 		return uuid.Nil, x.notPlaced(ctx, endpoint, failed)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dialTimeout)
+	asking, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	pause := time.NewTicker(dialPause)
 	defer pause.Stop()
@@ -95,7 +98,7 @@ func (x *Exchange) settleDial(ctx context.Context, channel, endpoint string, fai
 		if n > 0 {
 			<-pause.C
 		}
-		ch, err := x.client.Channel(ctx, channel)
+		ch, err := x.client.Channel(asking, channel)
 		switch {
 		case err == nil && ch.ID == channel:
 			return CallID(x.name, ch.ID, ch.CreationTime), nil
@@ -110,6 +113,8 @@ func (x *Exchange) settleDial(ctx context.Context, channel, endpoint string, fai
 
 // notPlaced says why the exchange did not place a call.
 func (x *Exchange) notPlaced(ctx context.Context, endpoint string, failed error) error {
+	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
+	defer cancel()
 	if state, err := x.client.DeviceState(ctx, endpoint); err == nil {
 		switch state {
 		case "UNAVAILABLE", "INVALID", "UNKNOWN":
@@ -123,6 +128,8 @@ func (x *Exchange) notPlaced(ctx context.Context, endpoint string, failed error)
 
 // freePhone finds the device of an extension that can ring now.
 func (x *Exchange) freePhone(ctx context.Context, extension string) (endpoint string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	endpoints, err := x.client.Endpoints(ctx)
 	if err != nil {
 		return "", &Refusal{Code: PBXAway, Err: err}

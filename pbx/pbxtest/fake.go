@@ -56,15 +56,17 @@ type object = map[string]any
 
 // Faults is how the fake PBX misbehaves, from now on. The zero value is an honest PBX.
 type Faults struct {
-	Answer     func(*http.Request) int // a status other than 0 is answered to this request, WebSocket handshakes included
-	ReadOnly   bool                    // the ARI user may only read
-	Forgetful  bool                    // subscriptions are accepted and not kept
-	Unfiltered bool                    // there is no eventFilter, as before Asterisk 16.3
-	Wedged     bool                    // REST requests are accepted and never answered (asterisk#2170)
-	Deaf       bool                    // sockets answer pings and deliver nothing
-	Stalled    bool                    // sockets neither read nor write
-	Slow       time.Duration           // pause before each message of a socket
-	Duplicate  bool                    // every event is sent twice
+	Answer     func(*http.Request) int  // a status other than 0 is answered to this request, WebSocket handshakes included
+	Lost       func(*http.Request) bool // what this request asks is done, and the connection ends instead of an answer
+	Offline    []string                 // endpoints that are not registered
+	ReadOnly   bool                     // the ARI user may only read
+	Forgetful  bool                     // subscriptions are accepted and not kept
+	Unfiltered bool                     // there is no eventFilter, as before Asterisk 16.3
+	Wedged     bool                     // REST requests are accepted and never answered (asterisk#2170)
+	Deaf       bool                     // sockets answer pings and deliver nothing
+	Stalled    bool                     // sockets neither read nor write
+	Slow       time.Duration            // pause before each message of a socket
+	Duplicate  bool                     // every event is sent twice
 }
 
 // Seen counts what clients did.

@@ -93,6 +93,9 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(&b).Encode(a.body) // encoded under the lock: it may be a table
 	}
 	f.mu.Unlock()
+	if faults.Lost != nil && faults.Lost(r) {
+		panic(http.ErrAbortHandler)
+	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
 		return
@@ -140,7 +143,7 @@ func (f *Fake) route(method string, s []string, q url.Values, body []byte) answe
 	case matches(s, "endpoints"):
 		return f.endpoints()
 	case matches(s, "deviceStates", "*"):
-		return ok(object{"name": s[1], "state": "NOT_INUSE"})
+		return ok(object{"name": s[1], "state": f.deviceState(s[1])})
 	case matches(s, "bridges"):
 		return ok(sorted(f.bridges))
 	case matches(s, "bridges", "*"):
@@ -184,9 +187,26 @@ func (f *Fake) endpoints() answer {
 			}
 		}
 		slices.Sort(ids)
-		list = append(list, object{"technology": tech, "resource": resource, "state": "online", "channel_ids": ids})
+		state := "online"
+		if slices.Contains(f.faults.Offline, e) {
+			state = "offline"
+		}
+		list = append(list, object{"technology": tech, "resource": resource, "state": state, "channel_ids": ids})
 	}
 	return ok(list)
+}
+
+// deviceState is that of a phone which is not registered, or in a call, or neither.
+func (f *Fake) deviceState(name string) string {
+	if slices.Contains(f.faults.Offline, name) {
+		return "UNAVAILABLE"
+	}
+	for _, ch := range f.channels {
+		if known, _ := ch["name"].(string); strings.HasPrefix(known, name+"-") {
+			return "INUSE"
+		}
+	}
+	return "NOT_INUSE"
 }
 
 func ok(body any) answer { return answer{http.StatusOK, body} }

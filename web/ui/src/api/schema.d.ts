@@ -1259,6 +1259,8 @@ export interface components {
             source: "live" | "cel" | "cdr";
             /** Format: date-time */
             started_at: string;
+            /** Format: uuid */
+            started_from: string | null;
             /** @enum {string} */
             state: "ringing" | "queued" | "talking" | "held" | "ended";
             /** Format: int64 */
