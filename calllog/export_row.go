@@ -148,10 +148,26 @@ var exportHeadings = []struct {
 	key   string
 	width int
 }{
-	{"export.column.date", 12}, {"export.column.time", 10}, {"calls.direction", 11}, {"calls.outcome", 16}, {"calls.customer", 24},
-	{"export.column.name", 20}, {"calls.number", 18}, {"desk.dialed", 18}, {"calls.queue", 16}, {"calls.agent", 20},
-	{"export.column.extension", 10}, {"calls.waited", 10}, {"calls.talked", 10}, {"calls.onHold", 10}, {"export.column.transfers", 10},
-	{"calls.hungUp", 14}, {"calls.note", 40}, {"export.column.remark", 24}, {"desk.line", 12}, {"export.column.id", 38},
+	{"export.column.date", 12},
+	{"export.column.time", 10},
+	{"calls.direction", 11},
+	{"calls.outcome", 16},
+	{"calls.customer", 24},
+	{"export.column.name", 20},
+	{"calls.number", 18},
+	{"desk.dialed", 18},
+	{"calls.queue", 16},
+	{"calls.agent", 20},
+	{"export.column.extension", 10},
+	{"calls.waited", 10},
+	{"calls.talked", 10},
+	{"calls.onHold", 10},
+	{"export.column.transfers", 10},
+	{"export.column.by", 14},
+	{"calls.note", 40},
+	{"export.column.remark", 24},
+	{"desk.line", 12},
+	{"export.column.id", 38},
 }
 
 // exportForm puts calls into the words and days of a reader. It is used by one goroutine.

@@ -1,6 +1,7 @@
 package calllog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,15 +79,27 @@ func (r *ExportRun) FileName(zone *time.Location) string {
 	return "ringbook-calls-" + string(day) + "." + string(r.Format)
 }
 
-// Send writes the file to w while it reads the calls, and keeps what became of it. It blocks until all is written, or the
-// export is cancelled, ctx ends (its cause ErrExportStopped says why), w fails, or may, which is asked every second, says that
-// the actor may not any more. The file is whole if and only if the error is nil.
-func (r *ExportRun) Send(ctx context.Context, w io.Writer, zone *time.Location, may func(context.Context) bool, log *slog.Logger) error {
+// ExportReader is who fetches a file.
+type ExportReader struct {
+	W         io.Writer
+	Interrupt func()                     // makes a Write that waits return at once, and all later ones
+	May       func(context.Context) bool // asked every second: still may have the calls
+	Zone      *time.Location             // of days and times
+	Log       *slog.Logger
+}
+
+// Send writes the file while it reads the calls, and keeps what became of it. It blocks until all is written, or the export is
+// cancelled, ctx ends (its cause ErrExportStopped says why), a Write fails, or the reader may not any more. The file is whole if
+// and only if the error is nil.
+func (r *ExportRun) Send(ctx context.Context, to ExportReader) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	out := &exportWriter{w: w, count: &r.bytes}
+	defer cancel(nil)
+	interrupted := context.AfterFunc(ctx, to.Interrupt)
+	out := &exportWriter{w: to.W, count: &r.bytes}
 	var beating sync.WaitGroup
-	beating.Go(func() { r.beat(ctx, cancel, may) })
-	err := r.write(ctx, out, zone)
+	beating.Go(func() { r.beat(ctx, cancel, to.May) })
+	err := r.write(ctx, out, to.Zone)
+	interrupted() // no more
 	cause := context.Cause(ctx)
 	cancel(nil)
 	beating.Wait()
@@ -106,10 +119,14 @@ func (r *ExportRun) Send(ctx context.Context, w io.Writer, zone *time.Location, 
 	case out.failed != nil || cause != nil:
 		problem = ExportBroken
 	}
-	if keeping := r.end(ctx, state, problem); keeping != nil {
-		log.WarnContext(ctx, "what became of an export cannot be kept", "export", r.ID, "err", keeping)
+	kept, keeping := r.end(ctx, state, problem)
+	switch {
+	case keeping != nil:
+		to.Log.WarnContext(ctx, "what became of an export cannot be kept", "export", r.ID, "err", keeping)
+	case err == nil && kept != state:
+		err = errEnded // elsewhere, since the last beat
 	}
-	log.InfoContext(ctx, "export ended", "export", r.ID, "agent", r.AgentID, "state", state, "problem", problem, "rows", r.rows.Load(), "bytes", r.bytes.Load())
+	to.Log.InfoContext(ctx, "export ended", "export", r.ID, "agent", r.AgentID, "state", cmp.Or(kept, state), "problem", problem, "rows", r.rows.Load(), "bytes", r.bytes.Load())
 	return err
 }
 
@@ -136,11 +153,10 @@ func (r *ExportRun) beat(ctx context.Context, cancel context.CancelCauseFunc, ma
 }
 
 // end keeps what became of it. One that was cancelled, or given up for dead, stays that.
-func (r *ExportRun) end(ctx context.Context, state ExportState, problem ExportProblem) error {
+func (r *ExportRun) end(ctx context.Context, state ExportState, problem ExportProblem) (kept ExportState, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return r.store.db.InTx(ctx, func(tx pgx.Tx) error {
-		var kept ExportState
+	err = r.store.db.InTx(ctx, func(tx pgx.Tx) error {
 		var why ExportProblem
 		err := tx.QueryRow(ctx, `
 			UPDATE export SET rows = $2, bytes = $3, ended_at = coalesce(ended_at, now()),
@@ -151,6 +167,7 @@ func (r *ExportRun) end(ctx context.Context, state ExportState, problem ExportPr
 		}
 		return auditExport(ctx, tx, r.actor, r.ID, kept, why, r.rows.Load())
 	})
+	return kept, err
 }
 
 // batch is some calls that were read, or why they were not.

@@ -2,7 +2,6 @@ package crm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -293,21 +292,24 @@ func placeView(ctx context.Context, tx pgx.Tx, id uuid.UUID, place int) error {
 	return wrap(err, "order views")
 }
 
-// Gone are those of the agents and customers that are not there any more.
-func (s *Store) Gone(ctx context.Context, agents, customers []uuid.UUID) (map[uuid.UUID]bool, error) {
+// Gone are those of the agents, customers (by id) and queues (by id or the exchange's name) that are not there any more.
+func (s *Store) Gone(ctx context.Context, agents, customers, queues []string) (map[string]bool, error) {
 	rows, err := s.db.Pool().Query(ctx, `
-		SELECT id FROM unnest($1::uuid[]) a (id) WHERE NOT EXISTS (SELECT FROM agent x WHERE x.id = a.id AND x.archived_at IS NULL)
-		UNION SELECT id FROM unnest($2::uuid[]) c (id) WHERE NOT EXISTS (SELECT FROM customer x WHERE x.id = c.id)`, agents, customers)
+		SELECT id FROM unnest($1::text[]) a (id) WHERE NOT EXISTS (SELECT FROM agent x WHERE x.id = a.id::uuid AND x.archived_at IS NULL)
+		UNION SELECT id FROM unnest($2::text[]) c (id) WHERE NOT EXISTS (SELECT FROM customer x WHERE x.id = c.id::uuid)
+		UNION SELECT id FROM unnest($3::text[]) q (id) WHERE NOT EXISTS (SELECT FROM queue x
+			WHERE (x.id::text = lower(q.id) OR lower(x.name COLLATE "C") = lower(q.id COLLATE "C")) AND x.archived_at IS NULL)`,
+		agents, customers, queues)
 	if err != nil {
-		return nil, wrap(err, "look for who is gone")
+		return nil, wrap(err, "look for what is gone")
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, wrap(err, "look for who is gone")
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, wrap(err, "look for what is gone")
 	}
-	gone := make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		gone[id] = true
+	gone := make(map[string]bool, len(names))
+	for _, name := range names {
+		gone[name] = true
 	}
 	return gone, nil
 }

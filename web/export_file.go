@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -36,6 +37,8 @@ type files struct {
 	closed  bool
 	closing chan struct{} // closed when no more may begin
 	sending sync.WaitGroup
+
+	stall, farewell time.Duration // fileStall, fileFarewell; a test shortens them
 }
 
 func (f *files) begin() bool {
@@ -83,7 +86,7 @@ func (s *Server) exportFile(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(fileFarewell):
+		case <-time.After(s.files.farewell):
 			cancel(calllog.ErrExportStopped)
 		}
 	}()
@@ -94,13 +97,11 @@ func (s *Server) exportFile(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no") // nginx: what is cut here is cut there
 	h.Set("Accept-Ranges", "none")
 	control := http.NewResponseController(w)
-	out := &fileWriter{ctx: ctx, w: w, control: control}
-	// A reader who takes nothing does not notice that the export is cancelled.
-	stop := context.AfterFunc(ctx, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
+	out := &fileWriter{w: w, control: control, stall: s.files.stall}
 	w.WriteHeader(http.StatusOK)
 	_ = control.Flush()
-	err = run.Send(ctx, out, s.Zone, s.stillMay(r, actor), s.Log)
-	if !stop() || err != nil {
+	err = run.Send(ctx, calllog.ExportReader{W: out, Interrupt: out.interrupt, May: s.stillMay(r, actor), Zone: s.Zone, Log: s.Log})
+	if err != nil {
 		panic(http.ErrAbortHandler) // the file must not look whole
 	}
 	_ = control.SetWriteDeadline(time.Time{}) // the connection lives on
@@ -138,26 +139,33 @@ func (s *Server) stillMay(r *http.Request, first crm.Actor) func(context.Context
 
 // fileWriter writes to a reader who must take each piece in time.
 type fileWriter struct {
-	ctx     context.Context
 	w       io.Writer
 	control *http.ResponseController
+	stall   time.Duration
+	ended   atomic.Bool
+}
+
+// interrupt ends the Write that waits, and all later ones.
+func (f *fileWriter) interrupt() {
+	f.ended.Store(true)
+	_ = f.control.SetWriteDeadline(time.Unix(1, 0))
 }
 
 func (f *fileWriter) Write(p []byte) (n int, err error) {
 	for len(p) > 0 && err == nil {
 		piece := p[:min(len(p), filePiece)]
-		if err := f.control.SetWriteDeadline(time.Now().Add(fileStall)); err != nil {
+		if err := f.control.SetWriteDeadline(time.Now().Add(f.stall)); err != nil {
 			return n, err
 		}
-		if f.ctx.Err() != nil { // and the deadline that says so has just been put off
-			return n, f.ctx.Err()
+		if f.ended.Load() { // and the deadline that said so has just been put off
+			return n, context.Canceled
 		}
 		began := time.Now()
 		var m int
 		m, err = f.w.Write(piece)
 		n, p = n+m, p[m:]
-		if err != nil && time.Since(began) >= fileStall && f.ctx.Err() == nil {
-			err = os.ErrDeadlineExceeded
+		if errors.Is(err, os.ErrDeadlineExceeded) && time.Since(began) < f.stall {
+			err = context.Canceled // it was interrupted
 		}
 	}
 	return n, err

@@ -106,38 +106,36 @@ func (s *Server) viewed(ctx context.Context) func(crm.View, error) (*viewOutput,
 // withGone says of each view what it names that is not there any more.
 func (s *Server) withGone(ctx context.Context, views ...crm.View) ([]SavedView, error) {
 	out := make([]SavedView, len(views))
-	var agents, customers []uuid.UUID
-	named := make([]map[string]uuid.UUID, len(views))
+	named := map[string][]string{} // by parameter
+	queries := make([]url.Values, len(views))
 	for i, v := range views {
 		out[i] = SavedView{View: v, Gone: []string{}}
-		values, err := url.ParseQuery(v.Query)
-		if err != nil {
-			continue
-		}
-		named[i] = map[string]uuid.UUID{}
-		for name, list := range map[string]*[]uuid.UUID{"agent": &agents, "customer": &customers} {
-			if id, err := uuid.Parse(values.Get(name)); err == nil {
-				named[i][name] = id
-				*list = append(*list, id)
+		queries[i], _ = url.ParseQuery(v.Query) // it was checked when it was saved
+		for _, p := range goneParameters {
+			if value := queries[i].Get(p); value != "" {
+				named[p] = append(named[p], value)
 			}
 		}
 	}
-	if len(agents)+len(customers) == 0 {
+	if len(named) == 0 {
 		return out, nil
 	}
-	gone, err := s.Store.Gone(ctx, agents, customers)
+	gone, err := s.Store.Gone(ctx, named["agent"], named["customer"], named["queue"])
 	if err != nil {
 		return nil, err
 	}
 	for i := range out {
-		for _, name := range []string{"agent", "customer"} {
-			if id, ok := named[i][name]; ok && gone[id] {
-				out[i].Gone = append(out[i].Gone, name)
+		for _, p := range goneParameters {
+			if gone[queries[i].Get(p)] {
+				out[i].Gone = append(out[i].Gone, p)
 			}
 		}
 	}
 	return out, nil
 }
+
+// goneParameters name what may go away.
+var goneParameters = []string{"agent", "customer", "queue"}
 
 // viewParameters are what the address of a page may say, and what each value must be. search.ts of that page reads the same.
 var viewParameters = map[string]map[string]func(string) bool{

@@ -76,7 +76,7 @@ func New(c Config) *Server {
 	}
 	s := &Server{
 		Config: c, metrics: newMetrics(), timings: defaultTimings, entrance: newEntrance(),
-		sockets: sockets{open: map[*socket]struct{}{}}, files: files{closing: make(chan struct{})},
+		sockets: sockets{open: map[*socket]struct{}{}}, files: files{closing: make(chan struct{}), stall: fileStall, farewell: fileFarewell},
 	}
 
 	r := chi.NewMux()
