@@ -167,7 +167,8 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	calls := calllog.NewStore(database, store)
 	normalise := func(pbx, trunk, raw string) crm.Number { return crm.ParseNumber(raw, numbering.Rules(pbx, trunk)) }
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
-		DB: database, Spool: b.TempDir(), Directory: store.Directory(), Match: store.Match, Normalise: normalise, Log: log,
+		DB: database, Spool: b.TempDir(), Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues,
+		Log: log,
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -29,7 +29,7 @@ func seedCalls(ctx context.Context, database *db.DB, store *crm.Store, spool str
 		return err
 	}
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
-		DB: database, Spool: spool, Directory: store.Directory(), Match: store.Match, Log: log,
+		DB: database, Spool: spool, Directory: store.Directory(), Match: store.Match, Learn: store.LearnQueues, Log: log,
 		Normalise: func(pbx, trunk, raw string) crm.Number {
 			return crm.ParseNumber(raw, s.Numbering.Rules(pbx, trunk))
 		},

@@ -284,6 +284,7 @@ for (const language of ["fa", "en"] as const) {
           "/customers",
           "/customers/new",
           "/settings/me",
+          "/settings/queues",
           "/settings/teams",
           "/settings/tokens",
           "/settings/agents",

@@ -153,6 +153,11 @@ const pages: Record<string, { path: () => string; wait: string; looks: Look[] }>
     wait: "tbody tr",
     looks: [wide("fa"), wide("en"), narrow("fa")],
   },
+  "settings-queues": {
+    path: () => "/settings/queues",
+    wait: "tbody tr",
+    looks: [wide("fa"), wide("en"), narrow("fa")],
+  },
   "settings-me": { path: () => "/settings/me", wait: "form", looks: [narrow("en")] },
 };
 
