@@ -202,7 +202,7 @@ for (const [language, word, label, script] of [
       await page.getByText(word.queues.noneTitle).waitFor();
       await page.getByRole("button", { name: word.action.clear }).click();
       await row().getByRole("button").click();
-      await dialog().getByText(word.queues.archived, { exact: true }).click();
+      await dialog().getByRole("switch", { name: word.queues.archived }).check();
       await dialog().getByRole("button", { name: word.action.save }).click();
       await row().waitFor({ state: "detached" });
       await page.getByLabel(word.queues.showArchived).check();

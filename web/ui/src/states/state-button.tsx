@@ -20,7 +20,7 @@ export function StateButton({ desk, ...props }: Props) {
       className="desk-state"
       data-state={desk.state}
       aria-keyshortcuts={ariaKeys("pause")}
-      aria-label={t("states.choose", { state: t(`state.${desk.state}`) })}
+      title={t("states.choose", { state: t(`state.${desk.state}`) })}
       {...props}
     >
       <PresenceDot state={desk.state} />
