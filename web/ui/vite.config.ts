@@ -44,7 +44,7 @@ export default defineConfig({
         test: {
           name: "screenshots",
           environment: "node",
-          include: ["e2e/screenshots.ts"],
+          include: ["e2e/screenshots.ts", "e2e/look.ts"],
           testTimeout: 240_000,
           hookTimeout: 120_000,
           fileParallelism: false,

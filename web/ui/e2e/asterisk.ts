@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repository } from "./harness";
+import { manage } from "./manager";
 import { Caller, Phone, Program, until } from "./sipp";
 
 const password = "phone-lab";
@@ -27,15 +28,17 @@ export class Asterisk {
   readonly #name: string;
   readonly #folder: string;
   readonly #ari: number;
+  readonly #ami: number;
   readonly #sip: number;
   readonly #trunk: number;
   readonly #programs: Program[] = [];
   #child: ChildProcess | undefined;
 
-  private constructor(name: string, folder: string, ari: number, sip: number, trunk: number) {
+  private constructor(name: string, folder: string, ari: number, ami: number, sip: number, trunk: number) {
     this.#name = name;
     this.#folder = folder;
     this.#ari = ari;
+    this.#ami = ami;
     this.#sip = sip;
     this.#trunk = trunk;
   }
@@ -45,7 +48,14 @@ export class Asterisk {
     const folder = await mkdtemp(join(tmpdir(), "ringbook-pbx-"));
     for (let attempt = 1; ; attempt++) {
       const ari = await freePort();
-      const pbx = new Asterisk(`browser-${process.pid}-${ari}`, folder, ari, await sipPort(), await sipPort());
+      const pbx = new Asterisk(
+        `browser-${process.pid}-${ari}`,
+        folder,
+        ari,
+        await freePort(),
+        await sipPort(),
+        await sipPort(),
+      );
       try {
         await pbx.#run();
         return pbx;
@@ -61,6 +71,32 @@ export class Asterisk {
     return `http://ringbook:ringbook-lab@127.0.0.1:${this.#ari}/ari`;
   }
 
+  /** manager is where ringbook finds AMI. */
+  get manager(): string {
+    return `tcp://ringbook:ringbook-lab@127.0.0.1:${this.#ami}`;
+  }
+
+  /** member is how a queue has one of its members: paused or not, and why. */
+  async member(queue: string, device: string): Promise<{ paused: boolean; reason: string }> {
+    const answer = await manage(this.#ami, { Action: "QueueStatus", Queue: queue, Member: device });
+    const member = answer.find((m) => m.Event === "QueueMember");
+    if (!member) throw new Error(`${device} is no member of ${queue}`);
+    return { paused: member.Paused === "1", reason: member.PausedReason ?? "" };
+  }
+
+  /** pause pauses an extension in all its queues, or takes the pause back, as a key of the phone does. */
+  async pause(extension: string, paused: boolean, reason = ""): Promise<void> {
+    const members = await manage(this.#ami, { Action: "QueueStatus" });
+    const mine = members.flatMap(({ Event, Location = "" }) =>
+      Event === "QueueMember" && new RegExp(`^(PJSIP/${extension}$|Local/${extension}@)`).test(Location)
+        ? [Location]
+        : [],
+    );
+    for (const Interface of new Set(mine)) {
+      await manage(this.#ami, { Action: "QueuePause", Interface, Paused: String(paused), Reason: reason });
+    }
+  }
+
   async #run(): Promise<void> {
     const child = spawn(
       join(repository, "deploy/lab/asterisk.sh"),
@@ -70,6 +106,7 @@ export class Asterisk {
           this.#name,
           "UNTIL_EOF=1",
           `ARI_PORT=${this.#ari}`,
+          `AMI_PORT=${this.#ami}`,
           `SIP_PORT=${this.#sip}`,
           `TRUNK_PORT=${this.#trunk}`,
         ],

@@ -35,12 +35,13 @@ export class Office {
     [this.neda, this.omid] = seats;
   }
 
-  static async open(): Promise<Office> {
+  /** open makes an office; with a manager ringbook has the PBX's AMI too. */
+  static async open({ manager = false } = {}): Promise<Office> {
     const opened: { stop(): Promise<void> }[] = [];
     try {
       const pbx = await Asterisk.start();
       opened.unshift(pbx);
-      const service = await Service.start(pbx.url);
+      const service = await Service.start(pbx.url, manager ? { manager: pbx.manager } : {});
       opened.unshift(service);
       const browser = await launch();
       opened.unshift({ stop: () => browser.close() });
@@ -61,6 +62,14 @@ export class Office {
   async administrator(language: "fa" | "en"): Promise<Page> {
     const { page } = await open(this.#browser, this.service, { language });
     await logIn(page, "admin", { language }, adminPassword);
+    return page;
+  }
+
+  /** visitor is an agent with a browser, and with an extension whose phone is not connected. */
+  async visitor(username: string, extension: string, language: "fa" | "en"): Promise<Page> {
+    await post(this.#api, "agents", { username, password, name: username, role: "agent", extensions: [extension] });
+    const { page } = await open(this.#browser, this.service, { language });
+    await logIn(page, username, { language }, password);
     return page;
   }
 

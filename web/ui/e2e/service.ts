@@ -11,6 +11,14 @@ import { until } from "./sipp";
 
 export const adminPassword = "ringbook-admin";
 
+interface Options {
+  node?: string;
+  /** Of another service, with which the house is shared. */
+  database?: string;
+  /** Where AMI is; without it ringbook has none. */
+  manager?: string;
+}
+
 /** Service is a ringbook that watches one PBX under the name "main". */
 export class Service implements Server {
   readonly url: string;
@@ -19,6 +27,7 @@ export class Service implements Server {
   readonly #node: string;
   /** Of another service, with which it shares the house; empty: its own. */
   readonly #shared: string;
+  readonly #manager: string;
   readonly #line: NetServer;
   readonly #sockets = new Set<Socket>();
   #cut = false;
@@ -26,24 +35,25 @@ export class Service implements Server {
   #child: ChildProcess | undefined;
   #output = "";
 
-  private constructor(pbx: string, data: string, line: NetServer, url: string, node: string, shared: string) {
+  private constructor(pbx: string, data: string, line: NetServer, url: string, o: Options) {
     this.#pbx = pbx;
     this.#data = data;
-    this.#node = node;
-    this.#shared = shared;
+    this.#node = o.node ?? "node-a";
+    this.#shared = o.database ?? "";
+    this.#manager = o.manager ?? "";
     this.#line = line;
     this.url = url;
     line.on("connection", (socket) => this.#join(socket));
   }
 
   /** start returns when database and PBX are live. With the database of another service it is a second node of that one. */
-  static async start(pbx: string, { node = "node-a", database = "" } = {}): Promise<Service> {
+  static async start(pbx: string, options: Options = {}): Promise<Service> {
     const data = await mkdtemp(join(tmpdir(), "ringbook-service-"));
     const line = createServer();
     await new Promise<void>((r) => line.listen(0, "127.0.0.1", r));
     const address = line.address();
     if (address === null || typeof address === "string") throw new Error("no port for the line");
-    const service = new Service(pbx, data, line, `http://127.0.0.1:${address.port}`, node, database);
+    const service = new Service(pbx, data, line, `http://127.0.0.1:${address.port}`, options);
     try {
       await service.run();
     } catch (err) {
@@ -65,6 +75,8 @@ export class Service implements Server {
         RINGBOOK_LISTEN: "127.0.0.1:0",
         RINGBOOK_DATA: join(this.#data, "ringbook"),
         RINGBOOK_PBX: `main=${this.#pbx}`,
+        RINGBOOK_AMI: this.#manager && `main=${this.#manager}`,
+        RINGBOOK_DIAL_CONTEXT: "internal",
         RINGBOOK_NODE: this.#node,
         RINGBOOK_DATABASE: this.#shared,
         RINGBOOK_AREA: "21",

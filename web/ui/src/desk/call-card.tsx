@@ -51,6 +51,8 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
   const who = name(pop, desk);
   const several = !pop.customer && pop.candidates.length > 0;
   const gave = is === "ended" ? gaveTo(pop, desk) : null;
+  // The own phone rang for a call that was asked for on the screen, and was not picked up.
+  const notPlaced = is === "missed" && pop.call.direction === "outbound";
   const f = useFormat();
 
   return (
@@ -60,7 +62,7 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
           <PhaseIcon phase={is} size={20} />
           {is === "answered_elsewhere" && t("desk.answeredBy", { name: pop.answered_by?.name })}
           {gave !== null && t("desk.transferredTo", { name: f.digits(gave) })}
-          {is !== "answered_elsewhere" && gave === null && t(`phase.${is}`)}
+          {is !== "answered_elsewhere" && gave === null && t(notPlaced ? "desk.notPlaced" : `phase.${is}`)}
           {is === "ended" && gave === null && (
             <>
               {" · "}

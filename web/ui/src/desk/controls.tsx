@@ -21,7 +21,9 @@ import { useKeys } from "../app/use-keys";
 import { Hint } from "../parts/hint";
 import { Refusal } from "../parts/refusal";
 import { Key } from "../parts/text";
+import { useFormat } from "../text/use-format";
 import styles from "./desk.module.css";
+import { asked } from "./pop";
 
 const Transfer = lazy(() => import("./transfer"));
 
@@ -50,6 +52,7 @@ export function Controls({ pop }: { pop: Pop }) {
 
 function Buttons({ pop, able }: { pop: Pop; able: Abilities }) {
   const { t } = useTranslation();
+  const f = useFormat();
   const [transferring, setTransferring] = useState(false);
   /** What was pressed although it cannot be done: why not, for who has no tooltip. */
   const [blocked, setBlocked] = useState("");
@@ -67,6 +70,7 @@ function Buttons({ pop, able }: { pop: Pop; able: Abilities }) {
     else run.mutate(act);
   };
   const held = pop.state === "held";
+  const who = asked(pop);
   const consulting = able.complete === "" || able.cancel === "";
   const handOn = able.blind === "" || able.attended === "" ? "" : able.blind;
   const openTransfer = () => {
@@ -87,7 +91,7 @@ function Buttons({ pop, able }: { pop: Pop; able: Abilities }) {
     <div className={styles.controls} role="group" aria-label={t("act.group")}>
       {consulting && (
         <Text fw={600} role="status" className={styles.consulting}>
-          {t("act.consulting")}
+          {who ? t("act.consultingWith", { name: f.digits(who) }) : t("act.consulting")}
         </Text>
       )}
       <Group gap="xs" className={styles.actions}>

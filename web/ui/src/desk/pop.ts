@@ -29,6 +29,12 @@ export function ownPhoneRings(p: Pop): boolean {
   return mine !== undefined && mine.offered_at !== null && mine.answered_at === null;
 }
 
+/** asked is who is being asked while the other side waits: a name, else an extension; empty when it cannot be told. */
+export function asked(p: Pop): string {
+  const leg = p.call.legs.findLast((l) => l.role === "agent" && l.extension !== p.extension && l.ended_at === null);
+  return leg?.agent || leg?.extension || leg?.number || "";
+}
+
 /** countsFrom is the moment from which the pop's timer counts: this desk's answer, or the beginning of the wait. */
 export function countsFrom(p: Pop): string {
   const mine = p.call.legs.findLast((l) => l.role === "agent" && l.extension === p.extension && l.answered_at);

@@ -7,6 +7,7 @@ import { Problem } from "../api/problem";
 import { announce } from "../app/announce";
 import { now } from "../app/clock";
 import { preferences } from "../app/preferences";
+import { ownPhoneRings } from "../desk/pop";
 import { deskState, onDesk } from "../desk/store";
 
 /** Wish is what is to be called, and what the call is to be linked to. */
@@ -92,11 +93,12 @@ export function chosenPhone(): string {
   return mine.length > 1 && mine.includes(phone) ? phone : "";
 }
 
-/** follow lets go of the attempt when the desk shows its call, which then tells more, or when nothing came of it. */
+/** follow lets go of the attempt when the phone has been picked up, or when nothing came of it. */
 function follow(): void {
   if (attempt?.state !== "ringing") return;
   const { call, at } = attempt;
-  if (deskState().desk?.calls.some((p) => p.call.id === call) || now() - at > longestRing) set(null);
+  const pop = deskState().desk?.calls.find((p) => p.call.id === call);
+  if (pop ? !ownPhoneRings(pop) : now() - at > longestRing) set(null);
 }
 onDesk(follow);
 

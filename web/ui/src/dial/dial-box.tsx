@@ -16,6 +16,7 @@ import { useKeys } from "../app/use-keys";
 import { useDesk } from "../desk/store";
 import { Refusal } from "../parts/refusal";
 import { Key, Num } from "../parts/text";
+import { useFormat } from "../text/use-format";
 import { again, chosenPhone, dial, forget, useAttempt } from "./attempt";
 import { Progress, useDialBlock } from "./call-button";
 import styles from "./dial.module.css";
@@ -30,6 +31,7 @@ export default function DialBox() {
 
 function Box() {
   const { t } = useTranslation();
+  const f = useFormat();
   const [text, setText] = useState("");
   const number = dialable(text);
   const [settled] = useDebouncedValue(number, 250);
@@ -66,7 +68,7 @@ function Box() {
             inputMode="tel"
             autoComplete="off"
             dir="ltr"
-            placeholder={t("dial.placeholder")}
+            placeholder={f.digits(t("dial.placeholder"))}
             aria-keyshortcuts={ariaKeys("dial")}
             value={text}
             error={fault && sayFault(fault, t)}

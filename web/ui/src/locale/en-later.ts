@@ -226,7 +226,7 @@ export const enLater = {
     perMinute: "Calls per agent and minute",
     perMinutePbx: "Calls per exchange and minute",
     class: {
-      prefix: "Numbers that begin with…",
+      prefix: "Begins with…",
       emergency: "Emergency",
       internal: "Extensions and short internal numbers",
       service: "Public short numbers",

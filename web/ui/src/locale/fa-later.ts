@@ -227,7 +227,7 @@ export const faLater: Words<typeof enLater> = {
     perMinute: "تماس هر کارشناس در دقیقه",
     perMinutePbx: "تماس هر مرکز تلفن در دقیقه",
     class: {
-      prefix: "شماره‌هایی که آغازشان…",
+      prefix: "پیش‌شمارهٔ…",
       emergency: "اضطراری",
       internal: "داخلی‌ها و شماره‌های کوتاه داخلی",
       service: "شماره‌های کوتاه عمومی",

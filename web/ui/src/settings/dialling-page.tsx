@@ -112,20 +112,28 @@ function Rules() {
             <Text c="dimmed">{t("rules.emptyBody")}</Text>
           </Stack>
         ) : (
-          <ol className={styles.rules}>
-            {rules.map((row, i) => (
-              <RuleRow
-                key={row.key}
-                row={row}
-                place={i}
-                last={i === rules.length - 1}
-                fault={(field) => at(`rules.${i}.${field}`)}
-                onChange={(rule) => change({ rules: rules.map((r) => (r.key === row.key ? { ...r, rule } : r)) })}
-                onMove={(by) => move(i, by)}
-                onRemove={() => change({ rules: rules.filter((r) => r.key !== row.key) })}
-              />
-            ))}
-          </ol>
+          <>
+            <div className={`${styles.rule} ${styles.head}`} aria-hidden>
+              <span />
+              {(["rules.what", "rules.roles", "rules.verdict", "rules.note"] as const).map((word) => (
+                <span key={word}>{t(word)}</span>
+              ))}
+            </div>
+            <ol className={styles.rules}>
+              {rules.map((row, i) => (
+                <RuleRow
+                  key={row.key}
+                  row={row}
+                  place={i}
+                  last={i === rules.length - 1}
+                  fault={(field) => at(`rules.${i}.${field}`)}
+                  onChange={(rule) => change({ rules: rules.map((r) => (r.key === row.key ? { ...r, rule } : r)) })}
+                  onMove={(by) => move(i, by)}
+                  onRemove={() => change({ rules: rules.filter((r) => r.key !== row.key) })}
+                />
+              ))}
+            </ol>
+          </>
         )}
         <Button
           variant="default"

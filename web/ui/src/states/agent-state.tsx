@@ -38,6 +38,7 @@ export function AgentState({ agent, standing: s, may }: { agent: Agent; standing
       }}
       closeOnItemClick={false}
       position="bottom-start"
+      withInitialFocusPlaceholder={false}
       width={280}
       withinPortal
     >
@@ -53,8 +54,8 @@ export function AgentState({ agent, standing: s, may }: { agent: Agent; standing
               <IconAlertTriangle size={16} className="warn" role="img" aria-label={t("states.notFollowedShort")} />
             )
           }
-          aria-label={t("states.ofAgent", { name: agent.name, state: t(`state.${s.state}`) })}
         >
+          <span className="visually-hidden">{t("states.ofAgent", { name: agent.name })}</span>
           <PresenceText state={s.state} reason={reasonOf(s, spoken)} since={s.state_since} />
         </Button>
       </Menu.Target>
@@ -68,7 +69,7 @@ export function AgentState({ agent, standing: s, may }: { agent: Agent; standing
             <Refusal error={set.error} onClose={set.reset} />
           </div>
         )}
-        {may && <StateItems state={s.state} onChoose={(body) => !set.isPending && set.mutate(body)} />}
+        {may && <StateItems state={s} onChoose={(body) => !set.isPending && set.mutate(body)} />}
         {may && <Menu.Divider />}
         <Menu.Item component={Link} to={`/day?agent=${agent.id}`} leftSection={<IconCalendarTime size={16} />}>
           {t("states.dayOf", { name: agent.name })}

@@ -101,6 +101,10 @@ function Day({ items }: { items: StateStretch[] }) {
             />
           ))}
         </div>
+        <p className={styles.ends} aria-hidden>
+          {time(new Date(from).toISOString())}
+          {time(new Date(to).toISOString())}
+        </p>
         <dl className="facts">
           {order
             .filter((state) => items.some((s) => s.state === state))
@@ -151,7 +155,7 @@ function Day({ items }: { items: StateStretch[] }) {
                 </Table.Td>
                 <Table.Td className="only-wide">
                   {s.call_id ? (
-                    <Link to="/calls/$id" params={{ id: s.call_id }} className="outcome">
+                    <Link to="/calls/$id" params={{ id: s.call_id }} className="outcome row-link">
                       <IconPhoneCall size={16} aria-hidden /> {t("calls.one")}
                     </Link>
                   ) : (

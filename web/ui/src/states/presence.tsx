@@ -25,10 +25,10 @@ export function PresenceText({ state, reason, since }: Props) {
       <span>
         {t(`state.${state}`)}
         {reason && (
-          <>
+          <span className="reason">
             {t("states.colon")}
             <bdi>{reason}</bdi>
-          </>
+          </span>
         )}
       </span>
       {since && <Duration ms={now - Date.parse(since)} />}

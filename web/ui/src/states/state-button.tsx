@@ -12,17 +12,17 @@ import { notFollowed, reasonOf } from "./reason";
 type Props = ComponentProps<"button"> & { desk: Desk };
 
 /** StateButton opens the menu; it stands before the menu itself is loaded. */
-export function StateButton({ desk, ...props }: Props) {
+export function StateButton({ desk, className = "", ...props }: Props) {
   const { t } = useTranslation();
   const spoken = useSpoken();
   return (
     <UnstyledButton
-      className="desk-state"
+      className={`desk-state ${className}`}
       data-state={desk.state}
       aria-keyshortcuts={ariaKeys("pause")}
-      title={t("states.choose", { state: t(`state.${desk.state}`) })}
       {...props}
     >
+      <span className="visually-hidden">{t("states.choose")}</span>
       <PresenceDot state={desk.state} />
       <PresenceText state={desk.state} reason={reasonOf(desk, spoken)} since={desk.state_since} />
       {notFollowed(desk) && (

@@ -53,6 +53,7 @@ export default function StateMenu({ desk }: { desk: Desk }) {
         }}
         closeOnItemClick={false}
         position="bottom-end"
+        withInitialFocusPlaceholder={false}
         width={280}
         withinPortal
         disabled={!may}
@@ -77,7 +78,7 @@ export default function StateMenu({ desk }: { desk: Desk }) {
               <Refusal error={set.error} onClose={set.reset} />
             </div>
           )}
-          <StateItems state={desk.state} onChoose={choose} />
+          <StateItems state={desk} onChoose={choose} />
           <Menu.Divider />
           <Menu.Item
             component={Link}
