@@ -128,7 +128,7 @@ func (s *Store) CreateView(ctx context.Context, a Actor, in ViewInput) (View, er
 				return wrap(err, "read team %s", in.TeamID)
 			}
 			if !live {
-				return FieldErrors{{"team_id", "is not there"}}
+				return FieldErrors{{"team_id", "there is no such team"}}
 			}
 		}
 		owner := &a.AgentID

@@ -167,18 +167,18 @@ func isShort(s string) bool {
 func checkViewQuery(page, query string) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return crm.FieldErrors{{Field: "query", Problem: "is not a query"}}
+		return crm.FieldErrors{{Field: "query", Problem: "is none of the choices"}}
 	}
 	var faults crm.FieldErrors
 	known := viewParameters[page]
 	for name, v := range values {
 		if ok, there := known[name]; !there || len(v) != 1 || !ok(v[0]) {
-			faults = append(faults, crm.FieldError{Field: "query", Problem: "has a filter that is none of the page's"})
+			faults = append(faults, crm.FieldError{Field: "query", Problem: "is none of the choices"})
 			break
 		}
 	}
 	if from, to := values.Get("from"), values.Get("to"); faults == nil && from != "" && to != "" && to < from {
-		faults = append(faults, crm.FieldError{Field: "query", Problem: "has an end before its beginning"})
+		faults = append(faults, crm.FieldError{Field: "query", Problem: "is before from"})
 	}
 	if faults != nil {
 		return faults

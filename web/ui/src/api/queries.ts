@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { Agent, CallQuery, CustomerQuery, GapQuery, PhoneQuery, QueueQuery, StateStretch } from "./types";
+import type { Agent, CallQuery, CustomerQuery, Export, GapQuery, PhoneQuery, QueueQuery, StateStretch } from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -209,4 +209,26 @@ export const teams = queryOptions({
 export const tokens = queryOptions({
   queryKey: ["tokens"],
   queryFn: ({ signal }) => got(api.GET("/api/v1/tokens", { signal })),
+});
+
+/** About how many calls a list has. */
+export const estimate = (query: CallQuery) =>
+  queryOptions({
+    queryKey: ["estimate", query],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/calls/estimate", { params: { query }, signal })),
+  });
+
+const goingOn = (e: Export) => e.state === "ready" || e.state === "running";
+
+/** My last exports. One that goes on is looked at every second, from whatever page load. */
+export const exports = queryOptions({
+  queryKey: ["exports"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/exports", { signal })),
+  refetchInterval: ({ state: { data } }) => (data?.items.some(goingOn) ? 1000 : false),
+});
+
+export const views = queryOptions({
+  queryKey: ["views", "calls"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/views", { params: { query: { page: "calls" } }, signal })),
+  staleTime: 60_000,
 });

@@ -44,6 +44,10 @@ export type Role = Agent["role"];
 export type Outcome = NonNullable<Call["outcome"]>;
 export type Direction = Call["direction"];
 
+export type Export = S["Export"];
+export type CallFilter = S["CallFilter"];
+export type SavedView = S["SavedView"];
+
 export type GapQuery = NonNullable<operations["listGaps"]["parameters"]["query"]>;
 export type CallQuery = NonNullable<operations["listCalls"]["parameters"]["query"]>;
 export type QueueQuery = NonNullable<operations["listQueues"]["parameters"]["query"]>;

@@ -67,7 +67,10 @@ const calls = createRoute({
   getParentRoute: () => inside,
   path: "/calls",
   validateSearch: readCallSearch,
-  component: lazyRouteComponent(() => import("../calls/calls-page"), "CallsPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../calls/calls-page")),
+    "CallsPage",
+  ),
 });
 const call = createRoute({
   getParentRoute: () => inside,

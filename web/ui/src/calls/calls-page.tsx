@@ -24,7 +24,9 @@ import { Empty, Failed, Loading } from "../parts/states";
 import { useFormat } from "../text/use-format";
 import { CallTable } from "./call-table";
 import styles from "./calls.module.css";
-import { type CallSearch, directions, outcomes, query } from "./search";
+import { ExportButton } from "./export-button";
+import { type CallSearch, directions, filters, outcomes, query, written } from "./search";
+import { ViewBar } from "./view-bar";
 
 const DayPicker = lazy(async () => ({ default: (await import("./day-picker")).DayPicker }));
 
@@ -44,12 +46,13 @@ export function CallsPage() {
     [navigate],
   );
   const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
-  const filtered = Object.keys(search).length > 0;
+  const filtered = written(search) !== "";
   const gaps = useGaps(search, items, list.hasNextPage);
   useFreshCalls();
 
   return (
-    <Page title={t("calls.title")} name={t("calls.title")}>
+    <Page title={t("calls.title")} name={t("calls.title")} actions={<ExportButton query={query(search)} />}>
+      <ViewBar search={search} />
       <Filters search={search} filter={filter} clear={() => void navigate({ search: {}, replace: true })} />
       <div className="panel flush" aria-busy={list.isFetching}>
         {list.isPending ? (
@@ -95,7 +98,7 @@ export function CallsPage() {
 
 /** useGaps are the gaps among the calls that are shown. A filter by anything but the time would hide them in any case. */
 function useGaps(search: CallSearch, shown: Call[], more: boolean): Gap[] {
-  const { from, to, ...others } = search;
+  const { from, to, ...others } = filters(search);
   const asked: GapQuery = query({ ...(from ? { from } : {}), ...(to ? { to } : {}) });
   const oldest = shown.at(-1);
   if (more && oldest) asked.from = oldest.started_at;
@@ -122,7 +125,7 @@ interface FiltersProps {
 function Filters({ search, filter, clear }: FiltersProps) {
   const { t } = useTranslation();
   const narrow = useMediaQuery("(max-width: 47.99em)", window.innerWidth < 768);
-  const set = Object.keys(search).filter((k) => k !== "q").length;
+  const set = Object.keys(filters(search)).filter((k) => k !== "q").length;
   const [open, setOpen] = useState(set > 0);
   const agents = useQuery({ ...agentsQuery(), retry: false });
   const customer = useQuery({ ...customerQuery(search.customer ?? ""), enabled: search.customer !== undefined });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dayStart, query, readCallSearch } from "./search";
+import { dayStart, query, readCallSearch, saved, written } from "./search";
 
 test("L14 days begin and end at midnight in Tehran", () => {
   expect(query({ from: "2026-11-22", to: "2026-11-22" })).toEqual({
@@ -17,4 +17,15 @@ test("an address is read leniently and numbers go out in ASCII", () => {
     outcome: "answered",
   });
   expect(query({ number: "۰۹۱۲" })).toEqual({ number: "0912" });
+});
+
+test("a saved view is written in one way, read leniently, and never asked of the server", () => {
+  const view = "0193527f-0000-7000-8000-000000000001";
+  const search = readCallSearch({ view, outcome: "missed", from: "2026-11-22", q: "سارا و مریم" });
+  expect(written(search)).toBe(written({ q: "سارا و مریم", from: "2026-11-22", outcome: "missed" }));
+  expect(saved(written(search))).toEqual({ outcome: "missed", from: "2026-11-22", q: "سارا و مریم" });
+  expect(saved(`agent=${view}&outcome=missed&view=all&sort=x`, ["agent"])).toEqual({ outcome: "missed" });
+  expect(query(search)).not.toHaveProperty("view");
+  expect(readCallSearch({ view: "all" })).toEqual({ view: "all" });
+  expect(readCallSearch({ view: "mine" })).toEqual({});
 });

@@ -17,6 +17,8 @@ export interface CallSearch {
   number?: string;
   customer?: string;
   q?: string;
+  /** The saved view that was opened; "all": none, whatever the page opens with. */
+  view?: string;
 }
 
 const isDay = (v: unknown): v is string =>
@@ -37,7 +39,27 @@ export function readCallSearch(s: Record<string, unknown>): CallSearch {
   if (isText(s.number)) out.number = s.number;
   if (isID(s.customer)) out.customer = s.customer;
   if (isText(s.q)) out.q = s.q;
+  if (s.view === "all" || isID(s.view)) out.view = s.view;
   return out;
+}
+
+/** filters are what a search filters by. */
+export function filters({ view: _, ...rest }: CallSearch): Omit<CallSearch, "view"> {
+  return rest;
+}
+
+/** written is a search's filters as a saved view keeps them: the same for the same filters. */
+export function written(s: CallSearch): string {
+  const p = new URLSearchParams(Object.entries(filters(s)) as [string, string][]);
+  p.sort();
+  return p.toString();
+}
+
+/** saved is what a saved view filters by, without the parameters named. */
+export function saved(query: string, without: string[] = []): CallSearch {
+  const given = Object.fromEntries(new URLSearchParams(query));
+  for (const name of [...without, "view"]) delete given[name];
+  return readCallSearch(given);
 }
 
 /** DaySearch is a day of an agent: today, and one's own, where nothing is said. */
@@ -52,7 +74,7 @@ export function readDaySearch(s: Record<string, unknown>): DaySearch {
 
 /** query turns the address's filters into the API's: days become the moments at which they begin in the time zone. */
 export function query(s: CallSearch): CallQuery {
-  const { from, to, number, ...rest } = s;
+  const { from, to, number, ...rest } = filters(s);
   const q: CallQuery = { ...rest };
   if (from) q.from = dayStart(from, 0).toISOString();
   if (to) q.to = dayStart(to, 1).toISOString();
