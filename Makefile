@@ -113,8 +113,13 @@ generate: ## Write the generated files anew: settings reference, example environ
 	cd $(UI) && npm run api
 
 .PHONY: bench
-bench: deps-run ## Measure, as ratios to a floor measured in the same run, and write docs/benchmarks.md
+bench: deps-run ## Measure, and write docs/benchmarks.md and docs/log-at-size.md; needs 50 GB of disk, or RINGBOOK_BENCH_CALLS=1000000
 	go test -timeout 20m -count=1 -run '^$$' -bench '^BenchmarkGoals$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
+	@$(MAKE) bench-log
+
+.PHONY: bench-log
+bench-log: deps-run ## Measure the lists of a log of ten thousand to ten million calls, and write docs/log-at-size.md
+	go test -timeout 60m -count=1 -run '^$$' -bench '^BenchmarkLog$$' -benchtime 1x ./calllog -args -report ../docs/log-at-size.md
 
 .PHONY: soak
 soak: deps ## Ten minutes of calls on a real Asterisk with two nodes and a fault every 20 s; writes into docs/benchmarks.md

@@ -55,6 +55,7 @@
 //	call             one row for each call; call_leg, call_agent: who took part
 //	call_annotation  what people wrote: the recorder never touches it, nor call's columns chosen and note_search
 //	call_note        every text that a note ever had
+//	call_rest, …     where of these is kept what has no month's table
 //	watch            when each exchange was heard
 //
 // A call that turned out to be part of another (pbx.Call.MergedInto) keeps its row and stays out of every list. What was
@@ -78,11 +79,21 @@
 // When a stream becomes complete, the calls that the log takes for live are held against what the exchange has
 // (Watch.settle): those that it has no more are closed, reconstructed, with the two moments between which they ended.
 //
+// # Months
+//
+// What grows with every call is cut by the month in which it began, by its id, which holds that moment (pbx.CallID): call_2026_11
+// and so on, and what belongs to a call is cut in the same way. A call of a month that has no table goes to call_rest: nothing is
+// refused, whatever the clock of an exchange says. Months makes the tables of the months to come, moves there what the rest has of
+// them, and drops those that are kept no longer, each whole. A query that is to stay fast says which ids it is about, as far
+// as it knows (idAt), or PostgreSQL looks into every month; a call begins within a week of what its id says (astray).
+//
 // # Reading
 //
-// Every list is one walk along the index of its filter, newest first, and pages continue from a place in it; no query
-// counts. What an actor may read is compiled into the SQL. Cursors are bound to their list: with another filter they
-// are refused.
+// A list is looked up in stretches of time, newest first, each twice as long as the one before, until the page is full; no query
+// counts. Of one filter that is a walk along its index. Of several there is none: the newest calls of one of them are looked through
+// first, and if these do not fill the page, what is sought is rare, and is found by its words, an index of the words of names and
+// notes and of what a call is filtered by (words.go). Pages continue from a place in the list. What an actor may read is
+// compiled into the SQL. Cursors are bound to their list: with another filter they are refused.
 //
 // # Gaps
 //
