@@ -123,6 +123,7 @@ export const enLater = {
       service_level_s: "Calls are to be answered within, seconds",
     },
     learned: "Learned by itself.",
+    usual: "The usual; the exchange does not tell.",
     saidBy: "Said by {{name}},",
     asLearned: "As learned",
     numbersHint: "021 9100 1234, 600",

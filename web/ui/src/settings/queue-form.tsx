@@ -67,7 +67,10 @@ export function QueueForm({ queue: q, now, teams, fault, saving, onSave, onClose
   /** known says whether a field is learned or who said it; then with a button that takes that back. */
   const known = (field: Sayable, back: () => void): ReactNode => {
     const by = q.said.find((s) => s.field === field);
-    if (!by || learned.includes(field)) return t("queues.learned");
+    if (!by || learned.includes(field)) {
+      const usual = field === "service_level_s" && q.learned.service_level_s === null;
+      return t(usual ? "queues.usual" : "queues.learned");
+    }
     return (
       <span className={styles.said}>
         <span>
