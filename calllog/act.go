@@ -67,13 +67,18 @@ func (s *Acts) exchange(name string) *pbx.Exchange {
 	return nil
 }
 
-// FirstExtension is where an agent is called: the first extension, without the exchange that it is on.
-func FirstExtension(a crm.AgentRef) string {
-	if len(a.Extensions) == 0 {
-		return ""
+// Reach is the extension at which an agent would be called, and why that is not possible now; empty: it is.
+func (s *Acts) Reach(agent crm.AgentRef) (extension string, away pbx.Code) {
+	away = pbx.NoDestination
+	for _, x := range s.cfg.Exchanges {
+		switch e, code := s.reach(agent, x.Name()); {
+		case code == "":
+			return e, ""
+		case extension == "":
+			extension, away = e, code
+		}
 	}
-	extension, _, _ := strings.Cut(a.Extensions[0], "@")
-	return extension
+	return extension, away
 }
 
 // Colleagues are the agents with a phone whom the actor could hand a call to, by name; q are parts of name, username or
@@ -260,7 +265,7 @@ func (s *Acts) destination(ctx context.Context, a crm.Actor, p part, to Destinat
 		if err != nil {
 			return "", nil, err
 		}
-		number, ok := queueNumber(q)
+		number, ok := QueueNumber(q)
 		if !ok || q.PBX != exchange {
 			return "", nil, &pbx.Refusal{Code: pbx.NoDestination}
 		}
@@ -293,19 +298,21 @@ func (s *Acts) reach(agent crm.AgentRef, exchange string) (extension string, cod
 		if on != "" && on != exchange {
 			continue
 		}
-		switch x.CanDial(number) {
-		case "":
+		switch can := x.CanDial(number); {
+		case can == "":
 			return number, ""
-		case pbx.PhoneOffline:
-			code = pbx.DestinationOffline
+		case can == pbx.PBXAway:
+			extension, code = number, can
+		case can == pbx.PhoneOffline:
+			extension, code = number, pbx.DestinationOffline
 		}
 	}
-	return "", code
+	return extension, code
 }
 
-// queueNumber is what is dialled to come into a queue from inside: its name, where that is one, as FreePBX has it, else the
+// QueueNumber is what is dialled to come into a queue from inside: its name, where that is one, as FreePBX has it, else the
 // shortest of the numbers that lead there.
-func queueNumber(q crm.Queue) (string, bool) {
+func QueueNumber(q crm.Queue) (string, bool) {
 	if q.Name != "" && strings.Trim(q.Name, "0123456789") == "" {
 		return q.Name, true
 	}

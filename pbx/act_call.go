@@ -99,8 +99,10 @@ const (
 	actTimeout = 2 * time.Second       // within which what was asked for must be seen to have happened
 	actPoll    = 40 * time.Millisecond // how often it is looked for
 
-	atxferTries = 2
-	atxferHeard = time.Second
+	atxferTries    = 2
+	atxferHeard    = time.Second     // within which the exchange heeds the digits
+	atxferDialled  = 7 * time.Second // and calls: it may wait for more of them (transferdigittimeout, of features.conf)
+	maxShortNumber = 6               // digits
 )
 
 // BlindTransfer hands the party that the channel of the leg l talks to over to a number of the dialplan. The channel is
@@ -114,16 +116,20 @@ func (x *Exchange) BlindTransfer(ctx context.Context, c *Call, l *Leg, dialplan,
 }
 
 // AttendedTransfer has a number called from the channel of the leg l, whose party waits meanwhile; it returns when the
-// exchange calls, or after two seconds in which it does not. What the exchange does is what it would do if the agent
+// exchange calls, or after some seconds in which it does not. What the exchange does is what it would do if the agent
 // typed the digits of an attended transfer: so its dialplan must let agents transfer by digits (T or t of Dial and Queue).
 func (x *Exchange) AttendedTransfer(ctx context.Context, c *Call, l *Leg, dialplan, number string) error {
 	if err := x.reachable(ctx, c, l, dialplan, number); err != nil {
 		return err
 	}
 	_, channel := c.ChannelOf(l)
+	digits := number
+	if len(digits) > maxShortNumber {
+		digits += "#" // or the exchange waits for more: patterns for numbers outside have no end
+	}
 	for range atxferTries {
 		if err := x.manage(ctx, "Atxfer", ami.Field{Key: "Channel", Value: l.Channel},
-			ami.Field{Key: "Context", Value: dialplan}, ami.Field{Key: "Exten", Value: number}); err != nil {
+			ami.Field{Key: "Context", Value: dialplan}, ami.Field{Key: "Exten", Value: digits}); err != nil {
 			return err
 		}
 		// The digits are lost on a channel to which the exchange plays something, as just after an earlier transfer was
@@ -132,7 +138,7 @@ func (x *Exchange) AttendedTransfer(ctx context.Context, c *Call, l *Leg, dialpl
 			break
 		}
 	}
-	if !x.await(ctx, channel, actTimeout, func(_ *Call, l *Leg) bool { return l.Asks }) {
+	if !x.await(ctx, channel, atxferDialled, func(_ *Call, l *Leg) bool { return l.Asks }) {
 		return &Refusal{Code: TransferFailed}
 	}
 	return nil

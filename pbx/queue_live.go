@@ -73,8 +73,10 @@ func (x *Exchange) followQueues(ctx context.Context) {
 	_ = x.queues.client.Run(ctx, func(item ami.Item) {
 		switch {
 		case item.Live != nil:
+			nudge(x.phones.changed)
 			x.survey(ctx)
 		case item.Gap != nil:
+			nudge(x.phones.changed)
 			x.foldQueues(ctx, func(b *queueBoard) []Queue { return b.lost() })
 		case item.Event.Name == "Reload" || item.Event.Name == "FullyBooted":
 			x.wantSurvey()

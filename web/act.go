@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -60,10 +62,11 @@ type Destinations struct {
 // AgentDestination is a colleague.
 type AgentDestination struct {
 	Agent     crm.AgentRef `json:"agent"`
-	State     string       `json:"state" enum:"available,ringing,talking,wrap_up,paused,offline"`
+	State     crm.State    `json:"state"`
 	Reason    *string      `json:"reason" doc:"why the agent is paused"`
 	Since     *time.Time   `json:"since" doc:"null: not known"`
 	Extension string       `json:"extension" doc:"that would be called"`
+	Away      pbx.Code     `json:"away" doc:"why the colleague cannot be called now; empty: can be"`
 }
 
 // QueueDestination is a queue.
@@ -73,6 +76,7 @@ type QueueDestination struct {
 	Label       string    `json:"label"`
 	Waiting     *int      `json:"waiting" doc:"callers; null: not known"`
 	MembersFree *int      `json:"members_free" doc:"null: not known"`
+	Away        pbx.Code  `json:"away" doc:"why no call can be sent there; empty: can be"`
 }
 
 type dialInput struct{ Body DialInput }
@@ -177,20 +181,60 @@ type destinationsOutput struct{ Body Destinations }
 const mostDestinations = 50
 
 func (s *Server) destinations(ctx context.Context, in *destinationsInput) (*destinationsOutput, error) {
+	actor := actorOf(ctx)
 	out := Destinations{Agents: []AgentDestination{}, Queues: []QueueDestination{}}
-	free, busy := []AgentDestination{}, []AgentDestination{}
-	for _, a := range s.Acts.Colleagues(actorOf(ctx), in.Q) {
+	for _, a := range s.Acts.Colleagues(actor, in.Q) {
 		a.Extensions = list(a.Extensions)
-		d := AgentDestination{Agent: a, State: string(s.Board.Desk(a.ID).State), Extension: calllog.FirstExtension(a)}
-		if d.State == "available" {
-			free = append(free, d)
-		} else {
-			busy = append(busy, d)
+		p := s.Board.Presence(a.ID)
+		d := AgentDestination{Agent: a, State: p.State, Since: timeOrNil(p.Since)}
+		if p.State == crm.Paused {
+			d.Reason = orNil(p.Choice.Reason)
 		}
+		d.Extension, d.Away = s.Acts.Reach(a)
+		out.Agents = append(out.Agents, d)
 	}
-	out.Agents = append(free, busy...)
+	slices.SortStableFunc(out.Agents, func(a, b AgentDestination) int { return cmp.Compare(a.hindrance(), b.hindrance()) })
 	out.Agents = out.Agents[:min(len(out.Agents), mostDestinations)]
+
+	queues, err := s.Store.Queues(ctx, actor, crm.QueueFilter{Q: in.Q})
+	if err != nil {
+		return nil, err
+	}
+	live := s.liveQueues()
+	for _, q := range queues {
+		if q.GoneAt != nil {
+			continue
+		}
+		d := QueueDestination{ID: q.ID, Name: q.Name, Label: q.Label}
+		if now := s.queue(q, live); now.Known {
+			free := 0
+			for _, m := range now.Members {
+				if !m.Paused && (m.Status == pbx.MemberFree || m.Status == pbx.MemberUnknown) {
+					free++
+				}
+			}
+			d.Waiting, d.MembersFree = now.Waiting, &free
+		}
+		if _, ok := calllog.QueueNumber(q); !ok {
+			d.Away = pbx.NoDestination
+		}
+		out.Queues = append(out.Queues, d)
+	}
+	out.Queues = out.Queues[:min(len(out.Queues), mostDestinations)]
 	return &destinationsOutput{out}, nil
+}
+
+// hindrance orders colleagues: who is free first, then who is busy, then who cannot be called.
+func (d AgentDestination) hindrance() int {
+	switch {
+	case d.Away != "":
+		return 3
+	case d.State == crm.Available:
+		return 0
+	case d.State == crm.Paused, d.State == crm.Offline:
+		return 2
+	}
+	return 1
 }
 
 type diallingOutput struct{ Body crm.Dialling }
