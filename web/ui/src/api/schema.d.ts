@@ -1089,6 +1089,11 @@ export interface components {
         };
         AgentDestination: {
             agent: components["schemas"]["AgentRef"];
+            /**
+             * @description why the colleague cannot be called now; empty: can be
+             * @enum {string}
+             */
+            away: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** @description that would be called */
             extension: string;
             /** @description why the agent is paused */
@@ -2046,6 +2051,11 @@ export interface components {
             wrap_up_s: number;
         };
         QueueDestination: {
+            /**
+             * @description why no call can be sent there; empty: can be
+             * @enum {string}
+             */
+            away: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
             /** Format: uuid */
             id: string;
             label: string;
