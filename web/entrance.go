@@ -22,7 +22,7 @@ const maxWaiting = 10_000
 var errCrowded = errors.New("too many browsers connect at this moment")
 
 func newEntrance() *entrance {
-	return &entrance{places: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+	return &entrance{places: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
 }
 
 // enter waits for a place. Whoever gets one calls leave when it is in, or gives up; calling it again does nothing. The error

@@ -33,7 +33,7 @@ type pushTimings struct {
 	recheck time.Duration // between two looks at whether the tokens of all sockets still live; of sessions we are told
 }
 
-var defaultTimings = pushTimings{entry: 5 * time.Second, write: 5 * time.Second, ping: 25 * time.Second, beat: 4 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
+var defaultTimings = pushTimings{entry: 10 * time.Second, write: 5 * time.Second, ping: 25 * time.Second, beat: 4 * time.Second, pong: 60 * time.Second, lost: 10 * time.Second, recheck: 15 * time.Second}
 
 // sockets knows every open push socket.
 type sockets struct {
