@@ -1,5 +1,5 @@
 // Package crm knows who calls and who answers: customers and their telephone numbers on one side, agents with
-// their extensions, teams, roles and accounts on the other.
+// their extensions, teams, roles and accounts on the other, and the queues between them.
 //
 // # Model
 //
@@ -16,6 +16,14 @@
 //
 // An endpoint of a PBX ("PJSIP/1001") is told by its name which extension it is, and the extension whose it is: the rule is
 // with Directory.Identify. Where the rule is wrong an administrator corrects it (Store.CorrectPhone), for that endpoint.
+//
+// # Queues
+//
+// A queue is a PBX's; its id is made of the PBX's name and its own (QueueID), as the database makes it for each call. It is
+// learned from the calls that are written, in their transaction (Store.LearnQueues), and from what the PBX tells of it
+// (Store.HearQueue); only what is new is written, and any node may. What an administrator says (Store.UpdateQueue) stands in
+// columns of its own, so that learning cannot change it, and taking it back shows what is learned by then. Nothing is deleted:
+// a queue that the PBX has no more is gone, one that people do not want to see is archived, and the log keeps the labels of both.
 //
 // # Numbers
 //

@@ -350,7 +350,7 @@ func (b *Board) over(p *pop, last *pbx.Leg) {
 	}
 	var lasts time.Duration
 	if b.cfg.WrapUp != nil && call.Queue != "" {
-		lasts = b.cfg.WrapUp(call.PBX, call.Queue)
+		lasts = b.cfg.WrapUp(call.QueueExchange(), call.Queue)
 	}
 	b.cfg.States.BeginWrapUp(crm.AfterCall{AgentID: p.agent, Call: call.ID, Leg: last.ID, From: at}, lasts)
 }

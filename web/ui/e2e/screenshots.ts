@@ -39,6 +39,11 @@ afterAll(async () => {
 async function tell(api: APIRequestContext): Promise<typeof story> {
   const login = await api.post("/api/v1/session", { data: { username: "admin", password: demoPassword } });
   expect(login.ok()).toBe(true);
+  const queues = (await (await api.get("/api/v1/queues")).json()) as { items: { id: string }[] };
+  for (const q of queues.items) {
+    const named = await api.patch(`/api/v1/queues/${q.id}`, { data: { label: "پشتیبانی", wrap_up_s: 15 } });
+    expect(named.ok()).toBe(true);
+  }
   const all: Call[] = [];
   for (let cursor: string | null = ""; cursor !== null && all.length < 600; ) {
     const next: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
