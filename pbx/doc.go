@@ -80,6 +80,21 @@
 //	a: customer ── Dial ── PJSIP/b, line ═══ same Call-ID ═══ line, root of b's call ── Queue, Dial ── PJSIP/1001 :b
 //	   └──────────── one call, of a's id: the customer, and 1001 of b ─────────────────────────────────────┘
 //
+// # Queues
+//
+// Of queues ARI shows no more than that a caller is in Queue(). Where the PBX's manager is configured (Exchange.UseAMI, package
+// pbx/ami), an Exchange also keeps a picture of every queue: its members with pause, penalty and state, and who waits at
+// which position, with the ids of their calls.
+//
+//	QueueStatus (a survey) ──▶ queueBoard ◀── QueueMember*, QueueCaller*, Agent* (events)
+//	   at Live, after a reload,     │
+//	   and again and again          └──▶ Queues, OnQueue: whole pictures, as of calls
+//
+// While a survey is made, from the question to the answer, no event is folded: so one that is newer than the answer is never
+// folded before it. One that is older comes after it and ends where the answer is, for events tell all of a member. A
+// reload of the queues by itself tells nothing, so surveys are repeated, as often as costs the PBX a thousandth of its
+// time: every 1.5 s where one takes 1.5 ms or less. Without a manager, or while it is away, nothing is said of queues.
+//
 // # What is guaranteed
 //
 // Events may be lost, repeated and out of order; fields may be null; the PBX's clock may be set back. Whatever comes:
@@ -95,6 +110,7 @@
 //   - Memory is bounded: see maxChannels and its neighbours.
 //   - An event costs as much as its own call is big, however many others are live. Snapshots (ari.Live) cost as much
 //     as the PBX is big.
+//   - The picture of a queue holds nobody twice, and its callers are at 1, 2, 3, whatever the events say.
 //
 // The recordings in testdata are what a real Asterisk 22 sent; the tests fold them whole, shuffled and damaged.
 package pbx

@@ -1,7 +1,6 @@
 package ami_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -31,11 +30,29 @@ import (
 type runner struct {
 	*ami.Client
 	fake *pbxtest.AMI
-	log  bytes.Buffer
+	log  recorded
 
 	mu    sync.Mutex
 	items []ami.Item
 	block chan struct{} // while set, follow waits for it
+}
+
+// recorded is a recording that is read while it is written.
+type recorded struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *recorded) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(b)
+}
+
+func (r *recorded) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 func (r *runner) follow(item ami.Item) {
@@ -109,7 +126,7 @@ func pause(iface string) ami.Action {
 
 func TestClient_LogsInByChallengeAndKnowsItsRights(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var recording bytes.Buffer
+		var recording recorded
 		r := start(t, pbxtest.AMIConfig{Password: "pass word"}, func(c *ami.Config) { c.Record = &recording })
 		r.expect(t, "gap:start", "live")
 		h := r.Health()
@@ -171,7 +188,7 @@ func TestClient_ComesBackWhenLetIn(t *testing.T) {
 
 func TestClient_NoChallenge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var recording bytes.Buffer
+		var recording recorded
 		r := start(t, pbxtest.AMIConfig{}, func(c *ami.Config) {
 			c.Record = &recording
 			c.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("not yet") }

@@ -73,5 +73,6 @@
 //
 // # What is left to others
 //
-// What a call is: package pbx. Whether the call log has holes: it reads the Gaps. AMI: later, pbx/ami.
+// What a call is: package pbx. Whether the call log has holes: it reads the Gaps. What ARI does not know:
+// package pbx/ami.
 package ari
