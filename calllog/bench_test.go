@@ -2,6 +2,7 @@ package calllog
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -270,23 +271,38 @@ func (l *benchLog) explain(b *testing.B, a crm.Actor, f Filter) string {
 		b.Fatal(err)
 	}
 	slowest, slow := "", time.Duration(0)
+	var planning, total time.Duration
 	for _, q := range asked.queries {
 		began := time.Now()
 		plan := explained(b, l, q)
+		_, said, _ := strings.Cut(plan, "\nPlanning Time: ")
+		if ms, err := strconv.ParseFloat(strings.Fields(said)[0], 64); err == nil {
+			planning += time.Duration(ms * float64(time.Millisecond))
+		}
+		total += time.Since(began)
 		if took := time.Since(began); took > slow {
 			slowest, slow = plan, took
 		}
 	}
 	lines := strings.SplitAfter(slowest, "\n")
-	if most := 70; len(lines) > most {
+	for i, line := range lines {
+		if most := 400; len(line) > most {
+			lines[i] = strings.ToValidUTF8(line[:most], "") + " …\n"
+		}
+	}
+	if most := 45; len(lines) > most {
 		lines = append(lines[:most], fmt.Sprintf("… and %d lines more\n", len(lines)-most))
 	}
-	return fmt.Sprintf("`%+v`, %d queries\n\n```\n%s```", f, len(asked.queries), strings.Join(lines, ""))
+	asks, err := json.Marshal(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return fmt.Sprintf("`%s`, %d queries for its keys; planning %s, all in all %s\n\n```\n%s```", asks, len(asked.queries), planning, total, strings.Join(lines, ""))
 }
 
 func explained(b *testing.B, l *benchLog, q *clauses) string {
 	b.Helper()
-	rows, err := l.db.Pool().Query(context.Background(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) "+q.sql, q.args...)
+	rows, err := l.db.Pool().Query(context.Background(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, SUMMARY) "+q.sql, q.args...)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,7 +28,7 @@ const (
 	yearFirst, yearLast = 1970, 2999
 )
 
-// A list is looked up in stretches of time, each twice as long as the one before, until the page is full: what is
+// A list is looked up in stretches of time, each four times as long as the one before, until the page is full: what is
 // frequent is found in the first, without touching the months of before. In each the walk goes along the index of the
 // filter, newest first.
 //
@@ -36,7 +36,8 @@ const (
 // these do not fill the page what is sought is rare, and all that the stretch has of it is found by its words and sorted.
 const (
 	stretchFirst = 31 * 24 * time.Hour
-	stretches    = 7 // the last has no end
+	stretchMore  = 4
+	stretches    = 4 // the last has no end
 	glanceCalls  = 2000
 	glanceOthers = 500 // along any index but that of time, whose calls lie side by side
 	glanceMany   = 10  // for each that is wanted
@@ -47,6 +48,8 @@ type need struct {
 	sql  string // with a "?" for each argument
 	args []any
 	word string // the tsquery of words that says the same; empty: none does
+	// indexed is sql as an index finds it, where that is another; its arguments are the same.
+	indexed string
 }
 
 // listing is a checked Filter: which calls, and how they are looked up.
@@ -60,6 +63,7 @@ type listing struct {
 	members *members
 	along   []need
 	rest    []need
+	few     bool // there are few along the walk
 }
 
 // members are those whose calls an actor may read, or asks for.
@@ -77,9 +81,9 @@ func (m *members) need() need {
 		words = append(words, queueWord(id))
 	}
 	if len(words) == 0 {
-		return need{"false", nil, lexeme(" ")}
+		return need{sql: "false", word: lexeme(" ")}
 	}
-	return need{"(c.agents && ? OR c.queue_id = ANY (?))", []any{m.agents, m.queues}, anyOf(words)}
+	return need{sql: "(c.agents && ? OR c.queue_id = ANY (?))", args: []any{m.agents, m.queues}, word: anyOf(words)}
 }
 
 // compile makes a listing of a resolved filter, of the calls of the members only (nil: of all).
@@ -113,19 +117,23 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 		queue = []need{queueNeed(f.queues)}
 	}
 	if f.Outcome != "" {
-		outcome = []need{{"c.outcome = ?", []any{string(f.Outcome)}, lexeme(outcomeWord(f.Outcome))}}
+		outcome = []need{{sql: "c.outcome = ?", args: []any{string(f.Outcome)}, word: lexeme(outcomeWord(f.Outcome))}}
 	}
 	if f.Direction != "" {
-		direction = []need{{"c.direction = ?", []any{string(f.Direction)}, lexeme(directionWord(f.Direction))}}
+		direction = []need{{sql: "c.direction = ?", args: []any{string(f.Direction)}, word: lexeme(directionWord(f.Direction))}}
 		if len(outcome) > 0 { // an index has both
 			outcome = append(direction, outcome...)
 			direction = nil
 		}
 	}
 	for _, q := range askedBy(f.Q) {
-		n := need{callWords + " @@ ?::text::tsquery", []any{q.query}, q.query}
+		n := need{sql: textWords + " @@ ?::text::tsquery", args: []any{q.query}, word: q.query}
 		if q.number != "" {
-			n = need{sql: "((c.caller_number || ' ' || c.dialed_number) LIKE ? OR " + callWords + " @@ ?::text::tsquery)", args: []any{"%" + q.number + "%", q.query}}
+			const either = "((c.caller_number || ' ' || c.dialed_number) LIKE ? OR "
+			n = need{
+				sql: either + textWords + " @@ ?::text::tsquery)", args: []any{"%" + q.number + "%", q.query},
+				indexed: either + callWords + " @@ ?::text::tsquery)",
+			}
 		}
 		other = append(other, n)
 	}
@@ -146,8 +154,9 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 		}
 	}
 	l.rest = append(append(l.rest, direction...), other...)
+	l.few = len(live)+len(customer)+len(numbered) > 0
 	if m := l.members; m != nil && len(l.along)+len(l.rest) > 0 {
-		if len(m.agents) == 1 && len(m.queues) == 0 && (len(live)+len(customer)+len(numbered) == 0) {
+		if len(m.agents) == 1 && len(m.queues) == 0 && !l.few {
 			l.rest = append(l.along, l.rest...)
 			l.along = nil
 		} else {
@@ -162,19 +171,22 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 func queueNeed(ids []uuid.UUID) need {
 	switch len(ids) {
 	case 0:
-		return need{"false", nil, lexeme(" ")}
+		return need{sql: "false", word: lexeme(" ")}
 	case 1:
-		return need{"c.queue_id = ?", []any{ids[0]}, lexeme(queueWord(ids[0]))}
+		return need{sql: "c.queue_id = ?", args: []any{ids[0]}, word: lexeme(queueWord(ids[0]))}
 	}
 	words := make([]string, len(ids))
 	for i, id := range ids {
 		words[i] = queueWord(id)
 	}
-	return need{"c.queue_id = ANY (?)", []any{ids}, anyOf(words)}
+	return need{sql: "c.queue_id = ANY (?)", args: []any{ids}, word: anyOf(words)}
 }
 
-// callWords are the words of a call c.
-const callWords = "call_words(c.search, c.note_search, c.agents, c.direction, c.outcome, c.queue_id)"
+// callWords are the words of a call c, textWords those of its names and notes alone, which are made sooner.
+const (
+	callWords = "call_words(c.search, c.note_search, c.agents, c.direction, c.outcome, c.queue_id)"
+	textWords = "array_to_tsvector(array_remove(string_to_array(c.search || ' ' || c.note_search, ' '), ''))"
+)
 
 // stretch is a part of the time that a list is of; a zero end is open.
 type stretch struct{ from, to time.Time }
@@ -190,7 +202,7 @@ func (l *listing) stretches(now time.Time) []stretch {
 		anchor = end
 	}
 	var all []stretch
-	for i, long := 0, stretchFirst; ; i, long = i+1, 2*long {
+	for i, long := 0, stretchFirst; ; i, long = i+1, stretchMore*long {
 		s := stretch{anchor.Add(-long), end}
 		if i == stretches-1 || !s.from.After(l.from) {
 			return append(all, stretch{l.from, end})
@@ -205,7 +217,7 @@ func (l *listing) keys(ctx context.Context, on querier, most int) ([]cursor, err
 	var found []cursor
 	plain := len(l.rest) == 0
 	all := l.stretches(time.Now())
-	if !plain {
+	if !plain && !l.few {
 		keys, err := l.look(ctx, on, l.glance(all[0], most))
 		if err != nil || len(keys) == most {
 			return keys, err
@@ -387,10 +399,13 @@ func (l *listing) byWords() []need {
 		all = append(all, l.members.need())
 	}
 	for _, n := range all {
-		if n.word == "" {
-			others = append(others, n)
-		} else {
+		switch {
+		case n.word != "":
 			words = append(words, n.word)
+		case n.indexed != "":
+			others = append(others, need{sql: n.indexed, args: n.args})
+		default:
+			others = append(others, n)
 		}
 	}
 	if len(words) > 0 {

@@ -195,6 +195,7 @@ func tuneConn(cc *pgx.ConnConfig) {
 		cc.RuntimeParams["application_name"] = "ringbook"
 	}
 	cc.RuntimeParams["timezone"] = "UTC"
+	cc.RuntimeParams["jit"] = "off" // no statement of ours lasts as long as compiling it does
 	cc.DialFunc = (&net.Dialer{
 		Timeout:         connectTimeout,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 3 * time.Second, Count: 3},

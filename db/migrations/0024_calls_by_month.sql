@@ -31,6 +31,21 @@ $$;
 COMMENT ON FUNCTION call_months IS 'the tables that are cut by month, in the order in which all lock them, and the column that tells it';
 
 -- +goose StatementBegin
+CREATE FUNCTION plan_call_words() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	part regclass;
+BEGIN
+	FOR part IN SELECT i.inhrelid::regclass FROM pg_inherits i JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attnum = 1
+		WHERE i.inhparent IN ('call_words'::regclass, 'call_numbers'::regclass) AND a.attstattarget <> 0
+	LOOP
+		EXECUTE format('ALTER INDEX %s ALTER COLUMN 1 SET STATISTICS 0', part);
+	END LOOP;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION plan_call_words IS 'keeps the planner from weighing words, which takes longer than looking them up: what is looked up by words is rare';
+
+-- +goose StatementBegin
 CREATE FUNCTION make_call_month(month date) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	low    uuid := call_id_at(date_trunc('month', month) AT TIME ZONE 'UTC');
@@ -56,6 +71,7 @@ BEGIN
 		moved := moved + n;
 		EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', cut.of, part, low, high);
 	END LOOP;
+	PERFORM plan_call_words();
 	RETURN moved;
 END
 $$;
@@ -89,7 +105,6 @@ CREATE INDEX call_outcome   ON moving.call (outcome, started_at DESC, id DESC);
 CREATE INDEX call_queue     ON moving.call (queue_id, started_at DESC, id DESC) WHERE queue_id IS NOT NULL;
 CREATE INDEX call_number    ON moving.call (number, started_at DESC, id DESC) WHERE number <> '';
 CREATE INDEX call_customer  ON moving.call (customer_id, started_at DESC, id DESC) WHERE customer_id IS NOT NULL;
-CREATE INDEX call_live      ON moving.call (started_at DESC, id DESC) WHERE state <> 'ended';
 CREATE INDEX call_unended   ON moving.call (pbx, started_at) WHERE state <> 'ended';
 CREATE INDEX call_unmatched ON moving.call (started_at DESC) WHERE match_rule = '';
 -- What has not been sorted in is read at every search.
@@ -192,4 +207,5 @@ $$;
 DROP FUNCTION pg_temp.copy_calls;
 DROP SCHEMA moving;
 SET LOCAL search_path = public;
+SELECT plan_call_words();
 ANALYZE call, call_annotation, call_note, call_leg, call_agent;
