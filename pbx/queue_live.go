@@ -20,6 +20,8 @@ const (
 	surveySoon   = 1500 * time.Millisecond
 	surveySeldom = 2 * time.Minute
 	surveyTime   = 10 * time.Second
+
+	startTime = time.Minute // that a PBX may take from letting us in to having loaded its queues
 )
 
 // queues is what an Exchange knows of the PBX's queues, by the manager.
@@ -126,13 +128,18 @@ func (x *Exchange) survey(ctx context.Context) {
 	q := &x.queues
 	q.order.Lock()
 	defer q.order.Unlock()
-	if !q.client.Health().Live {
+	health := q.client.Health()
+	if !health.Live {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, surveyTime)
 	defer cancel()
 	answer, err := q.client.Do(ctx, ami.Action{Name: "QueueStatus"})
-	if errors.Is(err, ami.ErrUnknown) { // a PBX without queues
+	if errors.Is(err, ami.ErrUnknown) {
+		// A PBX that starts has no queues yet; one that has none for long has none at all.
+		if time.Since(health.Since) < startTime {
+			return
+		}
 		err = nil
 	}
 	if err != nil {

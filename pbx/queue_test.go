@@ -192,6 +192,33 @@ func TestExchange_QueuesWhileTheManagerIsAway(t *testing.T) {
 	})
 }
 
+// A PBX lets us in while it starts, and has no queues then. That is not told as their end.
+func TestExchange_QueuesWhileThePBXStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startBoard(t, pbxtest.AMIConfig{})
+		b.manager.AddQueue("support", "ringall", "PJSIP/1001")
+		time.Sleep(2 * time.Second)
+		unknown := func(ami.Action) string { return "Response: Error\r\nMessage: Invalid/unknown command: QueueStatus\r\n" }
+		b.manager.Answer("QueueStatus", unknown)
+		b.manager.Cut()
+		time.Sleep(20 * time.Second)
+		if _, known := b.Queues(); known || b.queue("support").Gone {
+			t.Errorf("support is %+v, %v", b.queue("support"), known)
+		}
+		b.manager.Answer("QueueStatus", nil)
+		time.Sleep(2 * time.Second)
+		if q := b.queue("support"); !q.Known || q.Gone {
+			t.Errorf("support is %+v", q)
+		}
+		// One that never has any has none.
+		b.manager.Answer("QueueStatus", unknown)
+		time.Sleep(2 * time.Minute)
+		if all, known := b.Queues(); len(all) != 0 || !known || !b.queue("support").Gone {
+			t.Errorf("the queues are %+v, %v", all, known)
+		}
+	})
+}
+
 func TestExchange_WithoutAManager(t *testing.T) {
 	x := pbx.NewExchange(nil, labConfig, slog.New(slog.DiscardHandler))
 	if all, known := x.Queues(); all != nil || known {
