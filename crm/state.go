@@ -96,7 +96,8 @@ type Follow struct {
 	Paused  bool
 	Reason  string // as the exchange has it
 	Problem string // why the exchange does not follow; empty: it does
-	At      time.Time
+	// Joined is when the newest of the agent's members had joined its queue, by the exchange's clock; zero: it did not say.
+	Joined time.Time
 }
 
 // maxWaiting bounds the wrap-ups that wait for the database.
@@ -307,14 +308,14 @@ func (s *States) read(ctx context.Context, agents []uuid.UUID) (different []uuid
 		return nil, err
 	}
 	rows, err = pool.Query(ctx, `
-		SELECT agent_id, pbx, paused, reason, problem, at FROM agent_follow WHERE $1::uuid[] IS NULL OR agent_id = ANY($1)`, agents)
+		SELECT agent_id, pbx, paused, reason, problem, coalesce(joined, '0001-01-01T00:00:00Z') FROM agent_follow WHERE $1::uuid[] IS NULL OR agent_id = ANY($1)`, agents)
 	if err != nil {
 		return nil, err
 	}
 	var agent uuid.UUID
 	var pbx string
 	var f Follow
-	_, err = pgx.ForEachRow(rows, []any{&agent, &pbx, &f.Paused, &f.Reason, &f.Problem, &f.At}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&agent, &pbx, &f.Paused, &f.Reason, &f.Problem, &f.Joined}, func() error {
 		if follows[agent] == nil {
 			follows[agent] = map[string]Follow{}
 		}

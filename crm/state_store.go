@@ -134,7 +134,8 @@ type PhoneInput struct {
 	// then what whoever heard it takes to be chosen: with another choice meanwhile nothing is done (ErrConflict).
 	Changes bool
 	Choice  Choice
-	Problem string // why the queues do not follow; empty: they do
+	Problem string    // why the queues do not follow; empty: they do
+	Joined  time.Time // see Follow
 }
 
 // Heard keeps what an exchange's queues and an agent's state agree on from now on: either because they did already, or by
@@ -172,9 +173,9 @@ func (s *Store) Heard(ctx context.Context, in PhoneInput) error {
 			}
 		}
 		_, err = tx.Exec(ctx, `
-			INSERT INTO agent_follow AS f (agent_id, pbx, paused, reason, problem) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (agent_id, pbx) DO UPDATE SET paused = $3, reason = $4, problem = $5, at = now()`,
-			in.Agent, in.PBX, in.Paused, in.Reason, in.Problem)
+			INSERT INTO agent_follow AS f (agent_id, pbx, paused, reason, problem, joined) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (agent_id, pbx) DO UPDATE SET paused = $3, reason = $4, problem = $5, joined = $6, at = now()`,
+			in.Agent, in.PBX, in.Paused, in.Reason, in.Problem, timeOrNil(in.Joined))
 		if err != nil {
 			return wrap(err, "keep the state of %s", in.Agent)
 		}

@@ -260,7 +260,7 @@ func TestState_HeardFromThePhone(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := s.States().Standing(neda.AgentID).Choice
-	in := PhoneInput{Agent: neda.AgentID, PBX: "main", Epoch: 7, Paused: true, Reason: "LUNCH", Choice: known, Changes: true}
+	in := PhoneInput{Agent: neda.AgentID, PBX: "main", Epoch: 7, Paused: true, Reason: "LUNCH", Choice: known, Changes: true, Joined: time.Unix(1795000000, 0)}
 	old := in
 	old.Epoch = 6
 	if err := s.Heard(t.Context(), old); !errors.Is(err, db.ErrFenced) {
@@ -273,7 +273,7 @@ func TestState_HeardFromThePhone(t *testing.T) {
 	if c.State != Paused || c.By != ByPhone || c.ReasonEN != "Lunch" {
 		t.Errorf("she is %+v", c)
 	}
-	if f, ok := s.States().Follow(neda.AgentID, "main"); !ok || !f.Paused || f.Reason != "LUNCH" || f.At.IsZero() {
+	if f, ok := s.States().Follow(neda.AgentID, "main"); !ok || !f.Paused || f.Reason != "LUNCH" || !f.Joined.Equal(in.Joined) {
 		t.Errorf("agreed on %+v", f)
 	}
 	if err := s.Heard(t.Context(), in); !errors.Is(err, ErrConflict) {

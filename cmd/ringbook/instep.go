@@ -164,8 +164,8 @@ func (s *inStep) shows(e *echo) bool {
 	return true
 }
 
-// heard is what the queues say of an agent, whose agreement is of some time.
-func (s *inStep) heard(extensions []string, agreed time.Time) heard {
+// heard is what the queues say of an agent, whose newest member had joined at some time when that was last agreed on.
+func (s *inStep) heard(extensions []string, before time.Time) heard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var h heard
@@ -173,9 +173,12 @@ func (s *inStep) heard(extensions []string, agreed time.Time) heard {
 	for _, extension := range extensions {
 		for _, f := range s.facts[extension] {
 			h.members++
+			if f.since.After(h.joined) {
+				h.joined = f.since
+			}
 			switch {
 			case !f.paused:
-				if !agreed.IsZero() && f.since.After(agreed) {
+				if f.since.After(before) {
 					h.newer++
 				}
 				continue
@@ -280,16 +283,15 @@ func (s *inStep) keep(ctx context.Context, a crm.AgentRef, epoch int64, rights a
 	extensions := s.extensions(a)
 	base, _ := s.store.States().Follow(a.ID, s.exchange.Name())
 	choice := s.store.States().Standing(a.ID).Choice
-	want, h := wanted(choice), s.heard(extensions, base.At)
+	want, h := wanted(choice), s.heard(extensions, base.Joined)
 	if choice.By == crm.ByPhone && want.paused && base.Paused {
 		want.reason = base.Reason // its own words
 	}
 	have, _ := h.side()
-	in := crm.PhoneInput{Agent: a.ID, PBX: s.exchange.Name(), Epoch: epoch, Choice: choice, Paused: want.paused, Reason: want.reason}
+	in := crm.PhoneInput{Agent: a.ID, PBX: s.exchange.Name(), Epoch: epoch, Choice: choice, Paused: want.paused, Reason: want.reason, Joined: h.joined}
 	switch decide(side{base.Paused, base.Reason}, want, choice.State == crm.Offline, h) {
 	case agree:
-		in.Reason = want.reason
-		if base.Paused == in.Paused && base.Reason == in.Reason && base.Problem == "" {
+		if base.Paused == in.Paused && base.Reason == in.Reason && base.Problem == "" && (!in.Paused || base.Joined.Equal(in.Joined)) {
 			return nil
 		}
 	case adopt:
@@ -312,7 +314,7 @@ func (s *inStep) keep(ctx context.Context, a crm.AgentRef, epoch int64, rights a
 				return err
 			}
 			s.log.WarnContext(ctx, "the exchange's queues do not follow an agent's state", "agent", a.ID, "err", err)
-			in.Paused, in.Reason, in.Problem = base.Paused, base.Reason, problem
+			in.Paused, in.Reason, in.Joined, in.Problem = base.Paused, base.Reason, base.Joined, problem
 		}
 	default:
 		return nil
@@ -380,7 +382,7 @@ func (s *inStep) synced(a crm.AgentRef) (why string, ok bool) {
 	want := wanted(choice)
 	health, configured := s.exchange.AMI()
 	base, _ := s.store.States().Follow(a.ID, s.exchange.Name())
-	h := s.heard(extensions, base.At)
+	h := s.heard(extensions, base.Joined)
 	switch {
 	case !configured && want.paused:
 		return syncAMINeeded, true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"time"
 
 	"ringbook/crm"
 	"ringbook/pbx"
@@ -28,9 +29,10 @@ type side struct {
 // heard is what an exchange's queues say of one agent.
 type heard struct {
 	members int
-	paused  int    // of them
-	newer   int    // of those that are not paused: newer than the agreement
-	reason  string // of all that are paused; empty where they differ
+	paused  int       // of them
+	newer   int       // of those that are not paused: newer than the agreement
+	joined  time.Time // when the newest joined its queue; zero: not told
+	reason  string    // of all that are paused; empty where they differ
 }
 
 // side is what the queues say, if they say one thing.

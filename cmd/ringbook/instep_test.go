@@ -14,7 +14,7 @@ type stepModel struct {
 	choice  crm.Choice
 	members []modelMember
 	base    side // as kept
-	agreed  int  // when
+	agreed  int  // when the newest member had joined then
 	clock   int
 	pushes  int
 
@@ -32,7 +32,7 @@ func (m *stepModel) heard() heard {
 	first := true
 	for _, f := range m.members {
 		if !f.paused {
-			if m.agreed > 0 && f.since > m.agreed {
+			if f.since > m.agreed {
 				h.newer++
 			}
 			continue
@@ -69,16 +69,16 @@ func (m *stepModel) settle(forgets bool) {
 		case leave:
 			return
 		case agree:
-			if m.base == m.want() {
+			if m.base == m.want() && (!m.base.paused || m.agreed == m.newest()) {
 				return
 			}
-			m.base, m.agreed = m.want(), m.clock
+			m.base, m.agreed = m.want(), m.newest()
 		case adopt:
 			m.choice = crm.Choice{State: crm.Available, By: crm.ByPhone}
 			if have.paused {
 				m.choice.State, m.choice.Reason = crm.Paused, have.reason
 			}
-			m.base, m.agreed = have, m.clock
+			m.base, m.agreed = have, m.newest()
 		case push:
 			m.pushes++
 			want := m.want()
@@ -88,9 +88,17 @@ func (m *stepModel) settle(forgets bool) {
 			if forgets {
 				return
 			}
-			m.base, m.agreed = want, m.clock
+			m.base, m.agreed = want, m.newest()
 		}
 	}
+}
+
+// newest is when the newest member joined.
+func (m *stepModel) newest() (at int) {
+	for _, f := range m.members {
+		at = max(at, f.since)
+	}
+	return at
 }
 
 func (m *stepModel) desk(state crm.State, reason string) {

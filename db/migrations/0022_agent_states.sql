@@ -54,6 +54,7 @@ CREATE TABLE agent_follow (
 	paused   boolean     NOT NULL,
 	reason   text        NOT NULL, -- as the exchange has it
 	problem  text        NOT NULL, -- why the exchange does not follow; empty: it does
+	joined   timestamptz,          -- when the agent's newest member had joined its queue, by the exchange's clock; NULL: not told
 	at       timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (agent_id, pbx)
 );
