@@ -204,11 +204,8 @@ func (s *States) nudge() {
 func (s *States) Run(ctx context.Context) error {
 	const slowest = 5 * time.Second
 	pause := time.Duration(0)
-	for {
+	for ctx.Err() == nil {
 		wait := s.tellEnds(time.Now())
-		if ctx.Err() != nil {
-			return nil
-		}
 		if err := s.write(ctx); err != nil {
 			pause = min(max(2*pause, 250*time.Millisecond), slowest)
 			wait = min(wait, pause)
@@ -228,6 +225,7 @@ func (s *States) Run(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
+	return nil
 }
 
 // tellEnds tells of the wrap-ups whose time is over, and says for how long there is no other.

@@ -212,7 +212,7 @@ func (s *inStep) extensions(a crm.AgentRef) []string {
 // Run keeps in step until ctx ends; it returns nil. The database must be migrated.
 func (s *inStep) Run(ctx context.Context) error {
 	s.look(uuid.Nil)
-	for {
+	for ctx.Err() == nil {
 		wait := s.round(ctx)
 		timer := time.NewTimer(wait)
 		select {
@@ -221,10 +221,8 @@ func (s *inStep) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		timer.Stop()
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 // round looks at everybody who is to be looked at, and says for how long nobody will be.
