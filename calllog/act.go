@@ -143,7 +143,7 @@ type part struct {
 // covers. crm.ErrNotFound when the actor has nothing to do with the call.
 func (s *Acts) part(a crm.Actor, c *pbx.Call) (part, error) {
 	var best part
-	seen := false
+	seen, away := false, false
 	rank := func(p part) int {
 		n := 0
 		if p.agent.ID == a.AgentID {
@@ -169,6 +169,7 @@ func (s *Acts) part(a crm.Actor, c *pbx.Call) (part, error) {
 		}
 		name, channel := c.ChannelOf(l)
 		p := part{c, l, agent, s.exchange(name), channel}
+		away = away || p.exchange == nil
 		if p.exchange != nil && (best.leg == nil || rank(p) > rank(best)) {
 			best = p
 		}
@@ -178,6 +179,8 @@ func (s *Acts) part(a crm.Actor, c *pbx.Call) (part, error) {
 		return best, fmt.Errorf("%s: %w", crm.CallsControl, crm.ErrForbidden)
 	case best.leg != nil:
 		return best, nil
+	case away: // the exchange is configured no more
+		return best, &pbx.Refusal{Code: pbx.PBXAway}
 	case seen:
 		return best, &pbx.Refusal{Code: pbx.CallEnded}
 	}
@@ -389,10 +392,8 @@ func refuse(code pbx.Code) error {
 func (s *Acts) Abilities(agent uuid.UUID, c *pbx.Call) pbx.Abilities {
 	p, err := s.part(crm.Actor{AgentID: agent, Role: crm.RoleAgent}, c)
 	if err != nil {
-		return pbx.Abilities{
-			HangUp: pbx.CallEnded, Hold: pbx.CallEnded, Blind: pbx.CallEnded, Attended: pbx.CallEnded,
-			Complete: pbx.CallEnded, Cancel: pbx.CallEnded,
-		}
+		code := cmp.Or(pbx.Refused(err), pbx.CallEnded)
+		return pbx.Abilities{HangUp: code, Hold: code, Blind: code, Attended: code, Complete: code, Cancel: code}
 	}
 	return p.exchange.Abilities(c, p.leg)
 }

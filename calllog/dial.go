@@ -260,6 +260,10 @@ func (s *Acts) claim(ctx context.Context, want attempt) (mine bool, err error) {
 const abandonAttempts = `UPDATE dial_attempt SET state = 'refused', code = $1, settled_at = clock_timestamp()
 	WHERE state = 'placing' AND created_at < clock_timestamp() - $2::interval`
 
+// forgetAttempts deletes some of those that are older than any call from which one would start.
+const forgetAttempts = `DELETE FROM dial_attempt WHERE id IN (
+	SELECT id FROM dial_attempt WHERE pbx = $1 AND created_at < now() - interval '400 days' ORDER BY created_at LIMIT 100)`
+
 // keep writes down what became of an attempt of ours. It does not fail: the call rings or does not, whatever can be written.
 func (s *Acts) keep(ctx context.Context, a crm.Actor, done attempt) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTimeout)
@@ -268,6 +272,9 @@ func (s *Acts) keep(ctx context.Context, a crm.Actor, done attempt) {
 		if _, err := tx.Exec(ctx, `
 			UPDATE dial_attempt SET state = $2, code = $3, call_id = $4, settled_at = clock_timestamp() WHERE id = $1`,
 			done.ID, done.state, string(done.code), idOrNil(done.CallID)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, forgetAttempts, done.pbx); err != nil {
 			return err
 		}
 		if done.state != attemptPlaced {
