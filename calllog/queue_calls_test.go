@@ -82,7 +82,9 @@ func TestQueueCalls_WhichNumbersLead(t *testing.T) {
 	transferred.Dialed, transferred.Transfers = "02191002222", []pbx.Transfer{{Kind: pbx.Blind, At: transferred.StartedAt, By: "1001", To: "a"}}
 	outbound.Direction, outbound.Dialed = pbx.Outbound, "09121112233"
 	partial.Dialed, partial.Partial = "02191003333", true
-	for _, c := range []pbx.Call{direct, internal, transferred, outbound, partial} {
+	recalled := inQueue(6, "main", "a")
+	recalled.Dialed, recalled.Reconstructed = "02191004444", true
+	for _, c := range []pbx.Call{direct, internal, transferred, outbound, partial, recalled} {
 		r.Update(c)
 	}
 	settle(t, r)

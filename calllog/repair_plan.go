@@ -14,18 +14,18 @@ import (
 
 // knownCall is a call as the log has it.
 type knownCall struct {
-	id                          uuid.UUID
-	version                     int64
-	state                       pbx.State
-	partial, reconstructed      bool
-	whole                       bool
-	merged                      bool // it is part of another, perhaps another exchange's
-	direction                   pbx.Direction
-	caller                      pbx.Party
-	dialed, trunk, queue, given string
-	hold                        int64
-	source                      pbx.Source
-	legs                        []knownLeg
+	id                                    uuid.UUID
+	version                               int64
+	state                                 pbx.State
+	partial, reconstructed                bool
+	whole                                 bool
+	merged                                bool // it is part of another, perhaps another exchange's
+	direction                             pbx.Direction
+	caller                                pbx.Party
+	dialed, trunk, queue, queuePBX, given string
+	hold                                  int64
+	source                                pbx.Source
+	legs                                  []knownLeg
 }
 
 type knownLeg struct {
@@ -58,7 +58,7 @@ func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (
 	const apart = 10 * time.Minute
 	rows, err := r.cfg.DB.Pool().Query(ctx, `
 		SELECT c.id, c.version, c.state, c.partial, c.reconstructed, c.whole, c.direction, c.caller_raw, c.caller_name, c.caller_withheld,
-			c.dialed_raw, c.trunk, c.queue, c.customer_ref, c.hold_ms, c.source, c.merged_into IS NOT NULL, l.id, l.channel, l.offered_at, l.ended_as NOT IN ('', 'lost')
+			c.dialed_raw, c.trunk, c.queue, c.queue_pbx, c.customer_ref, c.hold_ms, c.source, c.merged_into IS NOT NULL, l.id, l.channel, l.offered_at, l.ended_as NOT IN ('', 'lost')
 		FROM call c JOIN call_leg l ON l.call_id = c.id AND l.call_id BETWEEN $4 AND $5
 		WHERE c.pbx = $1 AND c.started_at BETWEEN $2 AND $3 AND c.id BETWEEN $4 AND $5`,
 		name, first.Add(-apart), last.Add(apart), idAt(first.Add(-apart-astray)), idAt(last.Add(apart+astray)))
@@ -71,7 +71,7 @@ func (r *Repair) known(ctx context.Context, name string, calls []pbx.Recalled) (
 		var c knownCall
 		var l knownLeg
 		if err := rows.Scan(&c.id, &c.version, &c.state, &c.partial, &c.reconstructed, &c.whole, &c.direction, &c.caller.Number, &c.caller.Name,
-			&c.caller.Withheld, &c.dialed, &c.trunk, &c.queue, &c.given, &c.hold, &c.source, &c.merged, &l.id, &l.channel, &l.offered, &l.seen); err != nil {
+			&c.caller.Withheld, &c.dialed, &c.trunk, &c.queue, &c.queuePBX, &c.given, &c.hold, &c.source, &c.merged, &l.id, &l.channel, &l.offered, &l.seen); err != nil {
 			return k, fmt.Errorf("read the calls of a gap: %w", err)
 		}
 		call := byID[c.id]
@@ -180,7 +180,7 @@ func (k *knownCall) complete(c *pbx.Call) {
 		c.Direction, c.Caller, c.Dialed, c.Trunk = k.direction, k.caller, k.dialed, k.trunk
 	}
 	if k.queue != "" {
-		c.Queue = k.queue
+		c.Queue, c.QueuePBX = k.queue, k.queuePBX
 	}
 	c.CustomerRef = k.given
 	c.Hold = max(c.Hold, time.Duration(k.hold)*time.Millisecond)

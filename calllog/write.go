@@ -216,13 +216,13 @@ func (r *Recorder) write(ctx context.Context, rows []row, under epochs) error {
 }
 
 // queueSeen is what a call tells of its queue; false: it came to none. What was dialled led there only if nobody transferred
-// the call, which from a picture of its middle cannot be told.
+// the call, which a picture of its middle does not tell, nor an exchange's own records.
 func (r *Recorder) queueSeen(c *pbx.Call) (crm.QueueSeen, bool) {
 	if c.Queue == "" {
 		return crm.QueueSeen{}, false
 	}
 	seen := crm.QueueSeen{PBX: c.QueueExchange(), Name: c.Queue, At: c.StartedAt}
-	if c.Direction != pbx.Outbound && len(c.Transfers) == 0 && !c.Partial {
+	if c.Direction != pbx.Outbound && len(c.Transfers) == 0 && !c.Partial && !c.Reconstructed {
 		seen.Number = text(r.cfg.Normalise(c.PBX, c.Trunk, c.Dialed).Key(), shortText)
 	}
 	return seen, true

@@ -45,8 +45,8 @@ WITH RECURSIVE seen AS (
 INSERT INTO queue (id, pbx, name, numbers)
 SELECT s.queue_id, s.pbx, s.queue, ARRAY(
 	SELECT DISTINCT dialed_number FROM (
-		SELECT dialed_number, direction, transfers, partial FROM call WHERE queue_id = s.queue_id
+		SELECT dialed_number, direction, transfers, partial, reconstructed FROM call WHERE queue_id = s.queue_id
 		ORDER BY started_at DESC, id DESC LIMIT 10000) c
-	WHERE dialed_number <> '' AND direction <> 'outbound' AND transfers = '[]' AND NOT partial
+	WHERE dialed_number <> '' AND direction <> 'outbound' AND transfers = '[]' AND NOT partial AND NOT reconstructed
 	ORDER BY 1 LIMIT 200)
 FROM seen s;
