@@ -89,8 +89,8 @@
 //
 // # Reading
 //
-// A list is looked up in stretches of time, newest first, each twice as long as the one before, until the page is full; no query
-// counts. Of one filter that is a walk along its index. Of several there is none: the newest calls of one of them are looked through
+// A list is looked up in stretches of time, newest first, each four times as long as the one before, until the page is full; no
+// query counts. Of one filter that is a walk along its index. Of several there is none: the newest calls of one of them are looked through
 // first, and if these do not fill the page, what is sought is rare, and is found by its words, an index of the words of names and
 // notes and of what a call is filtered by (words.go). Pages continue from a place in the list. What an actor may read is
 // compiled into the SQL. Cursors are bound to their list: with another filter they are refused.

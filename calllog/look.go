@@ -1,0 +1,251 @@
+package calllog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A list is looked up in stretches of time, each four times as long as the one before, until the page is full: what is
+// frequent is found in the first, without touching the months of before. In each the walk goes along the index of the
+// filter, newest first.
+//
+// Of several things at once there is no index in order. The newest calls of one of them are looked through first; where
+// these do not fill the page what is sought is rare, and all that the stretch has of it is found by its words and sorted.
+const (
+	stretchFirst = 31 * 24 * time.Hour
+	stretchMore  = 4
+	stretches    = 4 // the last has no end
+	glanceCalls  = 2000
+	glanceOthers = 500 // along any index but that of time, whose calls lie side by side
+	glanceMany   = 10  // for each that is wanted
+)
+
+// stretch is a part of the time that a list is of; a zero end is open.
+type stretch struct{ from, to time.Time }
+
+// stretches are those in which the list is looked up, newest first.
+func (l *listing) stretches(now time.Time) []stretch {
+	end := l.to
+	if l.after != nil && (end.IsZero() || l.after.at.Before(end)) {
+		end = l.after.at.Add(time.Microsecond)
+	}
+	anchor := now
+	if !end.IsZero() && end.Before(anchor) {
+		anchor = end
+	}
+	var all []stretch
+	for i, long := 0, stretchFirst; ; i, long = i+1, stretchMore*long {
+		s := stretch{anchor.Add(-long), end}
+		if i == stretches-1 || !s.from.After(l.from) {
+			return append(all, stretch{l.from, end})
+		}
+		all = append(all, s)
+		anchor, end = s.from, s.from
+	}
+}
+
+// keys looks up the places of the next calls of the list, so many at most.
+func (l *listing) keys(ctx context.Context, on querier, most int) ([]cursor, error) {
+	var found []cursor
+	plain := len(l.rest) == 0
+	all := l.stretches(time.Now())
+	if !plain && !l.few {
+		keys, err := l.look(ctx, on, l.glance(all[0], most))
+		if err != nil || len(keys) == most {
+			return keys, err
+		}
+	}
+	for _, part := range all {
+		q := l.gather(part, most-len(found))
+		if plain {
+			q = l.walk(part, most-len(found))
+		}
+		keys, err := l.look(ctx, on, q)
+		if err != nil {
+			return nil, err
+		}
+		if found = append(found, keys...); len(found) == most {
+			break
+		}
+	}
+	return found, nil
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// look runs a query of keys. It is planned for its very arguments: what is rare and what is not, and which months.
+func (l *listing) look(ctx context.Context, on querier, q *clauses) ([]cursor, error) {
+	rows, err := on.Query(ctx, q.sql, append([]any{pgx.QueryExecModeCacheDescribe}, q.args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c cursor, err error) {
+		return c, row.Scan(&c.at, &c.id)
+	})
+}
+
+// clauses is SQL in the making.
+type clauses struct {
+	sql  string
+	args []any
+}
+
+func (c *clauses) arg(v any) string {
+	c.args = append(c.args, v)
+	return fmt.Sprintf("$%d", len(c.args))
+}
+
+// fill writes arguments where "?" stands.
+func (c *clauses) fill(sql string, args ...any) string {
+	for _, v := range args {
+		sql = strings.Replace(sql, "?", c.arg(v), 1)
+	}
+	return sql
+}
+
+// where is all of the needs.
+func (c *clauses) where(lists ...[]need) string {
+	var all []string
+	for _, needs := range lists {
+		for _, n := range needs {
+			all = append(all, c.fill(n.sql, n.args...))
+		}
+	}
+	if len(all) == 0 {
+		return "true"
+	}
+	return strings.Join(all, " AND ")
+}
+
+// within is a stretch of a list, and what is after its cursor, by the columns of the beginning of a call and of its id. The
+// months that are looked at follow of the ids.
+func (c *clauses) within(l *listing, s stretch, began, id string) string {
+	all := "true"
+	if !s.from.IsZero() {
+		all += c.fill(" AND "+began+" >= ? AND "+id+" >= ?", s.from, idAt(s.from.Add(-astray)))
+	}
+	if !s.to.IsZero() {
+		all += c.fill(" AND "+began+" < ? AND "+id+" < ?", s.to, idAt(s.to.Add(astray)))
+	}
+	if l.after != nil {
+		all += c.fill(" AND ("+began+", "+id+") < (?, ?)", l.after.at, l.after.id)
+	}
+	return all
+}
+
+// walk is along the index of what the list is of.
+func (l *listing) walk(s stretch, most int) *clauses {
+	c := &clauses{}
+	if l.members == nil {
+		c.sql = `SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.along) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `
+			ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+		return c
+	}
+	// Each member's are read from the member's own index and merged, so that one with few calls costs no more than one with many.
+	var walks []string
+	if len(l.members.agents) > 0 {
+		walks = append(walks, `
+		SELECT k.started_at, k.call_id FROM unnest(`+c.arg(l.members.agents)+`::uuid[]) who (id) CROSS JOIN LATERAL (
+			SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id AND `+c.months(s, "c.id")+`
+			WHERE k.agent_id = who.id AND `+c.where(l.always)+` AND `+c.within(l, s, "k.started_at", "k.call_id")+`
+			ORDER BY k.started_at DESC, k.call_id DESC LIMIT `+c.arg(most)+`) k`)
+	}
+	if len(l.members.queues) > 0 {
+		walks = append(walks, `
+		SELECT k.started_at, k.call_id FROM unnest(`+c.arg(l.members.queues)+`::uuid[]) who (id) CROSS JOIN LATERAL (
+			SELECT c.started_at, c.id AS call_id FROM call c
+			WHERE c.queue_id = who.id AND `+c.where(l.always)+` AND `+c.within(l, s, "c.started_at", "c.id")+`
+			ORDER BY c.started_at DESC, c.id DESC LIMIT `+c.arg(most)+`) k`)
+	}
+	if walks == nil { // a team of nobody
+		walks = []string{"SELECT now() AS started_at, NULL::uuid AS call_id WHERE false"}
+	}
+	c.sql = `SELECT DISTINCT k.started_at, k.call_id FROM (` + strings.Join(walks, " UNION ALL ") + `) k
+		ORDER BY k.started_at DESC, k.call_id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// months are the ids of a stretch.
+func (c *clauses) months(s stretch, id string) string {
+	all := "true"
+	if !s.from.IsZero() {
+		all += c.fill(" AND "+id+" >= ?", idAt(s.from.Add(-astray)))
+	}
+	if !s.to.IsZero() {
+		all += c.fill(" AND "+id+" < ?", idAt(s.to.Add(astray)))
+	}
+	return all
+}
+
+// glance looks through the newest calls of the walk.
+func (l *listing) glance(s stretch, most int) *clauses {
+	c := &clauses{}
+	newest := max(glanceOthers, glanceMany*most)
+	if len(l.along) == 0 && l.members == nil {
+		newest = max(glanceCalls, newest)
+	}
+	if l.members == nil {
+		c.sql = `SELECT c.started_at, c.id FROM (
+			SELECT c.* FROM call c WHERE ` + c.where(l.always, l.along) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `
+			ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(newest) + `) c
+			WHERE ` + c.where(l.rest) + ` ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+		return c
+	}
+	c.sql = `SELECT c.started_at, c.id FROM (
+			SELECT k.call_id FROM call_agent k WHERE k.agent_id = ` + c.arg(l.members.agents[0]) + ` AND ` + c.within(l, s, "k.started_at", "k.call_id") + `
+			ORDER BY k.started_at DESC, k.call_id DESC LIMIT ` + c.arg(newest) + `) k
+		JOIN call c ON c.id = k.call_id AND ` + c.months(s, "c.id") + `
+		WHERE ` + c.where(l.always, l.rest) + ` ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// gather finds all that a stretch has by its words, and sorts it.
+func (l *listing) gather(s stretch, most int) *clauses {
+	c := &clauses{}
+	c.sql = `WITH found AS MATERIALIZED (
+			SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.byWords()) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `)
+		SELECT started_at, id FROM found ORDER BY started_at DESC, id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// everything is the whole list, in no order.
+func (l *listing) everything() *clauses {
+	c := &clauses{}
+	needs := append(l.along[:len(l.along):len(l.along)], l.rest...)
+	if l.members != nil {
+		needs = append(needs, l.members.need())
+	}
+	c.sql = `SELECT FROM call c WHERE ` + c.where(l.always, needs) + ` AND ` + c.within(l, stretch{l.from, l.to}, "c.started_at", "c.id")
+	return c
+}
+
+// byWords are all needs, as one of words as far as these tell them.
+func (l *listing) byWords() []need {
+	var words []string
+	var others []need
+	all := append(l.along[:len(l.along):len(l.along)], l.rest...)
+	if l.members != nil {
+		all = append(all, l.members.need())
+	}
+	for _, n := range all {
+		switch {
+		case n.word != "":
+			words = append(words, n.word)
+		case n.indexed != "":
+			others = append(others, need{sql: n.indexed, args: n.args})
+		default:
+			others = append(others, n)
+		}
+	}
+	if len(words) > 0 {
+		others = append(others, need{sql: callWords + " @@ ?::text::tsquery", args: []any{strings.Join(words, " & ")}})
+	}
+	return others
+}
