@@ -95,6 +95,9 @@
 // notes and of what a call is filtered by (words.go). Pages continue from a place in the list. What an actor may read is
 // compiled into the SQL. Cursors are bound to their list: with another filter they are refused.
 //
+// States tells what an agent was doing: what was chosen and the wrap-ups (crm) with the legs of the agent's calls laid over
+// them. Nothing is kept twice, so a call that is repaired repairs the agent's day.
+//
 // # Gaps
 //
 // Watch writes when each exchange was heard; every other time is a gap (Store.Gaps). Repair reads the exchange's own records

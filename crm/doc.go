@@ -12,6 +12,23 @@
 // a table in permission.go: role → permission → scope (own, team, all), and what it does not name is refused. Every
 // method that takes an Actor checks it; lists are cut to the actor's scope in SQL.
 //
+// # States
+//
+// What an agent chose to be (Choice: available, paused with a PauseReason, offline) is a row with its beginning, its end and by whom;
+// the row without an end counts, and an agent without one is available. Ringing and talking follow from calls (screenpop). A
+// wrap-up is a row too: begun by every node that sees an answered call of the agent end, the same one, and over when the
+// agent puts the call away, chooses a state, finishes another call, or at a time that was set when it began. Nothing has to be
+// written for it to be over, so that it is over wherever and whenever somebody looks.
+//
+//	            log in, or choose           choose, or the phone
+//	offline ───────────────────► available ◄─────────────────────► paused
+//	   ▲                             │                                │
+//	   └─────── log out, or choose ──┴────────────────────────────────┘
+//
+// Nothing but a person's word moves an agent along these arrows: no closed browser, no lost network, no timer. States knows all
+// of it in memory. Times are the database's clock, and a clock that is set back makes no stretch negative. A Follow is on what
+// an agent's choice and the queues of an exchange last agreed; cmd keeps them in step.
+//
 // # Phones
 //
 // An endpoint of a PBX ("PJSIP/1001") is told by its name which extension it is, and the extension whose it is: the rule is

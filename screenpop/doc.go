@@ -33,6 +33,17 @@
 // Of a call that turned out to be part of another (an agent asked a colleague, who then took the customer over) nothing
 // stays on a desk: the colleague's shows the customer's call from then on, and who sent it.
 //
+// # What agents are doing
+//
+// Every agent has a Presence, worked out when it is asked for, from memory: a pop that talks or rings decides, then a wrap-up,
+// then what the agent chose (States):
+//
+//	talking, held, dialling ─► talking      ringing ─► ringing      else: crm.Standing.At, that is
+//	a finished call's wrap-up ─► wrap_up    chosen ─► available, paused, offline
+//
+// The board tells States when an answered call has ended, and when the agent puts it away. A wrap-up that is over leaves the
+// finished call where it is. To be paused or offline makes no pop go: see above.
+//
 // # Guarantees
 //
 // Update takes a time that depends only on the number of legs, and waits for nobody: not for the database, not for a

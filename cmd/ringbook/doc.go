@@ -10,6 +10,9 @@
 //	exchange 2 ─┼─ follow(ctx, call) ────┤
 //	   …       ─┘                        └─ recorder.Update  (remember: durable, in the background)
 //
+// Beside it, inStep keeps what agents chose to be and the queues of each exchange in step, where this node leads the exchange
+// and it has a manager.
+//
 //	HTTP: /healthz /readyz /metrics here; everything else is package web, once the database is there.
 //
 // Each long-running part is a blocking Run(ctx) in one errgroup. The first signal ends it in order: readiness
