@@ -178,7 +178,7 @@ func TestExchange_QueuesWhileTheManagerIsAway(t *testing.T) {
 		}
 		b.manager.SetMember("PJSIP/1001", "Paused", "1", true)
 		b.manager.Set(pbxtest.AMIFaults{})
-		time.Sleep(31 * time.Second)
+		time.Sleep(time.Minute)
 		if m, _ := b.member("support", "1001"); !m.Paused || !b.queue("support").Known {
 			t.Errorf("support is %+v", b.queue("support"))
 		}

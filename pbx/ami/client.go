@@ -42,6 +42,7 @@ type Config struct {
 	WriteTimeout  time.Duration // of sending one action; 5 s
 	MinBackoff    time.Duration // first pause before connecting again; 100 ms
 	MaxBackoff    time.Duration // longest pause; 30 s
+	MaxRefused    time.Duration // longest pause after a log-in was refused; 5 min, see doc.go
 	Ring          int           // events that may wait for the consumer; 4096
 }
 
@@ -57,6 +58,7 @@ func (c Config) withDefaults() Config {
 	duration(&c.WriteTimeout, 5*time.Second)
 	duration(&c.MinBackoff, 100*time.Millisecond)
 	duration(&c.MaxBackoff, 30*time.Second)
+	duration(&c.MaxRefused, 5*time.Minute)
 	if c.Ring <= 0 {
 		c.Ring = 4096
 	}

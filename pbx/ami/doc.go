@@ -15,6 +15,9 @@
 //	                                                                silent:       a ping was not answered
 //	                                                                overflow:     the consumer was too slow
 //
+// After a refused log-in the pauses grow from half a minute to minutes: PBXes have guards (fail2ban) that shut out a machine
+// which fails to log in five times in ten minutes, and with AMI ARI would be gone.
+//
 // Logging in is by an MD5 challenge; the password itself is sent over TLS only, and only where the PBX knows no challenge.
 // Of the events only those of the classes agent and system are asked for, in the log-in itself, and where the user may
 // (write=system) a filter keeps all but the queues' at the PBX. Setting up asks which actions the user may use

@@ -22,7 +22,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 	}
 	gap(GapStart, nil)
 	said := "" // the trouble that the log was told of last
-	for attempt := 0; ; {
+	for attempt, refused := 0, 0; ; {
 		lived, err := c.connect(ctx, follow)
 		if ctx.Err() != nil {
 			c.setHealth(func(h *Health) {
@@ -44,7 +44,12 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			attempt, said = 0, ""
 		}
 		attempt++
-		pause := c.backoff(attempt, t.slow)
+		if errors.Is(err, ErrLogin) {
+			refused++
+		} else {
+			refused = 0
+		}
+		pause := c.backoff(attempt, refused, t.slow)
 		c.metrics.reconnect(t.label)
 		// Of the same trouble the log tells ever more seldom: at the first, second, fourth, eighth attempt.
 		level := slog.LevelDebug
@@ -122,7 +127,11 @@ func (c *connection) why(err error) error {
 // absentBackoff is the longest pause while nobody has to change anything for the PBX to be back.
 const absentBackoff = 5 * time.Second
 
-func (c *Client) backoff(attempt int, slow bool) time.Duration {
+func (c *Client) backoff(attempt, refused int, slow bool) time.Duration {
+	if refused > 0 {
+		ceiling := min(c.config.MaxBackoff<<min(2*refused-1, 20), c.config.MaxRefused)
+		return ceiling*3/4 + rand.N(ceiling/4+1)
+	}
 	if slow {
 		return c.config.MaxBackoff/2 + rand.N(c.config.MaxBackoff/2+1)
 	}

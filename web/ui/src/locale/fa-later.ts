@@ -38,7 +38,7 @@ export const faLater: Words<typeof enLater> = {
     amiMissing: "AMI اجازه ندارد: {{what}}",
     amiPower: {
       queues: "دیدن صف‌ها",
-      pause: "توقف اعضای صف",
+      pause: "مکث اعضای صف",
       transfer: "انتقال تماس",
       hold: "نگه‌داشتن روی گوشی",
       mute: "بی‌صدا کردن ضبط",
