@@ -301,12 +301,12 @@ func (s *Acts) reach(agent crm.AgentRef, exchange string) (extension string, cod
 		if on != "" && on != exchange {
 			continue
 		}
-		switch can := x.CanDial(number); {
-		case can == "":
+		switch x.CanDial(number) {
+		case "":
 			return number, ""
-		case can == pbx.PBXAway:
-			extension, code = number, can
-		case can == pbx.PhoneOffline:
+		case pbx.PBXAway:
+			extension, code = number, pbx.PBXAway
+		case pbx.PhoneOffline:
 			extension, code = number, pbx.DestinationOffline
 		}
 	}

@@ -33,6 +33,15 @@
 // An ended call that a standby has known for 15 seconds and the leader has not written as completely (its stream was cut; it
 // joined later), the standby writes. That needs no lead: pictures merge by what they tell.
 //
+// # Acting on calls
+//
+// Acts does what agents ask for on their screens: it permits, judges by the rules of dialling (package crm), has the exchange do
+// it (package pbx), and audits it. A call to be placed is a row of dial_attempt first, and whoever inserts it is the one node
+// that asks the exchange; its id is in the channel's, so that the recorder, on whichever node, gives the call its customer.
+//
+//	placing ──┬─▶ placed, with the call's id
+//	          └─▶ refused, with a code; so is one that has been placing for 20 s: its node has ended
+//
 // # Guarantees
 //
 // Writing is idempotent and does not depend on order: pictures of one call may come twice, late, from several nodes

@@ -72,6 +72,20 @@
 // its legs move over with their talk. The leg that gave the call away ends then, and is the Parent of those that came
 // through it: talk of one who has left is never counted, however many Local channels remain (L5).
 //
+// # Acting
+//
+// An Exchange is asked to dial from an agent's phone (Dial), to hang a channel up, to transfer and to hold. Dialling and hanging
+// up are ARI's; the rest, on channels that are none of ours, is AMI's (UseAMI): an attended transfer is the digits that the agent
+// would type, hold is the phone's own key, told to it. Whether it happened is read from the calls. What is not done is a Refusal
+// with a Code; what can be done now is told without asking anybody (Abilities, CanDial).
+//
+//	Dial ─▶ phone free? ─▶ POST /channels ─┬─ 200 ───────────────────▶ placed: the call's id
+//	                                       ├─ no, and why ───────────▶ refused
+//	                                       └─ no answer ─▶ is it there? ─┬─ yes ─▶ placed
+//	                                                                     └─ no ──▶ refused; hung up, should it come
+//
+// The id of the channel is made of the attempt's, and so says later which attempt began the call (AttemptOf).
+//
 // # Several exchanges
 //
 // A call that passes two exchanges over a line between them is a call on each. A Joint makes one of them: the two ends of
