@@ -119,7 +119,11 @@ func TestStore_DiallingIsCheckedVersionedAndAudited(t *testing.T) {
 	}
 	_, err := s.SaveDialling(ctx, System, DiallingInput{
 		Rules: []DialRule{
-			{}, {Class: ClassMobile, Prefix: "1"}, {Class: ClassEmergency}, {Class: "moon"}, {Prefix: "12a"},
+			{},
+			{Class: ClassMobile, Prefix: "1"},
+			{Class: ClassEmergency},
+			{Class: "moon"},
+			{Prefix: "12a"},
 			{Class: ClassMobile, Roles: []Role{"boss"}},
 		},
 		PerMinute: 0, PerMinutePBX: 10_000,

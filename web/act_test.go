@@ -46,8 +46,11 @@ func TestActing_WhoseCallItIs(t *testing.T) {
 		method, path string
 		body         any
 	}{
-		{"DELETE", path, nil}, {"POST", path + "/hold", object{"held": true}}, {"POST", path + "/transfer/cancel", nil},
-		{"POST", path + "/transfer", object{"kind": "blind", "number": "1002"}}, {"POST", path + "/transfer/complete", nil},
+		{"DELETE", path, nil},
+		{"POST", path + "/hold", object{"held": true}},
+		{"POST", path + "/transfer/cancel", nil},
+		{"POST", path + "/transfer", object{"kind": "blind", "number": "1002"}},
+		{"POST", path + "/transfer/complete", nil},
 	}
 	// The exchange of the call is none of this program's: whoever is let through is told so.
 	for _, who := range []crm.Agent{neda, maryam, root} {
