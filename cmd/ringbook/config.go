@@ -27,7 +27,7 @@ type Config struct {
 	PBX           string `name:"pbx" env:"RINGBOOK_PBX" secret:"" placeholder:"NAME=URL" help:"The exchanges: name=http://user:password@host:8088/ari, several separated by spaces. Empty: no exchange, nothing rings."`
 	AMI           string `name:"ami" env:"RINGBOOK_AMI" secret:"" placeholder:"NAME=URL" help:"Optional AMI access: name=tcp://user:password@host:5038, with the names of RINGBOOK_PBX. tls:// is port 5039. For queues, pausing, transfers and hold; without it the rest works. Empty: none."`
 	CDR           string `name:"cdr" env:"RINGBOOK_CDR" secret:"" placeholder:"NAME=URL" help:"Where an exchange keeps its own call records, to fill in what ringbook could not hear: name=mysql://user:password@host/asteriskcdrdb, postgres://… or file:///var/log/asterisk/cdr-csv/Master.csv, with the names of RINGBOOK_PBX. Empty: gaps stay gaps."`
-	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for https exchanges."`
+	PBXCA         string `name:"pbx-ca" env:"RINGBOOK_PBX_CA" type:"path" help:"PEM file of a certificate authority to trust, besides the system's, for exchanges by https and AMI by tls."`
 	Region        string `env:"RINGBOOK_REGION" default:"IR" help:"Country of bare numbers, as IR. Per exchange or trunk: \"IR dubai=AE main/PJSIP/trunk-de=DE\"."`
 	Area          string `env:"RINGBOOK_AREA" help:"Area code of bare local numbers without its leading 0, as 21. Per exchange or trunk: \"21 isfahan=31\"."`
 	Strip         string `env:"RINGBOOK_STRIP" help:"Digits that a trunk puts before the numbers of its callers, several separated by commas: \"9\" or \"main/PJSIP/gsm=0,00\". They are taken off where a valid number is left."`

@@ -77,7 +77,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		},
 		"not ARI": {
 			url:  func(url string) string { return url + "/elsewhere" },
-			code: 1, says: []string{"✗ There is no ARI at this address"},
+			code: 1, says: []string{"✗ There is no ARI at this address", "[general]", "enabled=yes", "read_only=no"},
 		},
 		"nothing there": {
 			url:  func(string) string { return "http://u:p@127.0.0.1:1/ari" },
