@@ -24,7 +24,14 @@ type house map[string]crm.AgentRef
 
 func (h house) ByExtension(_, ext string) (crm.AgentRef, bool) { a, ok := h[ext]; return a, ok }
 
-func (h house) Agents() []crm.AgentRef { return slices.Collect(maps.Values(h)) }
+func (h house) Agents() (all []crm.AgentRef) {
+	for a := range maps.Values(h) {
+		if !slices.ContainsFunc(all, func(b crm.AgentRef) bool { return a.ID == b.ID }) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
 
 // states are those of agents who have chosen nothing, and whose wrap-ups nobody writes.
 func states() *crm.States { return crm.NewStore(nil, crm.Config{}).States() }

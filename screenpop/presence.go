@@ -84,8 +84,11 @@ func (s PopState) means() crm.State {
 func (b *Board) RefreshState(agent uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for id, d := range b.desks {
-		if id == agent || agent == uuid.Nil {
+	if d := b.desks[agent]; d != nil {
+		d.nudge(time.Time{})
+	}
+	if agent == uuid.Nil {
+		for _, d := range b.desks {
 			d.nudge(time.Time{})
 		}
 	}
