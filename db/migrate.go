@@ -41,7 +41,7 @@ func (d *DB) Migrate(ctx context.Context) error {
 	conns := stdlib.OpenDB(*config)
 	defer conns.Close()
 
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 5))
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 7200), lock.WithUnlockTimeout(1, 5))
 	if err != nil {
 		return err
 	}
