@@ -12,6 +12,7 @@ type metrics struct {
 	frames  metric.Int64Counter
 	closed  metric.Int64Counter
 	refused metric.Int64Counter
+	waiting metric.Int64UpDownCounter
 	late    metric.Int64Counter
 	lost    metric.Int64Counter
 	entry   metric.Float64Histogram
@@ -28,6 +29,7 @@ func newMetrics() *metrics {
 	all.frames, _ = m.Int64Counter("ringbook.push.frames", metric.WithDescription("pictures written"))
 	all.closed, _ = m.Int64Counter("ringbook.push.closed", metric.WithDescription("push sockets closed, by reason"))
 	all.refused, _ = m.Int64Counter("ringbook.push.refused", metric.WithDescription("push sockets refused, by reason"))
+	all.waiting, _ = m.Int64UpDownCounter("ringbook.push.waiting", metric.WithDescription("browsers that wait to be let in"))
 	all.late, _ = m.Int64Counter("ringbook.pop.late", metric.WithDescription("pops that the browser drew more than a second after they were sent"))
 	all.lost, _ = m.Int64Counter("ringbook.pop.lost", metric.WithDescription("pops that the browser never said it has drawn"))
 	all.entry, _ = m.Float64Histogram("ringbook.push.entry", metric.WithUnit("s"), buckets,

@@ -174,6 +174,8 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) {
 func (s *Server) enter(ctx context.Context) (leave func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timings.entry)
 	defer cancel()
+	s.metrics.waiting.Add(ctx, 1)
+	defer s.metrics.waiting.Add(ctx, -1)
 	return s.entrance.enter(ctx)
 }
 

@@ -407,17 +407,26 @@ func prepare(ctx context.Context, s Settings, front *front, o outside, database 
 	})
 }
 
-// insist tries until it works, ctx ends, or an error comes that waiting does not mend.
+// insist tries until it works, ctx ends, or an error comes that waiting does not mend. The log tells of the first attempts,
+// whose pauses grow, and of the end.
 func insist(ctx context.Context, front *front, log *slog.Logger, try func() error) error {
 	const longest = 5 * time.Second
+	failed := 0
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, longest) {
 		err := try()
+		if err == nil && failed > 0 {
+			log.Info("the database is there", "failed", failed)
+		}
 		if err == nil || ctx.Err() != nil || !mayComeBack(err) {
 			return err
 		}
 		front.wait("the database cannot be reached")
 		wait := pause/2 + rand.N(pause)
-		log.Warn("the database cannot be reached; trying again", "err", err, "in", wait.Round(time.Millisecond))
+		level := slog.LevelWarn
+		if failed++; failed > 10 {
+			level = slog.LevelDebug
+		}
+		log.Log(ctx, level, "the database cannot be reached; trying again", "err", err, "in", wait.Round(time.Millisecond))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
