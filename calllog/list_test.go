@@ -193,3 +193,35 @@ func ofFields(err error) bool {
 	_, ok := errors.AsType[crm.FieldErrors](err)
 	return ok
 }
+
+// An agent's page is full however many of the agent's calls turned out to be parts of others.
+func TestStore_L4_L14_MergedCallsLeaveNoHoles(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	for n := range 60 {
+		c := ended(answered(ringing(n+1, "1001")))
+		if n > 10 && n < 50 {
+			c.MergedInto = callID(1)
+		}
+		r.Update(c)
+	}
+	settle(t, r)
+	for name, a := range map[string]crm.Actor{"own": agentNeda, "team": leader} {
+		f := Filter{Limit: 8}
+		var got []int
+		for {
+			page := list(t, s, a, f)
+			got = append(got, ids(page)...)
+			if page.Next == nil {
+				break
+			}
+			if len(page.Items) != f.Limit {
+				t.Errorf("%s: a page of %d calls, and there are more", name, len(page.Items))
+			}
+			f.Cursor = *page.Next
+		}
+		if want := []int{60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

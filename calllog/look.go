@@ -3,9 +3,11 @@ package calllog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -60,11 +62,16 @@ func (l *listing) keys(ctx context.Context, on querier, most int) ([]cursor, err
 		}
 	}
 	for _, part := range all {
-		q := l.gather(part, most-len(found))
-		if plain {
-			q = l.walk(part, most-len(found))
+		var keys []cursor
+		var err error
+		switch more := most - len(found); {
+		case !plain:
+			keys, err = l.look(ctx, on, l.gather(part, more))
+		case l.members == nil:
+			keys, err = l.look(ctx, on, l.walk(part, more))
+		default:
+			keys, err = l.lookMembers(ctx, on, part, more)
 		}
-		keys, err := l.look(ctx, on, q)
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +80,37 @@ func (l *listing) keys(ctx context.Context, on querier, most int) ([]cursor, err
 		}
 	}
 	return found, nil
+}
+
+// lookMembers looks up the calls of members. Which of them are part of others is asked afterwards: there are few, and to ask
+// each month's table of calls takes longer than all the rest.
+func (l *listing) lookMembers(ctx context.Context, on querier, part stretch, most int) ([]cursor, error) {
+	const spare = 10
+	if len(l.always) > 1 {
+		return l.look(ctx, on, l.walkMembers(part, most, true))
+	}
+	keys, err := l.look(ctx, on, l.walkMembers(part, most+spare, false))
+	if err != nil || len(keys) == 0 {
+		return keys, err
+	}
+	all := len(keys) < most+spare
+	ids := make([]uuid.UUID, len(keys))
+	for i, k := range keys {
+		ids[i] = k.id
+	}
+	rows, err := on.Query(ctx, `SELECT id FROM call WHERE id = ANY ($1) AND merged_into IS NOT NULL`, pgx.QueryExecModeCacheDescribe, ids)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, err
+	}
+	keys = slices.DeleteFunc(keys, func(k cursor) bool { return slices.Contains(merged, k.id) })
+	if len(keys) < most && !all {
+		return l.look(ctx, on, l.walkMembers(part, most, true))
+	}
+	return keys[:min(len(keys), most)], nil
 }
 
 // querier is a pool or a transaction.
@@ -143,18 +181,25 @@ func (c *clauses) within(l *listing, s stretch, began, id string) string {
 // walk is along the index of what the list is of.
 func (l *listing) walk(s stretch, most int) *clauses {
 	c := &clauses{}
-	if l.members == nil {
-		c.sql = `SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.along) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `
-			ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
-		return c
-	}
-	// Each member's are read from the member's own index and merged, so that one with few calls costs no more than one with many.
+	c.sql = `SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.along) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `
+		ORDER BY c.started_at DESC, c.id DESC LIMIT ` + c.arg(most)
+	return c
+}
+
+// walkMembers is along each member's own index; what is found is merged, so that one with few calls costs no more than one with
+// many. check says that each call is looked at, whether it is as always; else only those of queues are.
+func (l *listing) walkMembers(s stretch, most int, check bool) *clauses {
+	c := &clauses{}
 	var walks []string
 	if len(l.members.agents) > 0 {
-		walks = append(walks, `
-		SELECT k.started_at, k.call_id FROM unnest(`+c.arg(l.members.agents)+`::uuid[]) who (id) CROSS JOIN LATERAL (
-			SELECT k.started_at, k.call_id FROM call_agent k JOIN call c ON c.id = k.call_id AND `+c.months(s, "c.id")+`
-			WHERE k.agent_id = who.id AND `+c.where(l.always)+` AND `+c.within(l, s, "k.started_at", "k.call_id")+`
+		walk := `
+		SELECT k.started_at, k.call_id FROM unnest(` + c.arg(l.members.agents) + `::uuid[]) who (id) CROSS JOIN LATERAL (
+			SELECT k.started_at, k.call_id FROM call_agent k`
+		if check {
+			walk += ` JOIN call c ON c.id = k.call_id AND ` + c.months(s, "c.id") + ` AND ` + c.where(l.always)
+		}
+		walks = append(walks, walk+`
+			WHERE k.agent_id = who.id AND `+c.within(l, s, "k.started_at", "k.call_id")+`
 			ORDER BY k.started_at DESC, k.call_id DESC LIMIT `+c.arg(most)+`) k`)
 	}
 	if len(l.members.queues) > 0 {
