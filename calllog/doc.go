@@ -107,6 +107,15 @@
 // States tells what an agent was doing: what was chosen and the wrap-ups (crm) with the legs of the agent's calls laid over
 // them. Nothing is kept twice, so a call that is repaired repairs the agent's day.
 //
+// # Files
+//
+// An Export is a list as a file, made while somebody fetches it: batches along the list's own walk, neither connection nor snapshot
+// held in between, no file kept. What it is and how far it has come stands in the database, where every node can read it, and cancel it.
+//
+//	CreateExport ──► ready ──StartExport, by one node──► running ──Send──► done
+//	                   │                                    └──► failed: why stands there
+//	                   └── CancelExport, on any node ──► cancelled ◄──┘ noticed within a second
+//
 // # Gaps
 //
 // Watch writes when each exchange was heard; every other time is a gap (Store.Gaps). Repair reads the exchange's own records

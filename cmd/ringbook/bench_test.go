@@ -30,14 +30,15 @@ func size(name string, usual int) int {
 }
 
 // BenchmarkGoals measures what "fast" means here, each figure beside a floor measured in the same run, and writes the
-// report when it has measured all. Run by make bench; sizes by RINGBOOK_BENCH_CUSTOMERS, _DESKS, _RATE, _SECONDS, _NUMBERS.
+// report when it has measured all. Run by make bench; sizes by RINGBOOK_BENCH_CUSTOMERS, _DESKS, _RATE, _SECONDS, _NUMBERS,
+// _EXPORT.
 func BenchmarkGoals(b *testing.B) {
 	load := loadAverage()
 	var tables []string
 	for _, goal := range []struct {
 		name    string
 		measure func(*testing.B) string
-	}{{"pop", benchPop}, {"tracker", benchTracker}, {"lookup", benchLookup}} {
+	}{{"pop", benchPop}, {"tracker", benchTracker}, {"lookup", benchLookup}, {"export", benchExport}} {
 		b.Run(goal.name, func(b *testing.B) {
 			var table string
 			for b.Loop() {
@@ -46,7 +47,7 @@ func BenchmarkGoals(b *testing.B) {
 			tables = append(tables, table)
 		})
 	}
-	if *report == "" || b.Failed() || len(tables) < 3 {
+	if *report == "" || b.Failed() || len(tables) < 4 {
 		return
 	}
 	text := fmt.Sprintf(`# How fast it is
@@ -58,7 +59,7 @@ doing this would need.
 %s
 ## Repeat it
 
-`+"`make bench`"+` takes some minutes. `+"`RINGBOOK_BENCH_CUSTOMERS`, `_DESKS`, `_RATE`, `_SECONDS` and `_NUMBERS`"+` make it smaller, for example
+`+"`make bench`"+` takes some minutes. `+"`RINGBOOK_BENCH_CUSTOMERS`, `_DESKS`, `_RATE`, `_SECONDS`, `_NUMBERS` and `_EXPORT`"+` make it smaller, for example
 `+"`RINGBOOK_BENCH_CUSTOMERS=10000 RINGBOOK_BENCH_NUMBERS=100000 RINGBOOK_BENCH_SECONDS=4 make bench`"+`.
 `, time.Now().UTC().Format(time.DateOnly), processor(), runtime.Version(), runtime.NumCPU(), load, loadAverage(), strings.Join(tables, "\n"))
 	var soaked []string // the sections that make soak writes
