@@ -27,11 +27,10 @@ const (
 
 // need is one thing that a filter wants of a call c.
 type need struct {
-	sql  string // with a "?" for each argument
-	args []any
-	word string // the tsquery of words that says the same; empty: none does
-	// indexed is sql as an index finds it, where that is another; its arguments are the same.
-	indexed string
+	sql   string // with a "?" for each argument
+	args  []any
+	word  string // the tsquery of words that says the same; empty: none does
+	loose bool   // word finds more than is wanted
 }
 
 // listing is a checked Filter: which calls, and how they are looked up.
@@ -111,10 +110,9 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	for _, q := range askedBy(f.Q) {
 		n := need{sql: textWords + " @@ ?::text::tsquery", args: []any{q.query}, word: q.query}
 		if q.number != "" {
-			const either = "((c.caller_number || ' ' || c.dialed_number) LIKE ? OR "
 			n = need{
-				sql: either + textWords + " @@ ?::text::tsquery)", args: []any{"%" + q.number + "%", q.query},
-				indexed: either + callWords + " @@ ?::text::tsquery)",
+				sql:  "((c.caller_number || ' ' || c.dialed_number) LIKE ? OR " + textWords + " @@ ?::text::tsquery)",
+				args: []any{"%" + q.number + "%", q.query}, word: "(" + q.query + " | " + digitWords(q.number) + ")", loose: true,
 			}
 		}
 		other = append(other, n)
@@ -166,7 +164,7 @@ func queueNeed(ids []uuid.UUID) need {
 
 // callWords are the words of a call c, textWords those of its names and notes alone, which are made sooner.
 const (
-	callWords = "call_words(c.search, c.note_search, c.agents, c.direction, c.outcome, c.queue_id)"
+	callWords = "call_words(c.search, c.note_search, c.caller_number, c.dialed_number, c.agents, c.direction, c.outcome, c.queue_id)"
 	textWords = "array_to_tsvector(array_remove(string_to_array(c.search || ' ' || c.note_search, ' '), ''))"
 )
 

@@ -280,12 +280,10 @@ func (l *listing) byWords() []need {
 		all = append(all, l.members.need())
 	}
 	for _, n := range all {
-		switch {
-		case n.word != "":
+		if n.word != "" {
 			words = append(words, n.word)
-		case n.indexed != "":
-			others = append(others, need{sql: n.indexed, args: n.args})
-		default:
+		}
+		if n.word == "" || n.loose {
 			others = append(others, n)
 		}
 	}

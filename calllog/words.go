@@ -12,8 +12,8 @@ import (
 )
 
 // What a call is found by are its words, the lexemes of the function call_words: the folded words of its names and notes,
-// each of letters and digits only, and what it is filtered by, which have other signs, so that neither is taken for the
-// other. They are in one index, where what has all of several words is found without reading what has only one of them.
+// each of letters and digits only, any three digits of its numbers, and what it is filtered by, which have other signs, so that
+// neither is taken for the other. They are in one index, where what has all of several words is found without reading what has only one of them.
 
 const (
 	wordLong  = 64 // characters of a word that count
@@ -120,6 +120,16 @@ func partOf(digits string) asked {
 		number = digits
 	}
 	return asked{query: beginning(digits), number: number}
+}
+
+// digitWords is a tsquery that every number satisfies in which the digits occur, three at least: the function call_words makes a
+// word of any three that follow one another.
+func digitWords(digits string) string {
+	var all []string
+	for i := range len(digits) - 2 {
+		all = append(all, lexeme(digits[i:i+3]))
+	}
+	return "(" + strings.Join(all, " & ") + ")"
 }
 
 // and is a tsquery that all the words satisfy.

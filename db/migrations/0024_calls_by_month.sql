@@ -15,13 +15,13 @@ $$;
 COMMENT ON FUNCTION call_id_at IS 'the least id that a call can have which began then';
 
 -- +goose StatementBegin
-CREATE FUNCTION call_words(search text, note_search text, agents uuid[], direction text, outcome text, queue_id uuid)
+CREATE FUNCTION call_words(search text, note_search text, caller_number text, dialed_number text, agents uuid[], direction text, outcome text, queue_id uuid)
 RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT array_to_tsvector(array_remove(string_to_array(search || ' ' || note_search, ' ')
-		|| agents::text[] || ARRAY['d=' || direction, 'o=' || outcome, coalesce(queue_id::text, '')], ''))
+		|| public.show_trgm(caller_number || ' ' || dialed_number) || agents::text[] || ARRAY['d=' || direction, 'o=' || outcome, coalesce(queue_id::text, '')], ''))
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION call_words IS 'what calls are searched by: folded words, which are letters and digits only, and what they are filtered by, which has other signs';
+COMMENT ON FUNCTION call_words IS 'what calls are searched by: folded words, which are letters and digits only, any three digits of the numbers, and what they are filtered by, which has other signs';
 
 -- +goose StatementBegin
 CREATE FUNCTION call_months() RETURNS TABLE (of text, key text) LANGUAGE sql IMMUTABLE AS $$
@@ -36,7 +36,7 @@ DECLARE
 	part regclass;
 BEGIN
 	FOR part IN SELECT i.inhrelid::regclass FROM pg_inherits i JOIN pg_attribute a ON a.attrelid = i.inhrelid AND a.attnum = 1
-		WHERE i.inhparent IN ('call_words'::regclass, 'call_numbers'::regclass) AND a.attstattarget <> 0
+		WHERE i.inhparent = 'call_words'::regclass AND a.attstattarget <> 0
 	LOOP
 		EXECUTE format('ALTER INDEX %s ALTER COLUMN 1 SET STATISTICS 0', part);
 	END LOOP;
@@ -108,12 +108,11 @@ CREATE INDEX call_customer  ON moving.call (customer_id, started_at DESC, id DES
 CREATE INDEX call_unended   ON moving.call (pbx, started_at) WHERE state <> 'ended';
 CREATE INDEX call_unmatched ON moving.call (started_at DESC) WHERE match_rule = '';
 -- What has not been sorted in is read at every search.
-CREATE INDEX call_words     ON moving.call USING gin (call_words(search, note_search, agents, direction, outcome, queue_id)) WITH (gin_pending_list_limit = 256);
-CREATE INDEX call_numbers   ON moving.call USING gin ((caller_number || ' ' || dialed_number) gin_trgm_ops) WITH (gin_pending_list_limit = 256);
+CREATE INDEX call_words     ON moving.call USING gin (call_words(search, note_search, caller_number, dialed_number, agents, direction, outcome, queue_id)) WITH (gin_pending_list_limit = 256);
 CREATE INDEX call_leg_endpoint  ON moving.call_leg (pbx, endpoint, offered_at DESC) WHERE endpoint <> '';
 CREATE INDEX call_agent_started ON moving.call_agent (agent_id, started_at DESC, call_id DESC);
 
--- What a call is searched by was its numbers, too; they have an index of their own now. A word of an index has an end.
+-- What a call is searched by held its numbers, too; of these any three digits are words now. A word of an index has an end.
 -- +goose StatementBegin
 CREATE FUNCTION pg_temp.copy_calls(of text, part text, among text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
