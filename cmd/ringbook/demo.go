@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"ringbook/crm"
@@ -49,7 +50,13 @@ func (d demoCommand) Run(c *console) error {
 		return err
 	}
 	log := d.logger(c.stderr)
-	fake := pbxtest.NewFake(pbxtest.FakeConfig{Endpoints: demoEndpoints, Log: log})
+	dialled := make(chan pbxtest.Dialled, 64)
+	fake := pbxtest.NewFake(pbxtest.FakeConfig{Endpoints: demoEndpoints, Log: log, Dialled: func(c pbxtest.Dialled) {
+		select {
+		case dialled <- c:
+		default: // nobody clicks that fast
+		}
+	}})
 	defer fake.Close()
 	if err := fake.Start("127.0.0.1:0"); err != nil {
 		return err
@@ -67,6 +74,9 @@ func (d demoCommand) Run(c *console) error {
 		case store := <-ready:
 			greet(c.stdout, address, d)
 			exchange := newDemoPBX(fake, store, d.Pause)
+			var dialling sync.WaitGroup
+			dialling.Go(func() { exchange.dialFromScreens(ctx, dialled) })
+			defer dialling.Wait()
 			ring := exchange.run
 			if d.Conduct {
 				ring = func(ctx context.Context) error { return exchange.conduct(ctx, c.stdin, c.stderr) }

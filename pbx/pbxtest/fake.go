@@ -23,7 +23,15 @@ type FakeConfig struct {
 	Version        string   // what GET /asterisk/info says; that of Asterisk 22.10.1 by default
 	Endpoints      []string // "PJSIP/1001", what GET /endpoints lists
 	Zone           *time.Location
-	Log            *slog.Logger
+	// Dialled, if set, is told of every call that was placed by REST. It must not block.
+	Dialled func(Dialled)
+	Log     *slog.Logger
+}
+
+// Dialled is a call that was placed by REST: its phone is to ring, and when it is picked up, Extension is dialled.
+type Dialled struct {
+	ID, Endpoint, Extension string
+	Channel                 map[string]any // as it was published; not to be changed
 }
 
 // Fake is an Asterisk without telephones: it speaks the part of ARI that ringbook uses as Asterisk 22.10.1 does
@@ -196,6 +204,13 @@ func (f *Fake) Emit(event string) error {
 	defer f.mu.Unlock()
 	f.publish(o)
 	return nil
+}
+
+// Up tells whether there is a channel of that id.
+func (f *Fake) Up(channel string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.channels[channel] != nil
 }
 
 // Forget takes the subscriptions away from every application that is there now, as Asterisk does when the end of one

@@ -2,6 +2,7 @@ package pbxtest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,11 +10,11 @@ import (
 )
 
 // channel is everything under /channels/ID.
-func (f *Fake) channel(method string, s []string, q url.Values) answer {
+func (f *Fake) channel(method string, s []string, q url.Values, body []byte) answer {
 	ch := f.channels[s[1]]
 	switch {
 	case len(s) == 2 && method == http.MethodPost:
-		return f.originate(s[1], q)
+		return f.originate(s[1], q, body)
 	case len(s) == 3 && s[2] == "variable" && method == http.MethodGet:
 		return f.variable(ch, q.Get("variable"))
 	case ch == nil && s[len(s)-1] == "snoop":
@@ -79,7 +80,7 @@ func (f *Fake) destroy(ch object, cause int) {
 	f.publish(object{"type": "ChannelDestroyed", "cause": cause, "cause_txt": text, "channel": ch})
 }
 
-func (f *Fake) originate(id string, q url.Values) answer {
+func (f *Fake) originate(id string, q url.Values, body []byte) answer {
 	endpoint := q.Get("endpoint")
 	switch {
 	case endpoint == "":
@@ -90,9 +91,28 @@ func (f *Fake) originate(id string, q url.Values) answer {
 		return failure(http.StatusConflict, "Channel with given unique ID already exists")
 	}
 	ch := f.newChannel(id, fmt.Sprintf("%s-%08x", endpoint, f.number()), "Down", q)
+	var with struct{ Variables map[string]string }
+	if len(body) > 0 && unmarshal(body, &with) == nil {
+		ch = f.addressed(ch, with.Variables)
+	}
+	if f.config.Dialled != nil {
+		f.config.Dialled(Dialled{ID: ch["id"].(string), Endpoint: endpoint, Extension: q.Get("extension"), Channel: ch})
+	}
 	_, resource, _ := strings.Cut(endpoint, "/")
 	f.publish(object{"type": "Dial", "dialstatus": "", "forward": "", "dialstring": resource, "peer": ch})
 	return ok(ch)
+}
+
+// addressed is a channel with the caller and the connected party that an originate's variables say.
+func (f *Fake) addressed(ch object, variables map[string]string) object {
+	changed := maps.Clone(ch)
+	for name, key := range map[string]string{"CALLERID(num)": "caller", "CONNECTEDLINE(num,i)": "connected"} {
+		if number := variables[name]; number != "" {
+			changed[key] = object{"name": "", "number": number}
+		}
+	}
+	f.publish(object{"type": "ChannelConnectedLine", "channel": changed})
+	return changed
 }
 
 func (f *Fake) newChannel(id, name, state string, q url.Values) object {

@@ -160,9 +160,9 @@ func (f *Fake) route(method string, s []string, q url.Values, body []byte) answe
 	case matches(s, "channels") && method == http.MethodGet:
 		return ok(sorted(f.channels))
 	case matches(s, "channels") && method == http.MethodPost:
-		return f.originate(q.Get("channelId"), q)
+		return f.originate(q.Get("channelId"), q, body)
 	case s[0] == "channels" && len(s) >= 2:
-		return f.channel(method, s, q)
+		return f.channel(method, s, q, body)
 	}
 	return notFound
 }
