@@ -64,6 +64,7 @@ type AgentDestination struct {
 	Agent     crm.AgentRef `json:"agent"`
 	State     crm.State    `json:"state"`
 	Reason    *string      `json:"reason" doc:"why the agent is paused"`
+	ReasonEN  *string      `json:"reason_en" doc:"the same in English"`
 	Since     *time.Time   `json:"since" doc:"null: not known"`
 	Extension string       `json:"extension" doc:"that would be called"`
 	Away      pbx.Code     `json:"away" doc:"why the colleague cannot be called now; empty: can be"`
@@ -188,7 +189,7 @@ func (s *Server) destinations(ctx context.Context, in *destinationsInput) (*dest
 		p := s.Board.Presence(a.ID)
 		d := AgentDestination{Agent: a, State: p.State, Since: timeOrNil(p.Since)}
 		if p.State == crm.Paused {
-			d.Reason = orNil(p.Choice.Reason)
+			d.Reason, d.ReasonEN = orNil(p.Choice.Reason), orNil(p.Choice.ReasonEN)
 		}
 		d.Extension, d.Away = s.Acts.Reach(a)
 		out.Agents = append(out.Agents, d)

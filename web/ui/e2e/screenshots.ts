@@ -163,6 +163,17 @@ const pages: Record<string, { path: () => string; wait: string; looks: Look[] }>
     wait: "tbody tr",
     looks: [wide("fa"), wide("en"), narrow("fa")],
   },
+  "settings-pauses": { path: () => "/settings/pauses", wait: "tbody tr", looks: [wide("fa"), narrow("en")] },
+  "settings-dialling": {
+    path: () => "/settings/dialling",
+    wait: "ol > li",
+    looks: [wide("fa"), wide("en"), narrow("fa"), dark(wide("fa"))],
+  },
+  day: {
+    path: () => `/day?agent=${story.moved.legs.findLast((l) => l.agent_id)?.agent_id}`,
+    wait: "tbody tr, .empty",
+    looks: [wide("fa"), narrow("en")],
+  },
   "settings-me": { path: () => "/settings/me", wait: "form", looks: [narrow("en")] },
 };
 

@@ -1098,6 +1098,8 @@ export interface components {
             extension: string;
             /** @description why the agent is paused */
             reason: string | null;
+            /** @description the same in English */
+            reason_en: string | null;
             /**
              * Format: date-time
              * @description null: not known

@@ -6,8 +6,10 @@ import type { Destinations, TransferInput } from "../api/types";
 import { dialable } from "../dial/number";
 import { Num } from "../parts/text";
 import { PresenceDot, PresenceText } from "../states/presence";
+import { reasonIn } from "../states/reason";
 import { spaced } from "../text/digits";
 import { useFormat } from "../text/use-format";
+import { useSpoken } from "../text/use-spoken";
 import styles from "./transfer.module.css";
 
 export interface Target {
@@ -23,6 +25,7 @@ export interface Target {
 export function useTargets(text: string, found: Destinations | undefined): Target[] {
   const { t } = useTranslation();
   const f = useFormat();
+  const spoken = useSpoken();
   const out: Target[] = [];
   const number = dialable(text);
   const agents = found?.agents ?? [];
@@ -43,7 +46,7 @@ export function useTargets(text: string, found: Destinations | undefined): Targe
       ),
     });
   }
-  for (const { agent, extension, state, reason, since } of agents) {
+  for (const { agent, extension, state, reason, reason_en, since, away } of agents) {
     out.push({
       key: agent.id,
       name: agent.name,
@@ -51,7 +54,7 @@ export function useTargets(text: string, found: Destinations | undefined): Targe
       queue: false,
       line: (
         <>
-          <PresenceDot state={state} />
+          <PresenceDot state={away ? "offline" : state} />
           <span className={styles.name}>
             <bdi>{agent.name}</bdi>{" "}
             <span className="quiet">
@@ -59,7 +62,15 @@ export function useTargets(text: string, found: Destinations | undefined): Targe
             </span>
           </span>
           <span className="quiet">
-            <PresenceText state={state} reason={reason} since={since} />
+            {away ? (
+              t(away === "destination_offline" ? "act.phoneOff" : "act.away")
+            ) : (
+              <PresenceText
+                state={state}
+                reason={reasonIn({ label: reason, label_en: reason_en }, spoken)}
+                since={since}
+              />
+            )}
           </span>
         </>
       ),

@@ -82,7 +82,6 @@ function Whom({ text, onText, onPick }: WhomProps) {
         description={t("act.transferKeys")}
         leftSection={<IconSearch size={16} aria-hidden />}
         autoComplete="off"
-        dir="auto"
         value={text}
         onChange={(e) => {
           onText(e.currentTarget.value);

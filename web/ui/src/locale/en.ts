@@ -205,6 +205,8 @@ export const en = {
     search: "Colleague, queue or number",
     transferKeys: "The arrow keys choose, Enter takes.",
     toNumber: "Number",
+    phoneOff: "Phone is off",
+    away: "Cannot be called now",
     noneFound: "Nobody is called “{{q}}”. A number can be typed in full.",
     noneYet: "No colleague is here. A number can be typed.",
     waiting_one: "{{n}} caller waits",
