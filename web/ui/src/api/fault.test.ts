@@ -57,6 +57,7 @@ function complaints(source: string): string[] {
           complaint
             .replaceAll("%d", "7")
             .replace(/(than|are) $/, "$1 7 ")
+            .replace(/from $/, "from 1 to 7")
             .replace(/to $/, "to neda"),
         ]
       : [];
