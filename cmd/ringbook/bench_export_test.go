@@ -163,7 +163,8 @@ func fillCalls(b *testing.B, database *db.DB, calls int) {
 		{`INSERT INTO call_leg (call_id, id, version, channel, role, extension, number, agent_id, offered_at, answered_at, ended_at, ended_as,
 				talk_ms, hold_ms, parent) SELECT id, '1', 1, '', 'agent', '1001', '', $1, at, at, at, 'hung_up', 61000, 0, '' FROM made`, []any{agent}},
 		{`INSERT INTO call_annotation (call_id, note, updated_at) SELECT id, 'پیگیری سفارش شمارهٔ ' || n, at FROM made WHERE n % 10 = 0`, nil},
-		{`DROP TABLE made`, nil}, {`RESET statement_timeout`, nil},
+		{`DROP TABLE made`, nil},
+		{`RESET statement_timeout`, nil},
 	} {
 		if _, err := conn.Exec(ctx, q.sql, q.args...); err != nil {
 			b.Fatalf("%s: %v", q.sql, err)
