@@ -113,6 +113,8 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	config.AMI = "main=http://u:hunter2@h:5038 a=tcp://u:hunter2@h/path b=tcp://h c=tls://u:hunter2@h nowhere"
 	config.Region = "IR germany=DE"
 	config.Area = "021"
+	config.DialContext = "from-internal,1) main=internal"
+	config.DialPrefix = "nine"
 	config.Timezone = "Tehran"
 	config.AdminPassword = "hunter2"
 	config.Log = "xml"
@@ -132,6 +134,7 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	}
 	want := map[string]int{
 		"RINGBOOK_LISTEN": 1, "RINGBOOK_DATABASE": 1, "RINGBOOK_PBX": 7, "RINGBOOK_AMI": 6, "RINGBOOK_REGION": 1, "RINGBOOK_AREA": 1,
+		"RINGBOOK_DIAL_CONTEXT": 2, "RINGBOOK_DIAL_PREFIX": 1,
 		"RINGBOOK_TIMEZONE": 1, "RINGBOOK_ADMIN_PASSWORD": 1, "RINGBOOK_LOG": 1, "RINGBOOK_LOG_LEVEL": 1, "RINGBOOK_SPOOL": 1,
 	}
 	if diff := cmp.Diff(want, count); diff != "" {
