@@ -43,7 +43,7 @@ test("every complaint of the server about a field has words of its own", () => {
       .flatMap((name) => complaints(readFileSync(join(server, folder, name), "utf8"))),
   );
   expect(found.length).toBeGreaterThan(30);
-  for (const message of found) expect(faultOf(message).kind, message).not.toBe("other");
+  expect(found.filter((message) => faultOf(message).kind === "other")).toEqual([]);
 });
 
 function complaints(source: string): string[] {

@@ -15,15 +15,15 @@ export interface Fault {
 
 /** Each with at most one group, which is the fault's n. The first that fits holds. */
 const kinds: [RegExp, FaultKind][] = [
-  [
-    /^is required$|^is empty|^say either a class or a prefix$|^expected length >= 1$|^expected required property/,
-    "required",
-  ],
+  [/^is required$|^is empty|^say (?:either|one) |^expected length >= 1$|^expected required property/, "required"],
   [/^expected length >= (\d+)$|^is shorter than (\d+) /, "tooShort"],
   [/^expected length <= (\d+)$|^is longer than (\d+) |^must have at most (\d+) char/, "tooLong"],
   [/^expected array length <= (\d+)$|^are more than (\d+)|^there are (\d+) |^has more than (\d+) /, "tooMany"],
   [/^expected array length >= (\d+)$/, "tooFew"],
-  [/^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$/, "choice"],
+  [
+    /^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$|^is only for a pause$|^is none of your phones$/,
+    "choice",
+  ],
   [/^must be (?:from )?1 to 64 letters/, "username"],
   [/^expected number >=? (-?[\d.]+)$/, "tooSmall"],
   [/^expected number <=? (-?[\d.]+)$|^must be from \d+ to (\d+)$/, "tooGreat"],
@@ -34,10 +34,10 @@ const kinds: [RegExp, FaultKind][] = [
   [/^emergency numbers are always/, "emergency"],
   [/^is not an (?:extension|endpoint)$|^names no PBX/, "noExtension"],
   [/^what is not an agent's phone|^is no agent's phone/, "noPhone"],
-  [/^another \w+ has it$/, "taken"],
+  [/^another \w+ has it$|^is that of another/, "taken"],
   [/^belongs to (.+)$/, "takenBy"],
   [/^is there twice$|^expected array items to be unique$/, "twice"],
-  [/^there is no such|^is no customer$/, "gone"],
+  [/^there is no such|^is no (?:customer$|call )/, "gone"],
   [/^is withheld/, "withheld"],
   [/control character|UTF-8|holds characters that are none/, "characters"],
   [/in the past$/, "past"],
