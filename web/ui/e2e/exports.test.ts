@@ -25,6 +25,9 @@ for (const language of ["fa", "en"] as const) {
     beforeAll(async () => {
       ({ context, page } = await open(browser, server, { language }));
       await logIn(page, "admin", { language });
+      // The other language's may go on still, if a test of it has failed.
+      const { items } = (await (await page.request.get("/api/v1/exports")).json()) as { items: Export[] };
+      for (const e of items) if (!e.ended_at) await page.request.delete(`/api/v1/exports/${e.id}`);
     });
     afterAll(() => context?.close());
 
