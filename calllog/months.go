@@ -225,6 +225,10 @@ func (m *Months) quickly(ctx context.Context, do func(pgx.Tx) error) error {
 				monthsLock.Milliseconds(), monthsTime.Milliseconds())); err != nil {
 				return err
 			}
+			// As a migration, it waits for a backup, which reads all tables and must find them as they were.
+			if _, err := tx.Exec(ctx, `LOCK TABLE goose_db_version IN ROW EXCLUSIVE MODE`); err != nil {
+				return err
+			}
 			return do(tx)
 		})
 		if !waited(err) {
