@@ -323,6 +323,23 @@ func TestDo_Denied(t *testing.T) {
 	})
 }
 
+func TestClient_RightsOfAPBXThatStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, pbxtest.AMIConfig{}, nil)
+		r.fake.Set(pbxtest.AMIFaults{Booting: true})
+		r.fake.Cut()
+		time.Sleep(time.Second)
+		if h := r.Health(); !h.Live || h.Rights.Can("QueuePause") || !h.Rights.Can("Redirect") {
+			t.Fatalf("before the modules are loaded health is %+v", h)
+		}
+		r.fake.Set(pbxtest.AMIFaults{})
+		time.Sleep(6 * time.Second)
+		if h := r.Health(); !h.Live || !h.Rights.Can("QueuePause") {
+			t.Errorf("once they are loaded health is %+v", h)
+		}
+	})
+}
+
 func TestDo_WhatThePBXRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, pbxtest.AMIConfig{}, nil)

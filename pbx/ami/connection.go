@@ -332,11 +332,8 @@ func (c *connection) setUp() (Live, error) {
 	live := Live{Protocol: c.protocol}
 	ctx, cancel := context.WithTimeout(c.ctx, c.config.ActionTimeout)
 	defer cancel()
-	list, err := c.do(ctx, Action{Name: "ListCommands"})
-	switch {
-	case err == nil:
-		live.Rights = rightsOf(list)
-	case errors.Is(err, ErrDown):
+	var err error
+	if live.Rights, err = c.rights(ctx); err != nil {
 		return live, err
 	}
 	// Neither of these is needed: refused, they are left out.
@@ -356,7 +353,17 @@ func (c *connection) setUp() (Live, error) {
 	return live, nil
 }
 
-// keep pings until the connection ends.
+// rights asks what the user may do. Where the PBX does not tell, nothing is known; an error is ErrDown.
+func (c *connection) rights(ctx context.Context) (Rights, error) {
+	list, err := c.do(ctx, Action{Name: "ListCommands"})
+	if errors.Is(err, ErrDown) {
+		return Rights{}, err
+	}
+	return rightsOf(list), nil
+}
+
+// keep pings until the connection ends, and asks anew what the user may do: a PBX that is starting lets in before its modules
+// are loaded, and does not know their actions until then (main/manager.c, ast_manager_register2).
 func (c *connection) keep() {
 	tick := time.NewTicker(c.config.Ping)
 	defer tick.Stop()
@@ -369,12 +376,17 @@ func (c *connection) keep() {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(c.ctx, c.config.PingTimeout)
 		_, err := c.do(ctx, Action{Name: "Ping"})
+		took := time.Since(began)
+		var rights Rights
+		if !errors.Is(err, ErrDown) {
+			rights, err = c.rights(ctx)
+		}
 		cancel()
 		if errors.Is(err, ErrDown) {
 			c.fail(errSilent)
 			return
 		}
 		c.metrics.depth(int(c.high.Swap(0)))
-		c.setHealth(func(h *Health) { h.LastPing, h.RTT = time.Now(), time.Since(began) })
+		c.setHealth(func(h *Health) { h.LastPing, h.RTT, h.Rights = began.Add(took), took, rights })
 	}
 }

@@ -57,6 +57,7 @@ type AMIFaults struct {
 	Reverse   int    // answers are held back until there are so many, and given in the opposite order
 	HalfEvent bool   // the next event ends in its middle, and with it the connection
 	HalfList  bool   // a list ends in its middle, and with it the connection
+	Booting   bool   // it lets in before its modules are loaded: their actions are not known yet
 }
 
 type managerSession struct {
@@ -341,6 +342,12 @@ func (f *AMI) granted(action string) bool {
 	}
 	have := strings.Split(f.config.Write, ",")
 	return slices.ContainsFunc(strings.Split(right, " or "), func(r string) bool { return slices.Contains(have, r) })
+}
+
+// loaded tells whether the module is there that has an action.
+func (f *AMI) loaded(action string) bool {
+	return !f.faults.Booting ||
+		!strings.HasPrefix(action, "Queue") && !strings.HasPrefix(action, "PJSIP") && !strings.Contains(action, "MixMonitor")
 }
 
 // managed are the actions that it knows.

@@ -103,7 +103,7 @@ func member(queue, iface, membership string) ami.Event {
 // asked does an action that needs a log-in. mu is held.
 func (f *AMI) asked(s *managerSession, action ami.Action, id string, say func(...string), fail func(string)) {
 	get := func(key string) string { return value(action.Fields, key) }
-	known := slices.ContainsFunc(managed, func(m string) bool { return strings.EqualFold(m, action.Name) })
+	known := slices.ContainsFunc(managed, func(m string) bool { return strings.EqualFold(m, action.Name) && f.loaded(m) })
 	answer := f.answers[strings.ToLower(action.Name)]
 	switch {
 	case !known && answer == nil:
@@ -120,7 +120,7 @@ func (f *AMI) asked(s *managerSession, action ami.Action, id string, say func(..
 	case "listcommands":
 		var lines []string
 		for _, m := range managed {
-			if f.granted(m) {
+			if f.loaded(m) && f.granted(m) {
 				lines = append(lines, m+": What it does.  (Priv: "+strings.ReplaceAll(ami.RightOf(m), " or ", ",")+",all)")
 			}
 		}
