@@ -105,6 +105,50 @@ func TestMonths_WaitForWhoReads(t *testing.T) {
 	}
 }
 
+// Whoever asks for a call while its month is made, and has planned by the tables that were there before, finds it all the same.
+func TestMonths_MakingOneHidesNoCall(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	call := ended(answered(ringing(1, "1001")))
+	r.Update(call)
+	settle(t, r)
+	making, err := d.Pool().Begin(deadline(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer making.Rollback(deadline(t))
+	var moved int
+	if err := making.QueryRow(deadline(t), `SELECT make_call_month($1)`, monthOf(call.StartedAt)).Scan(&moved); err != nil {
+		t.Fatal(err)
+	} else if moved == 0 {
+		t.Fatal("nothing was moved")
+	}
+	type answer struct {
+		record Record
+		err    error
+	}
+	alone, listed := make(chan answer, 1), make(chan []int, 1)
+	go func() {
+		r, err := s.Call(deadline(t), admin, call.ID)
+		alone <- answer{r, err}
+	}()
+	go func() { listed <- ids(list(t, s, admin, Filter{})) }()
+	until(t, "both wait", func() bool {
+		return count(t, d, `SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND relation::regclass::text LIKE 'call%'`) == 2
+	})
+	if err := making.Commit(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-alone; got.err != nil {
+		t.Error(got.err)
+	} else if len(got.record.Legs) != len(call.Legs) {
+		t.Errorf("%d legs", len(got.record.Legs))
+	}
+	if got := <-listed; fmt.Sprint(got) != "[1]" {
+		t.Errorf("listed are %v", got)
+	}
+}
+
 func TestIDTime(t *testing.T) {
 	at := time.Date(2026, 11, 30, 23, 59, 59, 999e6, time.UTC)
 	id := pbx.CallID("main", "1.1", at)
