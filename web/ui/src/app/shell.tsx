@@ -1,5 +1,5 @@
 // The frame around every page: where to go, who I am, whether all is live, and what rings while another page is open.
-import { Alert, AppShell, Box, Button, Group, Text, UnstyledButton } from "@mantine/core";
+import { Alert, Box, Button, Group, Text, UnstyledButton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import {
   IconAddressBook,
@@ -63,79 +63,75 @@ export function Shell() {
   });
 
   return (
-    <AppShell
-      header={{ height: 56 }}
-      navbar={{ width: 200, breakpoint: "sm", collapsed: { mobile: true } }}
-      footer={{ height: 60, collapsed: !narrow }}
-      padding={0}
-      transitionDuration={0}
-    >
+    <>
       <a href="#main" className="skip">
         {t("app.skip")}
       </a>
-      <AppShell.Header className="header">
-        <Link to="/desk" className="brand" aria-label={t("app.name")}>
-          <img src="/icon.svg" alt="" width={24} height={24} />
-          <span>{t("app.name")}</span>
-        </Link>
-        <UnstyledButton
-          className="search"
-          onClick={() => setFinding((n) => n + 1)}
-          aria-keyshortcuts={ariaKeys("find")}
-        >
-          <IconSearch size={16} aria-hidden />
-          <span className="search-text">{t("find.placeholder")}</span>
-          <Box component="span" visibleFrom="sm">
-            <Key id="find" />
-          </Box>
-        </UnstyledButton>
-        <Group gap={4} wrap="nowrap">
-          <MyState />
-          <LiveDot />
-          <Suspense fallback={<AccountButton name={me.agent.name} />}>
-            <AccountMenu name={me.agent.name} onHelp={() => setHelp(true)} />
-          </Suspense>
-        </Group>
-      </AppShell.Header>
-      {narrow ? (
-        <AppShell.Footer className="tabs" component="nav" aria-label={t("nav.label")}>
-          {pages.map((p) => (
-            <Link key={p.to} to={p.to} className="tab" activeProps={{ "data-active": true }}>
-              <p.icon size={22} stroke={1.6} aria-hidden />
-              <span>{t(p.word)}</span>
-            </Link>
-          ))}
-        </AppShell.Footer>
-      ) : (
-        <AppShell.Navbar className="nav" aria-label={t("nav.label")}>
-          {pages.map((p) => (
-            <NavItem key={p.to} page={p} />
-          ))}
-        </AppShell.Navbar>
-      )}
-      <AppShell.Main id="main" className="main" tabIndex={-1}>
-        <TroubleBanner />
-        {stale && (
-          <Alert variant="light" radius={0} py={8} role="status">
-            <Group justify="space-between" gap="sm">
-              <Text size="xs">{t("app.newVersion")}</Text>
-              <Button size="compact-xs" variant="default" onClick={() => location.reload()}>
-                {t("app.reload")}
-              </Button>
-            </Group>
-          </Alert>
+      <div className="shell">
+        <header className="header">
+          <Link to="/desk" className="brand" aria-label={t("app.name")}>
+            <img src="/icon.svg" alt="" width={24} height={24} />
+            <span>{t("app.name")}</span>
+          </Link>
+          <UnstyledButton
+            className="search"
+            onClick={() => setFinding((n) => n + 1)}
+            aria-keyshortcuts={ariaKeys("find")}
+          >
+            <IconSearch size={16} aria-hidden />
+            <span className="search-text">{t("find.placeholder")}</span>
+            <Box component="span" visibleFrom="sm">
+              <Key id="find" />
+            </Box>
+          </UnstyledButton>
+          <Group gap={4} wrap="nowrap">
+            <MyState />
+            <LiveDot />
+            <Suspense fallback={<AccountButton name={me.agent.name} />}>
+              <AccountMenu name={me.agent.name} onHelp={() => setHelp(true)} />
+            </Suspense>
+          </Group>
+        </header>
+        {narrow ? (
+          <nav className="tabs" aria-label={t("nav.label")}>
+            {pages.map((p) => (
+              <Link key={p.to} to={p.to} className="tab" activeProps={{ "data-active": true }}>
+                <p.icon size={22} stroke={1.6} aria-hidden />
+                <span>{t(p.word)}</span>
+              </Link>
+            ))}
+          </nav>
+        ) : (
+          <nav className="nav" aria-label={t("nav.label")}>
+            {pages.map((p) => (
+              <NavItem key={p.to} page={p} />
+            ))}
+          </nav>
         )}
-        <RingBanner />
-        <Suspense>
-          <Outlet />
-        </Suspense>
-      </AppShell.Main>
+        <main id="main" className="main" tabIndex={-1}>
+          <TroubleBanner />
+          {stale && (
+            <Alert variant="light" radius={0} py={8} role="status">
+              <Group justify="space-between" gap="sm">
+                <Text size="xs">{t("app.newVersion")}</Text>
+                <Button size="compact-xs" variant="default" onClick={() => location.reload()}>
+                  {t("app.reload")}
+                </Button>
+              </Group>
+            </Alert>
+          )}
+          <RingBanner />
+          <Suspense>
+            <Outlet />
+          </Suspense>
+        </main>
+      </div>
       <Attention />
       <Suspense>
         {finding > 0 && <Find asked={finding} />}
         {help && <KeysHelp onClose={() => setHelp(false)} />}
       </Suspense>
-    </AppShell>
+    </>
   );
 }
 
