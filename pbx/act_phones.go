@@ -21,8 +21,9 @@ type phones struct {
 	changed chan struct{} // capacity one: told are to be told
 	told    []func()
 
-	mu   sync.RWMutex
-	list []ari.Endpoint // nobody changes it; nil: not known yet
+	mu        sync.RWMutex
+	list      []ari.Endpoint    // nobody changes it; nil: not known yet
+	meanwhile map[string]string // states that were told while the PBX is asked, by endpoint; nil: it is not being asked
 }
 
 // OnChange has f called when what can be done on the exchange may have changed: a phone came or went, the connection to
@@ -63,6 +64,9 @@ func (x *Exchange) heardOfPhones(item ari.Item) {
 		x.phones.mu.Lock()
 		defer x.phones.mu.Unlock()
 		e := item.Event.Endpoint
+		if x.phones.meanwhile != nil {
+			x.phones.meanwhile[e.Technology+"/"+e.Resource] = e.State
+		}
 		i := slices.IndexFunc(x.phones.list, func(k ari.Endpoint) bool { return k.Technology == e.Technology && k.Resource == e.Resource })
 		if i < 0 {
 			nudge(x.phones.wanted)
@@ -109,16 +113,30 @@ func (x *Exchange) lookAfterPhones(ctx context.Context) {
 	}
 }
 
-// askForPhones asks once, and tells when to ask again.
+// askForPhones asks once, and tells when to ask again. While the stream is away it does not: that it is back is told,
+// and then the phones are wanted.
 func (x *Exchange) askForPhones(ctx context.Context) time.Duration {
+	if !x.Health().Live {
+		return phonesEvery
+	}
+	x.phones.mu.Lock()
+	x.phones.meanwhile = map[string]string{}
+	x.phones.mu.Unlock()
 	asking, cancel := context.WithTimeout(ctx, devicesTimeout)
 	defer cancel()
 	list, err := x.client.Endpoints(asking)
+	x.phones.mu.Lock()
+	defer x.phones.mu.Unlock()
+	meanwhile := x.phones.meanwhile
+	x.phones.meanwhile = nil
 	if err != nil {
 		return phonesAgain // the stream's health tells of it
 	}
-	x.phones.mu.Lock()
-	defer x.phones.mu.Unlock()
+	for i := range list { // what was told is newer than the answer, or what made it so has been told, too
+		if state, told := meanwhile[list[i].Technology+"/"+list[i].Resource]; told {
+			list[i].State = state
+		}
+	}
 	same := slices.EqualFunc(x.phones.list, list, func(a, b ari.Endpoint) bool {
 		return a.Technology == b.Technology && a.Resource == b.Resource && a.State == b.State
 	})

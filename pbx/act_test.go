@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,6 +160,57 @@ func TestExchange_CanDial(t *testing.T) {
 		time.Sleep(time.Second) // of the bubble's clock
 		if got := x.CanDial("1001"); got != pbx.PBXAway {
 			t.Errorf("an exchange that is away: %q", got)
+		}
+	})
+}
+
+// Whoever is refused does not go on asking for phones: guards of PBXes count that.
+func TestExchange_ARefusedUserAsksForNoPhones(t *testing.T) {
+	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
+		time.Sleep(time.Second) // of the bubble's clock
+		var refused atomic.Int64
+		fake.Set(func(f *pbxtest.Faults) {
+			f.Answer = func(*http.Request) int {
+				refused.Add(1)
+				return http.StatusUnauthorized
+			}
+		})
+		for range 3 {
+			time.Sleep(10 * time.Minute) // of the bubble's clock
+			if _, err := x.Devices(t.Context()); err == nil {
+				t.Error("there are devices")
+			}
+			if n := refused.Swap(0); n > 4 {
+				t.Errorf("%d requests were refused in ten minutes", n)
+			}
+		}
+	})
+}
+
+// A phone that goes off while the PBX is answering which phones it has is off.
+func TestExchange_APhoneThatGoesOffWhileTheyAreListed(t *testing.T) {
+	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
+		time.Sleep(time.Second) // of the bubble's clock
+		listed, told := make(chan struct{}, 1), make(chan struct{})
+		fake.Set(func(f *pbxtest.Faults) {
+			f.Lost = func(r *http.Request) bool {
+				if strings.HasSuffix(r.URL.Path, "/endpoints") {
+					listed <- struct{}{}
+					<-told
+				}
+				return false
+			}
+		})
+		<-listed
+		off := `{"type":"PeerStatusChange","endpoint":{"technology":"PJSIP","resource":"1001","state":"offline","channel_ids":[]},"peer":{"peer_status":"Unreachable"}}`
+		if err := fake.Emit(off); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		close(told)
+		time.Sleep(time.Second) // of the bubble's clock
+		if got := x.CanDial("1001"); got != pbx.PhoneOffline {
+			t.Errorf("a phone that is off: %q", got)
 		}
 	})
 }

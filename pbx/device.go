@@ -39,13 +39,16 @@ type devices struct {
 }
 
 // Devices asks the PBX for all its devices; it takes two seconds at most, and within five seconds gives the last answer
-// again. The caller must not change the list.
+// again. A PBX that refuses its user is not asked. The caller must not change the list.
 func (x *Exchange) Devices(ctx context.Context) ([]Device, error) {
 	d := &x.devices
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.at.IsZero() && time.Since(d.at) < devicesAge {
 		return d.list, d.err
+	}
+	if h := x.client.Health(); h.Refused {
+		return nil, fmt.Errorf("list the devices of the PBX %s: %s", x.name, h.Reason)
 	}
 	// Others wait for this answer too: it does not end with the one who asked.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), devicesTimeout)

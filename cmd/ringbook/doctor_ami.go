@@ -59,7 +59,8 @@ func (e *examination) ami(ctx context.Context) {
 			return
 		}
 		h := client.Health()
-		e.broken("AMI at %s, user %s: %s.", u.Host, user, h.Reason)
+		reason, _, _ := strings.Cut(h.Reason, ";") // when it is tried again is no matter here
+		e.broken("AMI at %s, user %s: %s.", u.Host, user, reason)
 		if h.Refused || strings.Contains(h.Reason, "manager.conf") {
 			e.more("Compare with the PBX's manager.conf; ringbook needs a user like this, and in [general] enabled=yes and a bindaddr that\nit reaches. Then \"asterisk -rx 'manager reload'\":\n\n" + managerStanza(user, u.Hostname()))
 		}

@@ -163,7 +163,7 @@ func TestClient_WrongPassword(t *testing.T) {
 		}
 		r.expect(t, "gap:start")
 		h := r.Health()
-		if h.Live || !h.Refused || !strings.Contains(h.Reason, "refuses the AMI user") {
+		if h.Live || !h.Refused || !strings.Contains(h.Reason, "refuses the AMI user") || !strings.Contains(h.Reason, "every few minutes") {
 			t.Errorf("health is %+v", h)
 		}
 		if _, err := r.Do(t.Context(), ami.Action{Name: "Ping"}); !errors.Is(err, ami.ErrDown) || !strings.Contains(err.Error(), "refuses") {

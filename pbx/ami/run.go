@@ -31,6 +31,12 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			return ctx.Err()
 		}
 		t := diagnose(err)
+		if errors.Is(err, ErrLogin) {
+			refused++
+			t.reason += "; it is tried again every few minutes only, because guards of PBXes shut out who fails often"
+		} else {
+			refused = 0
+		}
 		c.setHealth(func(h *Health) {
 			if h.Live {
 				h.Live, h.Since = false, time.Now()
@@ -44,11 +50,6 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			attempt, said = 0, ""
 		}
 		attempt++
-		if errors.Is(err, ErrLogin) {
-			refused++
-		} else {
-			refused = 0
-		}
 		pause := c.backoff(attempt, refused, t.slow)
 		c.metrics.reconnect(t.label)
 		// Of the same trouble the log tells ever more seldom: at the first, second, fourth, eighth attempt.

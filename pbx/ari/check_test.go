@@ -96,7 +96,11 @@ func TestRun_A3_APBXThatStartsIsFoundSoon(t *testing.T) {
 			b.after(5 * time.Minute)
 			b.fake.Set(func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return status } })
 			b.fake.Cut(pbxtest.CutReset)
-			b.after(40 * time.Second)
+			if status == http.StatusUnauthorized {
+				b.after(2 * time.Second) // for longer it is a wrong password, see TestRun_ARefusedUserIsTriedSeldom
+			} else {
+				b.after(40 * time.Second)
+			}
 			b.fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
 			there := time.Now()
 			b.lives(2 + i)

@@ -47,6 +47,7 @@ type Config struct {
 	RequestTimeout time.Duration // of one REST call; 10 s
 	MinBackoff     time.Duration // first pause before connecting again; 100 ms
 	MaxBackoff     time.Duration // longest pause; 30 s
+	MaxRefused     time.Duration // longest pause after the user or its password was refused; 5 min, see doc.go
 	Ring           int           // events that may wait for the consumer; 8192
 }
 
@@ -64,6 +65,7 @@ func (c Config) withDefaults() Config {
 	duration(&c.RequestTimeout, 10*time.Second)
 	duration(&c.MinBackoff, 100*time.Millisecond)
 	duration(&c.MaxBackoff, 30*time.Second)
+	duration(&c.MaxRefused, 5*time.Minute)
 	if c.Ring <= 0 {
 		c.Ring = 8192
 	}
@@ -111,6 +113,7 @@ type Health struct {
 	Started    time.Time     // when that Asterisk started
 	Err        string        // the last failure, for the log; empty while live
 	Reason     string        // the same in plain words for people
+	Refused    bool          // the PBX refuses the user or its password: every request that is made now counts against us
 }
 
 // Fresh tells whether the stream is truly live: a test event came through not longer ago than age. It is what

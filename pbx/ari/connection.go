@@ -267,7 +267,7 @@ func (c *connection) ask() {
 	ctx, cancel := context.WithTimeout(c.ctx, c.config.RequestTimeout)
 	defer cancel()
 	err := c.verify(ctx)
-	if errors.Is(err, errUnsubscribed) || errors.Is(err, ErrNotFound) {
+	if errors.Is(err, errUnsubscribed) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnauthorized) {
 		c.fail(err)
 		return
 	}
@@ -359,6 +359,8 @@ func (c *connection) testStream() time.Duration {
 		return c.config.Canary
 	case errors.Is(err, ErrNotFound): // the PBX has forgotten our application
 		c.fail(errDeaf)
+	case errors.Is(err, ErrUnauthorized): // the password was changed: asked again and again, the PBX shuts us out
+		c.fail(err)
 	default:
 		if c.untested++; c.untested == 1 {
 			c.log.Warn("test events cannot be sent; trying again", "err", err)

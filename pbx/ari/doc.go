@@ -8,7 +8,8 @@
 // so that what happened during a gap is lost; the next snapshot shows what came of it.
 //
 //	            +--------------------------- pause, jittered ---------------------------+
-//	            |   100 ms to 30 s; 15 s to 30 s where only a person can mend it        |
+//	            |   100 ms to 30 s; 15 s to 30 s where only a person can mend it;       |
+//	            |   a minute to five where the user or its password is refused          |
 //	            v                                                                       |
 //	      +------------+   handshake    +------------+   canary came back   +--------+  |
 //	----->| connecting |--------------->| setting up |--------------------->|  live  |  |
@@ -21,6 +22,9 @@
 //	                                                                     deaf:         a canary did not come back
 //	                                                                     overflow:     the consumer was too slow
 //	                                                                     replaced:     somebody took our name
+//
+// PBXes have guards (fail2ban) that shut out a machine whose user is refused five times in ten minutes, and AMI would be gone
+// with ARI. So a refusal ends the connection, and is tried again at most four times in that time.
 //
 // Setting up is one order of steps that leaves no hole (the proof is in step 5):
 //

@@ -24,7 +24,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 	s.complete = time.Now()
 	s.gap(trouble{gap: GapStart}, nil)
 	said := "" // the reason that the log has told
-	for attempt := 0; ; {
+	for attempt, refused := 0, 0; ; {
 		live, err := s.connect(ctx)
 		if ctx.Err() != nil {
 			c.setHealth(func(h *Health) {
@@ -33,6 +33,14 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			return ctx.Err()
 		}
 		t := diagnose(err)
+		if errors.Is(err, ErrUnauthorized) {
+			if refused++; s.live {
+				refused++ // no PBX that starts; and a test and a check may both have been refused
+			}
+			t.reason += "; it is tried again every few minutes only, because guards of PBXes shut out who fails often"
+		} else {
+			refused = 0
+		}
 		if s.live {
 			s.ended = time.Now()
 			s.gap(t, err)
@@ -45,7 +53,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			if h.Live {
 				h.Live, h.Since, h.App, h.Rate = false, time.Now(), "", 0
 			}
-			h.Err, h.Reason = err.Error(), t.reason
+			h.Err, h.Reason, h.Refused = err.Error(), t.reason, refused > 0
 		})
 		// A connection counts as good again when it has lived for a while: one that is closed at once each
 		// time must not be opened in a tight loop.
@@ -53,7 +61,7 @@ func (c *Client) Run(ctx context.Context, follow func(Item)) error {
 			attempt = 0
 		}
 		attempt++
-		pause := c.backoff(attempt, t, starting || absent(t, err))
+		pause := c.backoff(attempt, refused, t, starting || absent(t, err))
 		c.metrics.reconnect(t.label)
 		// Of the same trouble the log tells ever more seldom: at the first, second, fourth, eighth attempt.
 		level := slog.LevelDebug
@@ -79,8 +87,17 @@ const absentBackoff = 5 * time.Second
 const startTime = 2 * time.Minute
 
 // backoff is the pause before the next attempt: exponential with full jitter, but never less than half of
-// MaxBackoff where hammering cannot help.
-func (c *Client) backoff(attempt int, t trouble, absent bool) time.Duration {
+// MaxBackoff where hammering cannot help, and after refused log-ins in a row minutes. The first of a PBX that starts may be
+// its own fault.
+func (c *Client) backoff(attempt, refused int, t trouble, absent bool) time.Duration {
+	if refused > 1 || refused == 1 && !absent {
+		ceiling := min(c.config.MaxBackoff<<min(2*refused-1, 20), c.config.MaxRefused)
+		return ceiling*3/4 + rand.N(ceiling/4+1)
+	}
+	if refused == 1 {
+		longest := min(c.config.MaxBackoff, absentBackoff)
+		return longest/2 + rand.N(longest/2+1)
+	}
 	if t.slow {
 		return c.config.MaxBackoff/2 + rand.N(c.config.MaxBackoff/2+1)
 	}

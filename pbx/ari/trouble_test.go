@@ -3,6 +3,7 @@ package ari_test
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +22,6 @@ func TestRunNamesWhatIsWrong(t *testing.T) {
 		reason string
 		slow   bool
 	}{
-		"wrong password":         {answer(401), "refuses the ARI user or its password", true},
 		"refused":                {answer(403), "forbids the ARI user even to read", true},
 		"read-only user":         {func(f *pbxtest.Faults) { f.ReadOnly = true }, "the ARI user is read-only: set read_only=no", true},
 		"wrong path":             {answer(404), "check the path", true},
@@ -55,6 +55,51 @@ func TestRunNamesWhatIsWrong(t *testing.T) {
 				b.fake.Set(func(f *pbxtest.Faults) { *f = pbxtest.Faults{} })
 				if got := describe(b.lives(1)); got != "gap:start live" {
 					t.Errorf("the stream said %s", got)
+				}
+			})
+		})
+	}
+}
+
+// A user that is refused is tried ever more seldom: five failures in ten minutes, and a guard at the PBX (fail2ban) shuts this
+// machine out, the AMI with it. So it is from the start, and where the password is changed while all is well.
+func TestRun_ARefusedUserIsTriedSeldom(t *testing.T) {
+	for name, well := range map[string]bool{"from the start": false, "changed while live": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bench) {
+				var refused atomic.Int64
+				refuse := func(f *pbxtest.Faults) {
+					f.Answer = func(*http.Request) int {
+						refused.Add(1)
+						return http.StatusUnauthorized
+					}
+				}
+				if !well {
+					b.fake.Set(refuse)
+				}
+				b.run()
+				if well {
+					b.lives(1)
+					b.after(15 * time.Second)
+					b.fake.Set(refuse)
+				}
+				for range 6 {
+					b.after(10 * time.Minute)
+					if n := refused.Swap(0); n < 2 || n > 4 {
+						t.Errorf("%d requests were refused in ten minutes", n)
+					}
+				}
+				h := b.client.Health()
+				if h.Live || !h.Refused || !strings.Contains(h.Reason, "refuses the ARI user or its password") || !strings.Contains(h.Reason, "every few minutes") {
+					t.Errorf("health %+v", h)
+				}
+				if !strings.Contains(b.log.String(), "level=ERROR") {
+					t.Error("not logged as an error")
+				}
+				b.fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
+				b.after(5 * time.Minute)
+				if h := b.client.Health(); !h.Live || h.Refused || h.Reason != "" {
+					t.Errorf("let in again, health is %+v", h)
 				}
 			})
 		})
