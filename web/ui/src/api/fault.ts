@@ -1,6 +1,6 @@
 // What the server finds wrong with a field, by kind. It says so in English, for programs and their makers; the pages
 // say it in the reader's language. A complaint of no known kind gets a sentence that is true of all.
-import type { TFunction } from "i18next";
+import i18next, { type TFunction } from "i18next";
 import { preferences } from "../app/preferences";
 import type { en } from "../locale/en";
 import { inPersian } from "../text/digits";
@@ -72,8 +72,10 @@ export function sayFault(message: string, t: TFunction): string {
 /** sayField is how a form calls a field of the API; "this field" where it has no name of its own. */
 export function sayField(field: string, t: TFunction): string {
   const names = field.split(".").filter((x) => !/^\d+$/.test(x));
-  const name = names.findLast((x) => x in known);
-  return t(name ? known[name as keyof typeof known] : "fault.field");
+  const name = names.findLast(
+    (x): x is keyof typeof known => x in known && i18next.exists(known[x as keyof typeof known]),
+  );
+  return t(name ? known[name] : "fault.field");
 }
 
 const known = {

@@ -7,7 +7,7 @@ import { readCustomerSearch } from "../customers/search";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
 import { readQueueSearch } from "../settings/queue";
-import { sayMore } from "../text/i18n";
+import { withWords } from "../text/i18n";
 import { NoPage, Root } from "./root";
 
 const shell = () => import("./shell");
@@ -16,11 +16,6 @@ const deskPage = () => import("../desk/desk-page");
 if (["/", "/desk"].includes(location.pathname)) {
   void shell();
   void deskPage();
-}
-
-/** withWords loads a page together with the words that only such pages say. */
-function withWords<T>(page: () => Promise<T>): () => Promise<T> {
-  return async () => (await Promise.all([page(), sayMore()]))[0];
 }
 
 const root = createRootRoute({ component: Root, notFoundComponent: NoPage });
@@ -75,41 +70,62 @@ const calls = createRoute({
 const call = createRoute({
   getParentRoute: () => inside,
   path: "/calls/$id",
-  component: lazyRouteComponent(() => import("../calls/call-page"), "CallPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../calls/call-page")),
+    "CallPage",
+  ),
 });
 const customers = createRoute({
   getParentRoute: () => inside,
   path: "/customers",
   validateSearch: readCustomerSearch,
-  component: lazyRouteComponent(() => import("../customers/customers-page"), "CustomersPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../customers/customers-page")),
+    "CustomersPage",
+  ),
 });
 const newCustomer = createRoute({
   getParentRoute: () => inside,
   path: "/customers/new",
   validateSearch: (s: Record<string, unknown>): { number?: string } =>
     typeof s.number === "string" ? { number: s.number } : {},
-  component: lazyRouteComponent(() => import("../customers/edit-page"), "NewCustomerPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../customers/edit-page")),
+    "NewCustomerPage",
+  ),
 });
 const customer = createRoute({
   getParentRoute: () => inside,
   path: "/customers/$id",
-  component: lazyRouteComponent(() => import("../customers/customer-page"), "CustomerPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../customers/customer-page")),
+    "CustomerPage",
+  ),
 });
 const editCustomer = createRoute({
   getParentRoute: () => inside,
   path: "/customers/$id/edit",
-  component: lazyRouteComponent(() => import("../customers/edit-page"), "EditCustomerPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../customers/edit-page")),
+    "EditCustomerPage",
+  ),
 });
 const day = createRoute({
   getParentRoute: () => inside,
   path: "/day",
   validateSearch: readDaySearch,
-  component: lazyRouteComponent(() => import("../states/day-page"), "DayPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../states/day-page")),
+    "DayPage",
+  ),
 });
 const settings = createRoute({
   getParentRoute: () => inside,
   path: "/settings",
-  component: lazyRouteComponent(() => import("../settings/settings-page"), "SettingsPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/settings-page")),
+    "SettingsPage",
+  ),
 });
 const settingsHome = createRoute({
   getParentRoute: () => settings,
@@ -121,13 +137,19 @@ const settingsHome = createRoute({
 const settingsMe = createRoute({
   getParentRoute: () => settings,
   path: "/me",
-  component: lazyRouteComponent(() => import("../settings/me-page"), "MePage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/me-page")),
+    "MePage",
+  ),
 });
 const settingsAgents = createRoute({
   getParentRoute: () => settings,
   path: "/agents",
   validateSearch: (s: Record<string, unknown>): { archived?: "1" } => (s.archived === "1" ? { archived: "1" } : {}),
-  component: lazyRouteComponent(() => import("../settings/agents-page"), "AgentsPage"),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/agents-page")),
+    "AgentsPage",
+  ),
 });
 const settingsPhones = createRoute({
   getParentRoute: () => settings,

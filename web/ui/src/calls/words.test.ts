@@ -2,18 +2,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { en } from "../locale/en";
-import { enLater } from "../locale/en-later";
-import { fa } from "../locale/fa";
-import { faLater } from "../locale/fa-later";
+import { allWords } from "../locale/all";
 
 const file = join(import.meta.dirname, "../../../../calllog/export_words.json");
 const exported = JSON.parse(readFileSync(file, "utf8")) as Record<string, Record<string, string>>;
 
-test.each([
-  ["fa", { ...fa, ...faLater }],
-  ["en", { ...en, ...enLater }],
-])("files say in %s what the pages say", (language, words) => {
+test.each(Object.entries(allWords))("files say in %s what the pages say", (language, words) => {
   const of = (key: string) =>
     key.split(".").reduce<unknown>((o, part) => (o as Record<string, unknown>)?.[part], words);
   const have = exported[language] ?? {};

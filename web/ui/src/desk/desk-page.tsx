@@ -17,6 +17,7 @@ import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Empty, Loading } from "../parts/states";
 import { Num } from "../parts/text";
+import { withWords } from "../text/i18n";
 import { CallCard } from "./call-card";
 import { CallTabs } from "./call-tabs";
 import { CustomerPanel } from "./customer-panel";
@@ -27,7 +28,7 @@ import { otherNumber, withheld } from "./pop";
 import { change, inOrder, isLive, useDesk } from "./store";
 
 const Attach = lazy(() => import("./attach"));
-const Create = lazy(() => import("./create"));
+const Create = lazy(withWords(() => import("./create")));
 const DialBox = lazy(() => import("../dial/dial-box"));
 
 export function DeskPage() {

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { en } from "./en";
 import { enLater } from "./en-later";
@@ -16,8 +18,37 @@ function flat(words: object, path = ""): Map<string, string> {
 const english = new Map([...flat(en), ...flat(enLater)]);
 const persian = new Map([...flat(fa), ...flat(faLater)]);
 
-test("the words of later pages have sections of their own", () => {
-  expect(Object.keys(en).filter((k) => k in enLater)).toEqual([]);
+test("no key is among the first words and the later ones", () => {
+  expect([...flat(en).keys()].filter((k) => flat(enLater).has(k))).toEqual([]);
+});
+
+/** loaded are a file and all that it loads at once; what it imports later is not among them. */
+function loaded(file: string, found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  for (const [, from] of readFileSync(file, "utf8").matchAll(/^(?:import|export) (?!type )[^;]*?from "(\.[^"]+)";/gm)) {
+    const path = join(dirname(file), from as string);
+    const source = [`${path}.ts`, `${path}.tsx`].find(existsSync);
+    if (source) loaded(source, found);
+  }
+  return found;
+}
+
+test("the log-in page, the desk and the frame say only what is among the first words", () => {
+  const src = join(import.meta.dirname, "..");
+  const files = new Set<string>();
+  for (const file of ["main.tsx", "app/shell.tsx", "desk/desk-page.tsx", "login/login-page.tsx"])
+    loaded(join(src, file), files);
+  expect(files.size).toBeGreaterThan(50);
+  const later = flat(enLater);
+  for (const file of files) {
+    if (file.endsWith("api/fault.ts")) continue; // which looks whether it has a name for a field
+    const said = [...readFileSync(file, "utf8").matchAll(/["`](\w+\.[\w.]+)["`]/g)].map((m) => m[1] as string);
+    expect(
+      said.filter((key) => later.has(key) || later.has(`${key}_other`)),
+      file,
+    ).toEqual([]);
+  }
 });
 
 test("both languages have the same keys, and no empty words", () => {

@@ -21,8 +21,8 @@ async function words(language: Language): Promise<Words> {
 
 const laterWords = new Map<Language, Promise<void>>();
 
-/** sayMore loads the words that only later pages say; their routes wait for it. */
-export function sayMore(language = i18next.language as Language): Promise<void> {
+/** sayMore loads the words that only later pages say. */
+function sayMore(language = i18next.language as Language): Promise<void> {
   const known = laterWords.get(language);
   if (known) return known;
   const loaded = (
@@ -38,6 +38,11 @@ export function sayMore(language = i18next.language as Language): Promise<void> 
   );
   laterWords.set(language, loaded);
   return loaded;
+}
+
+/** withWords loads a part of the program together with the words that only such parts say. */
+export function withWords<T>(part: () => Promise<T>): () => Promise<T> {
+  return async () => (await Promise.all([part(), sayMore()]))[0];
 }
 
 /** speak loads a language if need be, and switches the page to it: words, lang and dir. */
