@@ -38,14 +38,14 @@ type Record struct {
 	// StartedFrom is the earlier call from which this one was dialled at the screen; nil: from none.
 	StartedFrom *uuid.UUID `json:"started_from"`
 
-	Recordings    []Recording  `json:"recordings"`
-	Disposition   *Disposition `json:"disposition"`
-	Note          string       `json:"note"`
-	FollowUps     []FollowUp   `json:"follow_ups"`
-	Partial       bool         `json:"partial"`                    // ringbook joined in the middle
-	Reconstructed bool         `json:"reconstructed"`              // the end was not seen: it lies between EndedAt and EndedBefore
-	EndedBefore   *time.Time   `json:"ended_before"`               // nil unless Reconstructed and Source is live
-	Source        pbx.Source   `json:"source" enum:"live,cel,cdr"` // how it is known; else than live: from the exchange's own records
+	Recordings    []Recording   `json:"recordings"`
+	Disposition   *Disposition  `json:"disposition"`
+	Note          string        `json:"note"`
+	FollowUps     []FollowUpRef `json:"follow_ups"`
+	Partial       bool          `json:"partial"`                    // ringbook joined in the middle
+	Reconstructed bool          `json:"reconstructed"`              // the end was not seen: it lies between EndedAt and EndedBefore
+	EndedBefore   *time.Time    `json:"ended_before"`               // nil unless Reconstructed and Source is live
+	Source        pbx.Source    `json:"source" enum:"live,cel,cdr"` // how it is known; else than live: from the exchange's own records
 }
 
 // Caller is who called.
@@ -157,12 +157,13 @@ type Disposition struct {
 	Name string    `json:"name"`
 }
 
-// FollowUp is a task that came of a call.
-type FollowUp struct {
-	ID    uuid.UUID  `json:"id"`
-	Kind  string     `json:"kind"`
-	Title string     `json:"title"`
-	DueAt *time.Time `json:"due_at"`
+// FollowUpRef is a follow-up that came of a call.
+type FollowUpRef struct {
+	ID    uuid.UUID     `json:"id"`
+	Kind  FollowUpKind  `json:"kind"`
+	Title string        `json:"title"`
+	State FollowUpState `json:"state"`
+	DueAt time.Time     `json:"due_at"`
 }
 
 // PastCall is one line of a customer's history, as a desk shows it.

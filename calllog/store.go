@@ -255,6 +255,19 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 		}
 		return rows.Err()
 	})
+	followUps := map[uuid.UUID][]FollowUpRef{}
+	batch.Queue(`SELECT call_id, id, kind, title, state, due_at FROM follow_up WHERE call_id = ANY($1) ORDER BY created_at, id`, ids).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			var call uuid.UUID
+			var f FollowUpRef
+			if err := rows.Scan(&call, &f.ID, &f.Kind, &f.Title, &f.State, &f.DueAt); err != nil {
+				return err
+			}
+			f.DueAt = millis(f.DueAt)
+			followUps[call] = append(followUps[call], f)
+		}
+		return rows.Err()
+	})
 	if err := s.db.Pool().SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read calls: %w", err)
 	}
@@ -280,7 +293,7 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 			r.Legs[i].PBX = cmp.Or(r.Legs[i].PBX, r.PBX)
 		}
 		r.StartedFrom = origins[id]
-		r.Recordings, r.FollowUps = []Recording{}, []FollowUp{}
+		r.Recordings, r.FollowUps = []Recording{}, append([]FollowUpRef{}, followUps[id]...)
 		if id := call.customer; id != nil {
 			r.Customer = &Customer{ID: *id, Name: names[*id]}
 		}

@@ -216,6 +216,9 @@ func TestPermissions_DenyByDefault(t *testing.T) {
 		FloorRead:        "none none team all",
 		AuditRead:        "none none none all",
 		ViewsWrite:       "own own team all",
+		FollowUpsRead:    "own own team all",
+		FollowUpsWrite:   "own own team all",
+		FollowUpsAssign:  "none none team all",
 	}
 	all := Permissions()
 	if len(all) != len(want) {

@@ -47,6 +47,10 @@ const (
 	StatesRead       Permission = "states.read"   // what agents are and were doing
 	StatesWrite      Permission = "states.write"  // make agents available, paused or offline
 	StatesManage     Permission = "states.manage" // the reasons of pauses
+	// Follow-ups: own are the actor's, those of the actor's team as a whole, and anyone's.
+	FollowUpsRead   Permission = "follow_ups.read"
+	FollowUpsWrite  Permission = "follow_ups.write"  // make, change, claim, dial and close them
+	FollowUpsAssign Permission = "follow_ups.assign" // give them to others than oneself, the own team or anyone
 )
 
 // Permissions are all there are, in the order in which they are listed to people.
@@ -58,6 +62,7 @@ func Permissions() []Permission {
 		FloorRead, AuditRead,
 		CallsExport, ViewsWrite,
 		StatesRead, StatesWrite, StatesManage,
+		FollowUpsRead, FollowUpsWrite, FollowUpsAssign,
 	}
 }
 
@@ -93,6 +98,7 @@ var grants = map[Role]map[Permission]Scope{
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
 		StatesRead: ScopeOwn, StatesWrite: ScopeOwn,
+		FollowUpsRead: ScopeOwn, FollowUpsWrite: ScopeOwn,
 	},
 	RoleSales: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
@@ -102,6 +108,7 @@ var grants = map[Role]map[Permission]Scope{
 		SessionsManage: ScopeOwn, TokensManage: ScopeOwn,
 		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
 		StatesRead: ScopeOwn, StatesWrite: ScopeOwn,
+		FollowUpsRead: ScopeOwn, FollowUpsWrite: ScopeOwn,
 	},
 	RoleSupervisor: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -112,6 +119,7 @@ var grants = map[Role]map[Permission]Scope{
 		FloorRead:   ScopeTeam,
 		CallsExport: ScopeTeam, ViewsWrite: ScopeTeam,
 		StatesRead: ScopeTeam, StatesWrite: ScopeTeam,
+		FollowUpsRead: ScopeTeam, FollowUpsWrite: ScopeTeam, FollowUpsAssign: ScopeTeam,
 	},
 	RoleAdmin: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -123,6 +131,7 @@ var grants = map[Role]map[Permission]Scope{
 		FloorRead: ScopeAll, AuditRead: ScopeAll,
 		CallsExport: ScopeAll, ViewsWrite: ScopeAll,
 		StatesRead: ScopeAll, StatesWrite: ScopeAll, StatesManage: ScopeAll,
+		FollowUpsRead: ScopeAll, FollowUpsWrite: ScopeAll, FollowUpsAssign: ScopeAll,
 	},
 }
 

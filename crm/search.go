@@ -75,7 +75,7 @@ func (s *Store) customersQuery(f CustomerFilter) (sql string, args []any, limit 
 	}
 	q := text(&faults, "q", f.Q, 200, false)
 	order, after := "c.name, c.id", "(c.name, c.id) > (%s::text, %s::uuid)"
-	for _, p := range s.searchPatterns(q) {
+	for _, p := range s.SearchPatterns(q) {
 		// Names that fit a word stand together in the order of names, which may be half a million rows away; in the
 		// order of time they are spread, as the planner believes.
 		order, after = "c.id DESC", "(%s::text IS NOT NULL AND c.id < %s::uuid)"
@@ -95,9 +95,9 @@ func (s *Store) customersQuery(f CustomerFilter) (sql string, args []any, limit 
 
 const maxWords = 8
 
-// searchPatterns are the LIKE patterns of what somebody searches for. A word matches anywhere in a word; one of
+// SearchPatterns are the LIKE patterns of what somebody searches for. A word matches anywhere in a word; one of
 // less than three letters, for which there is no trigram, matches where a word begins.
-func (s *Store) searchPatterns(q string) []string {
+func (s *Store) SearchPatterns(q string) []string {
 	words := strings.Fields(Fold(q))
 	if digits, plus, ok := bareDigits(asciiDigits(q)); ok {
 		if n := ParseNumber(q, s.config.Numbering.Default); n.E164 != "" {

@@ -23,7 +23,7 @@ type DialInput struct {
 	Number     string     `json:"number" minLength:"1" maxLength:"64" doc:"in any spelling, in any digits; also an extension"`
 	CustomerID *uuid.UUID `json:"customer_id,omitempty" doc:"whom the call is for; chosen for it in the log"`
 	CallID     *uuid.UUID `json:"call_id,omitempty" doc:"the earlier call from which it was started"`
-	FollowUpID *uuid.UUID `json:"follow_up_id,omitempty"`
+	FollowUpID *uuid.UUID `json:"follow_up_id,omitempty" doc:"the follow-up that is dialled: it is claimed first, as by its own dial"`
 	Extension  string     `json:"extension,omitempty" maxLength:"64" doc:"which of my phones; left out: the first that is there"`
 }
 
@@ -92,7 +92,13 @@ func (s *Server) dial(ctx context.Context, in *dialInput) (*attemptOutput, error
 	if in.Body.ID != nil {
 		want.ID = *in.Body.ID
 	}
-	a, err := s.Acts.Dial(ctx, actorOf(ctx), want)
+	var a calllog.Attempt
+	var err error
+	if id := want.FollowUpID; id != nil {
+		a, err = s.FollowUps.Dial(ctx, actorOf(ctx), *id, calllog.FollowUpDial{ID: want.ID, Extension: want.Extension, Number: want.Number})
+	} else {
+		a, err = s.Acts.Dial(ctx, actorOf(ctx), want)
+	}
 	if err != nil {
 		return nil, err
 	}

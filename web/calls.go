@@ -35,14 +35,19 @@ type CallFilter struct {
 }
 
 // Resolve refuses what would be read as if it had not been said.
-func (f *CallFilter) Resolve(ctx huma.Context) (faults []error) {
+func (f *CallFilter) Resolve(ctx huma.Context) []error {
+	return unsaid(ctx, f.From, f.To, "is no time of a call")
+}
+
+// unsaid names the parameters of a list that are given more than once, and the times that are read as if they were not given.
+func unsaid(ctx huma.Context, from, to time.Time, problem string) (faults []error) {
 	address := ctx.URL()
 	for name, values := range address.Query() {
 		switch {
 		case len(values) > 1:
 			faults = append(faults, &huma.ErrorDetail{Location: "query." + name, Message: fmt.Sprintf("is given %d times", len(values))})
-		case (name == "from" && f.From.IsZero() || name == "to" && f.To.IsZero()) && values[0] != "":
-			faults = append(faults, &huma.ErrorDetail{Location: "query." + name, Message: "is no time of a call"})
+		case (name == "from" && from.IsZero() || name == "to" && to.IsZero()) && values[0] != "":
+			faults = append(faults, &huma.ErrorDetail{Location: "query." + name, Message: problem})
 		}
 	}
 	return faults

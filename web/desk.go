@@ -50,12 +50,12 @@ type Pop struct {
 
 	QueueScript string `json:"queue_script" doc:"what to say to who comes by the call's queue; empty: nothing"`
 
-	LookedUp   bool               `json:"looked_up" doc:"false while the look-up is under way or the database is away: the caller is unchecked, not unknown"`
-	Rule       crm.Rule           `json:"rule"`
-	Customer   *crm.Customer      `json:"customer"`
-	Candidates []crm.Customer     `json:"candidates" doc:"all that come into question, the customer first"`
-	History    []PastCall         `json:"history" doc:"the last five calls, newest first"`
-	FollowUps  []calllog.FollowUp `json:"follow_ups" doc:"open ones"`
+	LookedUp   bool                  `json:"looked_up" doc:"false while the look-up is under way or the database is away: the caller is unchecked, not unknown"`
+	Rule       crm.Rule              `json:"rule"`
+	Customer   *crm.Customer         `json:"customer"`
+	Candidates []crm.Customer        `json:"candidates" doc:"all that come into question, the customer first"`
+	History    []PastCall            `json:"history" doc:"the last five calls, newest first"`
+	FollowUps  []calllog.FollowUpRef `json:"follow_ups" doc:"open ones"`
 
 	OfferedAt     time.Time `json:"offered_at" doc:"when the call first came to this desk"`
 	WaitedMS      int64     `json:"waited_ms" doc:"how long the caller had waited by then"`
@@ -107,7 +107,7 @@ func (s *Server) pop(p *screenpop.Pop) Pop {
 	out := Pop{
 		State: string(p.State), Extension: p.Extension, Call: s.call(p),
 		LookedUp: p.LookedUp, Rule: ruleOrNone(p.Rule), Customer: customerOrNil(p.Customer), Candidates: customers(p.Candidates),
-		History: make([]PastCall, len(p.History)), FollowUps: []calllog.FollowUp{},
+		History: make([]PastCall, len(p.History)), FollowUps: []calllog.FollowUpRef{},
 		OfferedAt: millis(p.OfferedAt), WaitedMS: p.Waited().Milliseconds(),
 		AnsweredBy: person(p.AnsweredBy), TransferredBy: person(p.TransferredBy),
 	}
@@ -135,7 +135,7 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		WaitMS: c.Wait.Milliseconds(), TalkMS: c.Talk.Milliseconds(), HoldMS: c.Hold.Milliseconds(),
 		Legs: make([]calllog.Leg, len(c.Legs)), Transfers: make([]calllog.Transfer, len(c.Transfers)),
 		Match:      calllog.Match{Rule: ruleOrNone(p.Rule), Candidates: make([]calllog.Customer, len(p.Candidates))},
-		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUp{},
+		Recordings: []calllog.Recording{}, Note: p.Note, FollowUps: []calllog.FollowUpRef{},
 		Partial: c.Partial, Reconstructed: c.Reconstructed, EndedBefore: timeOrNil(c.EndedBefore), Source: pbx.SourceLive,
 	}
 	if c.Queue != "" {

@@ -30,6 +30,7 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 	var known huma.StatusError
 	var fields crm.FieldErrors
 	var throttled *crm.ThrottledError
+	var left *calllog.FollowUpRefusal
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -38,6 +39,8 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 	case pbx.Refused(err) != "":
 		s.Log.InfoContext(ctx, "refused to act on a call", "code", pbx.Refused(err), "err", err)
 		return refusal(pbx.Refused(err))
+	case errors.As(err, &left):
+		return followUpRefusal(left)
 	case errors.As(err, &throttled):
 		seconds := int(throttled.RetryAfter.Seconds()) + 1
 		return &headedProblem{
@@ -154,6 +157,8 @@ func model(err huma.StatusError) *huma.ErrorModel {
 		return p.ErrorModel
 	case *codedProblem:
 		return p.ErrorModel
+	case *followUpProblem:
+		return p.ErrorModel
 	}
 	return newProblem(err.GetStatus(), err.Error())
 }
@@ -179,8 +184,9 @@ func quiet(_ huma.Context, _ string, v any) (any, error) {
 			d.Message = "is required"
 		}
 	}
-	if coded, ok := v.(*codedProblem); ok {
-		return coded, nil
+	switch v.(type) {
+	case *codedProblem, *followUpProblem:
+		return v, nil
 	}
 	return p, nil
 }

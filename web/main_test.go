@@ -76,9 +76,10 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	})
 	h.store.States().OnChange(h.board.RefreshState)
 	h.store.Directory().OnChange(h.board.RefreshAgents)
+	acts := calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Calls: calls, Log: log})
 	h.server = New(Config{
-		Store: h.store, Calls: calls, Recorder: h.recorder, Board: h.board,
-		Acts:      calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Calls: calls, Log: log}),
+		Store: h.store, Calls: calls, Recorder: h.recorder, Board: h.board, Acts: acts,
+		FollowUps: calllog.NewFollowUps(calllog.FollowUpsConfig{DB: h.db, CRM: h.store, Calls: calls, Acts: acts, Zone: tehran(t), Log: log}),
 		Database:  h.db.Healthy,
 		Exchanges: func() []Part { return []Part{{Name: "main", Live: true}} },
 		Version:   "test", Zone: tehran(t), Log: log,

@@ -127,6 +127,17 @@ func (c *cast) view(role string) string {
 	return v.ID.String()
 }
 
+// followUp is anyone's callback.
+func (c *cast) followUp() string {
+	f, err := c.server.FollowUps.Create(context.Background(), crm.System, calllog.FollowUpInput{
+		Kind: calllog.FollowUpCallback, Number: "09121112233", DueAt: time.Now(), Owner: calllog.FollowUpOwner{Anyone: true},
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return "/follow-ups/" + f.ID.String()
+}
+
 func (c *cast) spareReason() string {
 	r, err := c.store.CreatePauseReason(context.Background(), crm.System, crm.PauseReasonInput{Label: c.name("Reason ")})
 	if err != nil {
@@ -227,6 +238,23 @@ var table = map[string]may{
 	}},
 	"archiveView": {"-xxxx", func(c *cast, role string) (string, any) { return "/views/" + c.view(role), nil }},
 	"restoreView": {"-xxxx", func(c *cast, role string) (string, any) { return "/views/" + c.view(role) + "/restore", nil }},
+
+	"listFollowUps":  {"-xxxx", at("/follow-ups?limit=1")},
+	"countFollowUps": {"-xxxx", at("/follow-ups/counts")},
+	"createFollowUp": {"-xxxx", func(*cast, string) (string, any) {
+		return "/follow-ups", object{"title": "Call", "due_at": time.Now().Add(time.Hour)}
+	}},
+	"bulkFollowUps": {"-xxxx", func(c *cast, _ string) (string, any) {
+		return "/follow-ups/bulk", object{"ids": []string{uuid.NewString()}, "later_ms": 3_600_000}
+	}},
+	"getFollowUp":     {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp(), nil }},
+	"updateFollowUp":  {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp(), object{"note": "x"} }},
+	"claimFollowUp":   {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp() + "/claim", nil }},
+	"releaseFollowUp": {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp() + "/release", nil }},
+	"doFollowUp":      {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp() + "/done", nil }},
+	"cancelFollowUp":  {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp() + "/cancel", nil }},
+	"reopenFollowUp":  {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp() + "/reopen", nil }},
+	"dialFollowUp":    {"-xxxx", func(c *cast, _ string) (string, any) { return c.followUp() + "/dial", object{} }},
 
 	"listCustomers":   {"-xxxx", at("/customers?q=a")},
 	"createCustomer":  {"-xxxx", func(c *cast, _ string) (string, any) { return "/customers", object{"name": c.name("New ")} }},

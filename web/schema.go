@@ -22,7 +22,6 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[calllog.Match]():           "CallMatch",
 	reflect.TypeFor[calllog.Customer]():        "CustomerRef",
 	reflect.TypeFor[calllog.Disposition]():     "DispositionRef",
-	reflect.TypeFor[calllog.FollowUp]():        "FollowUpRef",
 	reflect.TypeFor[calllog.Recording]():       "RecordingRef",
 	reflect.TypeFor[crm.Page[crm.Customer]]():  "CustomerPage",
 	reflect.TypeFor[crm.Page[crm.Agent]]():     "AgentPage",
@@ -35,13 +34,14 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[huma.ErrorModel]():         "Problem",
 	reflect.TypeFor[huma.ErrorDetail]():        "ProblemDetail",
 
-	reflect.TypeFor[calllog.Filter]():            "CallFilter",
-	reflect.TypeFor[crm.Page[calllog.Export]]():  "ExportPage",
-	reflect.TypeFor[crm.Page[SavedView]]():       "SavedViewPage",
-	reflect.TypeFor[crm.Page[Standing]]():        "StandingPage",
-	reflect.TypeFor[crm.Page[crm.PauseReason]](): "PauseReasonPage",
-	reflect.TypeFor[crm.Page[calllog.Stretch]](): "StateStretchPage",
-	reflect.TypeFor[calllog.Stretch]():           "StateStretch",
+	reflect.TypeFor[calllog.Filter]():             "CallFilter",
+	reflect.TypeFor[crm.Page[calllog.Export]]():   "ExportPage",
+	reflect.TypeFor[crm.Page[calllog.FollowUp]](): "FollowUpPage",
+	reflect.TypeFor[crm.Page[SavedView]]():        "SavedViewPage",
+	reflect.TypeFor[crm.Page[Standing]]():         "StandingPage",
+	reflect.TypeFor[crm.Page[crm.PauseReason]]():  "PauseReasonPage",
+	reflect.TypeFor[crm.Page[calllog.Stretch]]():  "StateStretchPage",
+	reflect.TypeFor[calllog.Stretch]():            "StateStretch",
 }
 
 // enums are the values of our string types, in the order in which the document lists them.
@@ -67,6 +67,10 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[pbx.Code]():          append([]any{pbx.Code("")}, values(pbx.Codes())...),
 	reflect.TypeFor[crm.NumberKind]():    {crm.KindE164, crm.KindNational, crm.KindShort, crm.KindText, crm.KindWithheld},
 
+	reflect.TypeFor[calllog.FollowUpKind]():     {calllog.FollowUpTask, calllog.FollowUpCallback},
+	reflect.TypeFor[calllog.FollowUpPriority](): {calllog.PriorityLow, calllog.PriorityNormal, calllog.PriorityHigh},
+	reflect.TypeFor[calllog.FollowUpState]():    values(calllog.FollowUpStates()),
+
 	reflect.TypeFor[calllog.ExportFormat]():  {calllog.ExportCSV, calllog.ExportXLSX},
 	reflect.TypeFor[calllog.Calendar]():      {calllog.CalendarJalali, calllog.CalendarGregorian},
 	reflect.TypeFor[calllog.ExportState]():   {calllog.ExportReady, calllog.ExportRunning, calllog.ExportDone, calllog.ExportFailed, calllog.ExportCancelled},
@@ -85,7 +89,12 @@ func values[T any](list []T) []any {
 func describeCodes(s *schemas) {
 	problem := s.Map()["Problem"]
 	problem.Properties["code"] = &huma.Schema{
-		Type: huma.TypeString, Enum: plainStrings(values(pbx.Codes())), Description: "why something was not done to a call",
+		Type: huma.TypeString, Enum: plainStrings(append(values(pbx.Codes()), values(calllog.FollowUpCodes())...)),
+		Description: "why something was not done to a call or a follow-up",
+	}
+	problem.Properties["claimed_by"] = &huma.Schema{
+		AnyOf:       []*huma.Schema{{Ref: s.Schema(reflect.TypeFor[crm.AgentRef](), true, "").Ref}, {Type: "null"}},
+		Description: "who has the follow-up",
 	}
 }
 

@@ -32,6 +32,8 @@ type Config struct {
 	Board    *screenpop.Board
 	Acts     *calllog.Acts
 
+	FollowUps *calllog.FollowUps
+
 	Database  func(context.Context) error // nil error: it answers; a Reason is shown
 	Exchanges func() []Part               // the exchanges' streams, in the configured order
 

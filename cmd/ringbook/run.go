@@ -140,6 +140,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 			keeping.run("miss queues that are gone", func(ctx context.Context) error { return missQueues(ctx, house.exchanges, house.store) })
 			leading.run("keep the leases", house.leases.Run)
 			serving.run("do the jobs", house.jobs.run)
+			serving.run("free follow-ups whose node has ended", house.followUps.Run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			if house.repair != nil {
 				serving.run("fill in what gaps hid", house.repair.Run)
@@ -193,6 +194,7 @@ type house struct {
 	events    *db.Events
 	steps     []*inStep // one for each exchange
 	jobs      *jobs
+	followUps *calllog.FollowUps
 	app       *web.Server
 }
 
@@ -257,8 +259,9 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	acts := calllog.NewActs(calllog.ActsConfig{
 		DB: database, CRM: store, Calls: calls, Exchanges: exchanges, Context: s.Contexts.value, Prefix: s.Prefixes.value, Log: o.log,
 	})
+	followUps := calllog.NewFollowUps(calllog.FollowUpsConfig{DB: database, CRM: store, Calls: calls, Acts: acts, Zone: s.Zone, Log: o.log})
 	app := web.New(web.Config{
-		Store: store, Calls: calls, Recorder: recorder, Board: board, Acts: acts,
+		Store: store, Calls: calls, Recorder: recorder, Board: board, Acts: acts, FollowUps: followUps,
 		Database: func(ctx context.Context) error {
 			if err := front.waiting(); err != nil {
 				return err
@@ -275,7 +278,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	if err != nil {
 		return nil, err
 	}
-	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, app}
+	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, followUps, app}
 	h.joint = pbx.NewJoint(h.follow)
 	return h, nil
 }

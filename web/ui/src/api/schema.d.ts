@@ -512,6 +512,214 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/follow-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is to be done, the most overdue first
+         * @description Permission: follow_ups.read.
+         */
+        get: operations["listFollowUps"];
+        put?: never;
+        /**
+         * Make a task or a callback
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["createFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give many to somebody, move or cancel them
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["bulkFollowUps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many of a list are due when
+         * @description Permission: follow_ups.read.
+         */
+        get: operations["countFollowUps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One follow-up with its changes
+         * @description Permission: follow_ups.read.
+         */
+        get: operations["getFollowUp"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change, move or hand over a follow-up
+         * @description Permission: follow_ups.write.
+         */
+        patch: operations["updateFollowUp"];
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a follow-up that need not be done
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["cancelFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a follow-up into my hands
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["claimFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}/dial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim a callback and call it from one of my phones
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["dialFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}/done": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a follow-up as done
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["doFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a claimed follow-up back
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["releaseFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/follow-ups/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a closed follow-up due again
+         * @description Permission: follow_ups.write.
+         */
+        post: operations["reopenFollowUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gaps": {
         parameters: {
             query?: never;
@@ -1486,7 +1694,10 @@ export interface components {
             customer_id?: string;
             /** @description which of my phones; left out: the first that is there */
             extension?: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description the follow-up that is dialled: it is claimed first, as by its own dial
+             */
             follow_up_id?: string;
             /**
              * Format: uuid
@@ -1630,12 +1841,230 @@ export interface components {
             items: components["schemas"]["Export"][];
             next: string | null;
         };
-        FollowUpRef: {
+        FollowUp: {
+            /** @description whose it is; null: the team's, or anyone's */
+            assignee: components["schemas"]["AgentRef"] | null;
+            /**
+             * Format: uuid
+             * @description the dial that is under way
+             */
+            attempt_id: string | null;
+            /**
+             * Format: uuid
+             * @description of which it came
+             */
+            call_id: string | null;
+            /** @description all that was done to it, oldest first; of a single one only */
+            changes?: components["schemas"]["FollowUpChange"][];
             /** Format: date-time */
-            due_at: string | null;
+            claimed_at: string | null;
+            /** @description in whose hands it is, while it is claimed or dialled */
+            claimed_by: components["schemas"]["AgentRef"] | null;
+            /** Format: date-time */
+            closed_at: string | null;
+            /** @description null: it is open, or ringbook itself did */
+            closed_by: components["schemas"]["AgentRef"] | null;
+            /** Format: date-time */
+            created_at: string;
+            customer: components["schemas"]["CustomerRef"] | null;
+            /** Format: date-time */
+            due_at: string;
             /** Format: uuid */
             id: string;
-            kind: string;
+            /** @enum {string} */
+            kind: "task" | "callback";
+            /**
+             * Format: uuid
+             * @description with which it was last dialled, or that closed it
+             */
+            last_call_id: string | null;
+            /** @description null: ringbook itself */
+            made_by: components["schemas"]["AgentRef"] | null;
+            note: string;
+            /** @description of a callback; empty: a task has none */
+            number: string;
+            /** @description as it was written */
+            number_raw: string;
+            /**
+             * Format: date-time
+             * @description when it was first shown as due, for this due_at
+             */
+            offered_at: string | null;
+            /** @enum {string} */
+            priority: "low" | "normal" | "high";
+            /** @enum {string} */
+            state: "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
+            /** @description whose it is; null: the assignee's, or anyone's */
+            team: components["schemas"]["TeamRef"] | null;
+            title: string;
+            /**
+             * Format: int64
+             * @description how often it was dialled
+             */
+            tries: number;
+            /**
+             * Format: date-time
+             * @description when a callback that was not reached expires
+             */
+            until: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description grows with every change
+             */
+            version: number;
+        };
+        FollowUpBulkInput: {
+            anyone?: boolean;
+            /** Format: uuid */
+            assignee_id?: string;
+            cancel?: boolean;
+            /** Format: date-time */
+            due_at?: string;
+            ids: string[];
+            /**
+             * Format: int64
+             * @description so much after each is due, or after now, for what is overdue
+             */
+            later_ms?: number;
+            /** Format: uuid */
+            team_id?: string;
+        };
+        FollowUpBulkResult: {
+            /** Format: int64 */
+            changed: number;
+            refused: components["schemas"]["FollowUpLeft"][];
+        };
+        FollowUpChange: {
+            /** Format: date-time */
+            at: string;
+            /** @description null: ringbook itself */
+            by: components["schemas"]["AgentRef"] | null;
+            /** @description of a change: field to [before, after]; of a refusal: its code */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description after it
+             * @enum {string}
+             */
+            state: "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
+            /** @description made, changed, claimed, released, dialled, refused, … */
+            what: string;
+        };
+        FollowUpCounts: {
+            /**
+             * Format: int64
+             * @description closed today, as done or reached
+             */
+            done_today: number;
+            /** Format: int64 */
+            later: number;
+            /** @description one of them is more than it says */
+            more: boolean;
+            /** Format: int64 */
+            overdue: number;
+            /**
+             * Format: int64
+             * @description due later today
+             */
+            today: number;
+        };
+        FollowUpDialInput: {
+            /** @description which of my phones; left out: the first that is there */
+            extension?: string;
+            /**
+             * Format: uuid
+             * @description of this attempt, chosen by the client: sent again, it gives the same answer and no second call
+             */
+            id?: string;
+        };
+        FollowUpInput: {
+            anyone?: boolean;
+            /** Format: uuid */
+            assignee_id?: string;
+            /**
+             * Format: uuid
+             * @description the call of which it comes
+             */
+            call_id?: string;
+            /**
+             * Format: uuid
+             * @description left out: the call's
+             */
+            customer_id?: string;
+            /** Format: date-time */
+            due_at: string;
+            /**
+             * @default task
+             * @enum {string}
+             */
+            kind: "task" | "callback";
+            note?: string;
+            /** @description of a callback; left out: that of the call's other party, else the customer's first */
+            number?: string;
+            /**
+             * @default normal
+             * @enum {string}
+             */
+            priority: "low" | "normal" | "high";
+            /** Format: uuid */
+            team_id?: string;
+            /** @description a callback may do without */
+            title?: string;
+            /**
+             * Format: date-time
+             * @description a callback that is not reached by then expires
+             */
+            until?: string;
+        };
+        FollowUpLeft: {
+            /** @description claimed, dialling, closed, not_found, forbidden or invalid */
+            code: string;
+            /** Format: uuid */
+            id: string;
+        };
+        FollowUpPage: {
+            items: components["schemas"]["FollowUp"][];
+            next: string | null;
+        };
+        FollowUpPatch: {
+            anyone?: boolean;
+            /** Format: uuid */
+            assignee_id?: string;
+            /**
+             * Format: date-time
+             * @description another one makes it rescheduled, and moves until along
+             */
+            due_at?: string;
+            note?: string;
+            number?: string;
+            /** @enum {string} */
+            priority?: "low" | "normal" | "high";
+            /** Format: uuid */
+            team_id?: string;
+            title?: string;
+            /**
+             * Format: date-time
+             * @description null: none
+             */
+            until?: string | null;
+            /**
+             * Format: int64
+             * @description refused with 409 when the follow-up has another by now
+             */
+            version?: number;
+        };
+        FollowUpRef: {
+            /** Format: date-time */
+            due_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "task" | "callback";
+            /** @enum {string} */
+            state: "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
             title: string;
         };
         Gap: {
@@ -1963,11 +2392,13 @@ export interface components {
             theme?: "light" | "dark" | "auto";
         };
         Problem: {
+            /** @description who has the follow-up */
+            claimed_by?: components["schemas"]["AgentRef"] | null;
             /**
-             * @description why something was not done to a call
+             * @description why something was not done to a call or a follow-up
              * @enum {string}
              */
-            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "claimed" | "dialling" | "closed" | "open";
             /**
              * @description A human-readable explanation specific to this occurrence of the problem.
              * @example Property foo is required but is missing.
@@ -2367,6 +2798,11 @@ export interface components {
              * @description refused with 409 when the team has another by now
              */
             version?: number;
+        };
+        TeamRef: {
+            /** Format: uuid */
+            id: string;
+            name: string;
         };
         Token: {
             /** Format: uuid */
@@ -3579,6 +4015,424 @@ export interface operations {
                 content: {
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv; charset=utf-8": string;
+                };
+            };
+        };
+    };
+    listFollowUps: {
+        parameters: {
+            query?: {
+                /** @description mine: also those I have claimed; team: as a whole, for a supervisor also its agents' */
+                owner?: "mine" | "team" | "anyone" | "all";
+                assignee?: string;
+                /** @description and its agents */
+                team?: string;
+                /** @description today: due later today */
+                state?: "open" | "overdue" | "today" | "later" | "closed" | "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
+                kind?: "task" | "callback";
+                /** @description due then or later; of closed ones: closed */
+                from?: string;
+                /** @description due before; of closed ones: closed */
+                to?: string;
+                customer?: string;
+                /** @description of which they came */
+                call?: string;
+                /** @description parts of title, note, number or the customer's name; all must occur */
+                q?: string;
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUpPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bulkFollowUps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpBulkInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUpBulkResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countFollowUps: {
+        parameters: {
+            query?: {
+                /** @description mine: also those I have claimed; team: as a whole, for a supervisor also its agents' */
+                owner?: "mine" | "team" | "anyone" | "all";
+                assignee?: string;
+                /** @description and its agents */
+                team?: string;
+                /** @description today: due later today */
+                state?: "open" | "overdue" | "today" | "later" | "closed" | "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
+                kind?: "task" | "callback";
+                /** @description due then or later; of closed ones: closed */
+                from?: string;
+                /** @description due before; of closed ones: closed */
+                to?: string;
+                customer?: string;
+                /** @description of which they came */
+                call?: string;
+                /** @description parts of title, note, number or the customer's name; all must occur */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUpCounts"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dialFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowUpDialInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attempt"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    doFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopenFollowUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FollowUp"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
