@@ -58,6 +58,11 @@
 //	shared    several have it: all are candidates, current numbers before historic ones, then the oldest record
 //	none      nobody has it
 //
+// # Due times
+//
+// ReadWhen reads a due time as people write it, in both languages and both calendars. It is the only place that does; pages ask it
+// while one types.
+//
 // # Guarantees
 //
 // Writes are versioned (ErrConflict) and audited in the same transaction. Bad input is FieldErrors, each naming the

@@ -324,6 +324,7 @@ var table = map[string]may{
 		return "/desk/dismiss", object{"call_id": call.ID}
 	}},
 	"status": {"-xxxx", at("/status")},
+	"when":   {"-xxxx", at("/when?q=tomorrow")},
 	"push":   {"-xxxx", at("/push")},
 }
 

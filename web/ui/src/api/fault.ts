@@ -48,6 +48,10 @@ const kinds: [RegExp, FaultKind][] = [
   [/^this is the last admin$/, "lastAdmin"],
   [/^is not a supervisor/, "noSupervisor"],
   [/cursor|not one of ours/, "cursor"],
+  [/^is no due time/, "noDue"],
+  [/^names a day that/, "noDay"],
+  [/^names a time that/, "noClock"],
+  [/ten years ahead$/, "tooFar"],
 ];
 
 /** faultOf finds the kind of a complaint. */

@@ -1244,6 +1244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/when": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a due time as people write it
+         * @description Permission: session.
+         */
+        get: operations["when"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2847,6 +2867,14 @@ export interface components {
             number?: string;
             /** Format: uuid */
             queue_id?: string;
+        };
+        When: {
+            /** Format: date-time */
+            at: string;
+            /** @description a day was written and no time of it */
+            day_only: boolean;
+            /** @description the clocks are set forward over the time that was written: at is as much later */
+            moved: boolean;
         };
     };
     responses: never;
@@ -5535,6 +5563,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SavedView"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    when: {
+        parameters: {
+            query: {
+                /** @description as tomorrow 10:00, in 2 hours, Saturday afternoon, 15 Dey 16:30; in Persian or in English, in any digits */
+                q: string;
+                /** @description whose calendar a day is of that is written 9/2 */
+                lang?: "fa" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["When"];
                 };
             };
             /** @description Error */

@@ -84,6 +84,10 @@ export const en = {
     cursor: "This list cannot be continued. Load the page again.",
     field: "A field",
     other: "The server did not accept this.",
+    noDue: "Write a day, a time or both: tomorrow 10:00, Saturday afternoon, in 2 hours.",
+    noDay: "The calendar has no such day.",
+    noClock: "The day has no such time.",
+    tooFar: "Choose a time within the next ten years.",
   },
   login: {
     title: "Log in",
