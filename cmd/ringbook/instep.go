@@ -63,8 +63,8 @@ type fact struct {
 // echo is what the queues will show of an agent's extensions.
 type echo struct {
 	extensions []string
-	paused     bool
-	seen       chan struct{} // closed when they do
+	side
+	seen chan struct{} // closed when they do
 }
 
 // newInStep joins an exchange; before its Run.
@@ -127,7 +127,7 @@ func (s *inStep) hear(q pbx.Queue) {
 	if q.Gone {
 		delete(s.queues, q.Name)
 	}
-	if s.echo != nil && s.shows(s.echo) {
+	if s.echo != nil && s.shows(s.echo, true) {
 		close(s.echo.seen)
 		s.echo = nil
 	}
@@ -152,11 +152,11 @@ func hasMember(q *pbx.Queue, iface string, any bool) bool {
 	return false
 }
 
-// shows tells whether the queues show it. Callers hold s.mu.
-func (s *inStep) shows(e *echo) bool {
+// shows tells whether the queues show it, with the reason or whatever that is. Callers hold s.mu.
+func (s *inStep) shows(e *echo, reason bool) bool {
 	for _, extension := range e.extensions {
 		for _, f := range s.facts[extension] {
-			if f.paused != e.paused {
+			if f.paused != e.paused || reason && f.paused && f.reason != e.reason {
 				return false
 			}
 		}
@@ -336,18 +336,18 @@ func (s *inStep) keep(ctx context.Context, a crm.AgentRef, epoch int64, rights a
 	return err
 }
 
-// push tells the queues, and waits until they show it.
+// push tells the queues, and waits until they show it: until then, what they say would be taken for a change at the phone.
 func (s *inStep) push(ctx context.Context, extensions []string, want side, rights ami.Rights) error {
 	if !rights.Can("QueuePause") {
 		return &ami.Error{Action: "QueuePause", Err: ami.ErrDenied, Right: ami.RightOf("QueuePause")}
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	e := &echo{extensions: extensions, paused: want.paused, seen: make(chan struct{})}
+	e := &echo{extensions, want, make(chan struct{})}
 	s.mu.Lock()
-	already := s.shows(e) // a reason that has changed
-	if !already {
-		s.echo = e
+	if s.echo = e; s.shows(e, true) { // those who differed have left the queues
+		close(e.seen)
+		s.echo = nil
 	}
 	s.mu.Unlock()
 	for _, extension := range extensions {
@@ -355,19 +355,21 @@ func (s *inStep) push(ctx context.Context, extensions []string, want side, right
 			return err
 		}
 	}
-	if already {
-		return nil
-	}
 	timer := time.NewTimer(echoTime)
 	defer timer.Stop()
 	select {
 	case <-e.seen:
 		return nil
 	case <-timer.C:
-		return errNoEcho
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.shows(e, false) {
+		return errNoEcho
+	}
+	return nil // it has words of its own for reasons
 }
 
 // synced says why the queues do not follow an agent's state; empty: they do. ok is false where the agent has no phone here.

@@ -1,11 +1,19 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
 	"ringbook/crm"
+	"ringbook/pbx"
+	"ringbook/pbx/ami"
+	"ringbook/pbx/ari"
+	"ringbook/pbx/pbxtest"
 )
 
 // stepModel is an agent's state and the exchange's queues, with whoever keeps them in step, without any time or network.
@@ -232,3 +240,54 @@ func TestInStep_PropertyTheLaterChangeWins(t *testing.T) {
 
 // oneSide tells whether the queues say one thing.
 func (m *stepModel) oneSide() bool { _, one := m.heard().side(); return one }
+
+// The queues have been told another reason once they show it: what they said until then is no change at the phone.
+func TestInStep_AnotherReasonIsToldOnceItIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		manager := pbxtest.NewAMI(pbxtest.AMIConfig{})
+		manager.AddQueue("support", "ringall", "PJSIP/1001")
+		manager.SetMember("PJSIP/1001", "Paused", "1", false)
+		manager.SetMember("PJSIP/1001", "PausedReason", "Lunch", false)
+		fake := pbxtest.NewFake(pbxtest.FakeConfig{})
+		log := slog.New(slog.DiscardHandler)
+		stream, err := ari.New(ari.Config{Name: "main", URL: fake.URL(), DialContext: fake.Dial, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := ami.New(ami.Config{Name: "main", URL: manager.URL(), DialContext: manager.Dial, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange := pbx.NewExchange(stream, pbx.Config{Name: "main"}, log)
+		exchange.UseAMI(client)
+		steps := newInStep(exchange, crm.NewStore(nil, crm.Config{}), nil, log)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = exchange.Run(ctx, func(context.Context, pbx.Call) {})
+		}()
+		defer func() { cancel(); <-done; fake.Close(); manager.Close() }()
+		time.Sleep(time.Second) // of the bubble's clock
+
+		// The exchange says yes, and tells of it later.
+		manager.Answer("QueuePause", func(ami.Action) string { return "Response: Success\r\nMessage: Interface paused successfully\r\n" })
+		told := make(chan error, 1)
+		go func() { told <- steps.push(ctx, []string{"1001"}, side{true, "Break"}, client.Health().Rights) }()
+		synctest.Wait()
+		select {
+		case err := <-told:
+			t.Fatalf("told before it is shown: %v", err)
+		default:
+		}
+		manager.SetMember("PJSIP/1001", "PausedReason", "Break", true)
+		if err := <-told; err != nil {
+			t.Error(err)
+		}
+		// One that keeps reasons in words of its own is not waited for for long, and follows.
+		began := time.Now()
+		if err := steps.push(ctx, []string{"1001"}, side{true, "Prayer"}, client.Health().Rights); err != nil || time.Since(began) > echoTime {
+			t.Errorf("%v, after %v", err, time.Since(began))
+		}
+	})
+}
