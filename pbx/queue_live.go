@@ -31,8 +31,9 @@ type queues struct {
 	wanted chan struct{} // capacity one: a survey is
 
 	// order is held while something is folded and told. A survey holds it from the question to the end: so no event that is
-	// newer than the answer is folded before it. Those that are older come after it, and end where it is.
-	order sync.Mutex
+	// newer than the answer is folded before it. Those that are older come after it, and end where it is. It guards failed.
+	order  sync.Mutex
+	failed int // surveys in a row that were not answered
 
 	mu    sync.Mutex // guards what follows
 	board *queueBoard
@@ -132,9 +133,9 @@ func (x *Exchange) survey(ctx context.Context) {
 	if !health.Live {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, surveyTime)
+	asking, cancel := context.WithTimeout(ctx, surveyTime)
 	defer cancel()
-	answer, err := q.client.Do(ctx, ami.Action{Name: "QueueStatus"})
+	answer, err := q.client.Do(asking, ami.Action{Name: "QueueStatus"})
 	if errors.Is(err, ami.ErrUnknown) {
 		// A PBX that starts has no queues yet; one that has none for long has none at all.
 		if time.Since(health.Since) < startTime {
@@ -144,9 +145,15 @@ func (x *Exchange) survey(ctx context.Context) {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			x.log.Warn("cannot ask the PBX for its queues", "err", err)
+			if q.failed++; q.failed == 1 {
+				x.log.Warn("the PBX does not say which queues it has: changes of which no event tells are not seen", "err", err)
+			}
 		}
 		return
+	}
+	if q.failed > 0 {
+		x.log.Info("the PBX says again which queues it has", "failed", q.failed)
+		q.failed = 0
 	}
 	at := time.Now()
 	x.foldHeld(ctx, func(b *queueBoard) []Queue { return b.survey(answer.Events, at) })

@@ -1,6 +1,7 @@
 package pbx_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
@@ -21,6 +22,7 @@ import (
 type board struct {
 	*pbx.Exchange
 	manager *pbxtest.AMI
+	log     bytes.Buffer
 	queueLog
 }
 
@@ -28,7 +30,7 @@ func startBoard(t *testing.T, config pbxtest.AMIConfig) *board {
 	t.Helper()
 	b := &board{manager: pbxtest.NewAMI(config)}
 	fake := pbxtest.NewFake(pbxtest.FakeConfig{})
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(&b.log, nil))
 	stream, err := ari.New(ari.Config{Name: "main", URL: fake.URL(), DialContext: fake.Dial, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -215,6 +217,23 @@ func TestExchange_QueuesWhileThePBXStarts(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		if all, known := b.Queues(); len(all) != 0 || !known || !b.queue("support").Gone {
 			t.Errorf("the queues are %+v, %v", all, known)
+		}
+	})
+}
+
+// A manager that does not answer this one question is told of once, and once when it does.
+func TestExchange_QueuesThatCannotBeAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := startBoard(t, pbxtest.AMIConfig{})
+		b.manager.AddQueue("support", "ringall", "PJSIP/1001")
+		time.Sleep(2 * time.Second)
+		b.manager.Answer("QueueStatus", func(ami.Action) string { return "Response: Error\r\nMessage: Out of order\r\n" })
+		time.Sleep(5 * time.Minute)
+		b.manager.Answer("QueueStatus", nil)
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		if s := b.log.String(); strings.Count(s, "does not say which queues") != 1 || strings.Count(s, "says again which queues") != 1 || strings.Count(s, "level=WARN") != 1 {
+			t.Errorf("the log:\n%s", s)
 		}
 	})
 }
