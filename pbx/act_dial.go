@@ -51,6 +51,7 @@ const (
 	settleTimeout = 3 * time.Second        // of finding out what became of it, where the answer did not say
 	dialQuestions = 4                      // how often the exchange is asked whether a channel is there
 	dialPause     = 250 * time.Millisecond // between those
+	lateAgain     = time.Second            // between two attempts to hang one up
 	unwantedAge   = 10 * time.Minute       // for how long a channel that came too late is hung up
 	maxUnwanted   = 256
 )
@@ -230,8 +231,8 @@ func (u *unwanted) has(channel string) bool {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	_, yes := u.since[channel]
-	return yes
+	at, yes := u.since[channel]
+	return yes && time.Since(at) <= unwantedAge
 }
 
 // refuseLate hangs up what comes although it was told that it does not. It is called with every item of the stream.
@@ -259,22 +260,44 @@ func (x *Exchange) hangUpLater(channel string) {
 	}
 }
 
-// hangUpLate hangs up channels that nobody waits for any more, until ctx ends.
+// hangUpLate hangs up channels that nobody waits for any more, until ctx ends. One that cannot be hung up is tried again while
+// the PBX is there; when it comes back, its snapshot has the channel (refuseLate).
 func (x *Exchange) hangUpLate(ctx context.Context) {
+	failed := make(map[string]bool)
+	again := time.NewTicker(lateAgain)
+	defer again.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case channel := <-x.late:
-			hanging, cancel := context.WithTimeout(ctx, questionTimeout)
-			err := x.client.Hangup(hanging, channel, "")
-			cancel()
-			switch {
-			case err == nil:
-				x.log.Warn("a call that was given up came after all, and was hung up", "channel", channel)
-			case !errors.Is(err, ari.ErrNotFound):
-				x.log.Warn("a call that was given up cannot be hung up", "channel", channel, "err", err)
+			x.hangUpOne(ctx, channel, failed)
+		case <-again.C:
+			for channel := range failed {
+				if !x.unwanted.has(channel) || !x.Health().Live {
+					delete(failed, channel)
+					continue
+				}
+				x.hangUpOne(ctx, channel, failed)
 			}
 		}
 	}
+}
+
+// hangUpOne hangs one such channel up, and notes whether that failed.
+func (x *Exchange) hangUpOne(ctx context.Context, channel string, failed map[string]bool) {
+	hanging, cancel := context.WithTimeout(ctx, questionTimeout)
+	defer cancel()
+	err := x.client.Hangup(hanging, channel, "")
+	switch {
+	case err == nil:
+		x.log.Warn("a call that was given up came after all, and was hung up", "channel", channel)
+	case !errors.Is(err, ari.ErrNotFound):
+		if !failed[channel] {
+			x.log.Warn("a call that was given up cannot be hung up; trying again", "channel", channel, "err", err)
+		}
+		failed[channel] = true
+		return
+	}
+	delete(failed, channel)
 }

@@ -164,6 +164,35 @@ func TestExchange_CanDial(t *testing.T) {
 	})
 }
 
+// A call that was placed after all, while nothing can be asked of the PBX, is hung up as soon as that can be asked.
+func TestExchange_Dial_WhatCannotBeHungUpYet(t *testing.T) {
+	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
+		of := func(r *http.Request) bool { return strings.Contains(r.URL.Path, "/channels") }
+		var placed atomic.Bool
+		fake.Set(func(f *pbxtest.Faults) {
+			f.Answer = func(r *http.Request) int {
+				if of(r) && placed.Load() {
+					return http.StatusServiceUnavailable
+				}
+				return 0
+			}
+			f.Lost = func(r *http.Request) bool { return of(r) && r.Method == http.MethodPost && !placed.Swap(true) }
+		})
+		if _, err := x.Dial(t.Context(), pbx.DialRequest{ID: uuid.New(), Extension: "1001", Number: "1002", Context: "internal"}); pbx.Refused(err) != pbx.PBXAway {
+			t.Fatalf("dialled: %v", err)
+		}
+		time.Sleep(10 * time.Second) // of the bubble's clock
+		if n, _ := fake.Live(); n != 1 {
+			t.Fatalf("%d channels", n)
+		}
+		fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
+		time.Sleep(2 * time.Second) // of the bubble's clock
+		if n, _ := fake.Live(); n != 0 {
+			t.Errorf("%d channels ring for a call that was refused", n)
+		}
+	})
+}
+
 // Whoever is refused does not go on asking for phones: guards of PBXes count that.
 func TestExchange_ARefusedUserAsksForNoPhones(t *testing.T) {
 	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
