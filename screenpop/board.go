@@ -68,6 +68,7 @@ type Board struct {
 	outage  outage                  // of the look-ups
 	free    map[uuid.UUID]time.Time // when an agent's last call was over
 	stopped bool
+	changed func() // told of everything that a floor may show (Room); it takes no lock of the board's
 
 	wake chan struct{} // a token for each worker that should look at queue
 }
@@ -131,7 +132,9 @@ func NewBoard(c BoardConfig) *Board {
 		desks: make(map[uuid.UUID]*desk),
 		jobs:  make(map[crm.Query]*job),
 		free:  make(map[uuid.UUID]time.Time),
-		wake:  make(chan struct{}, c.Lookups),
+
+		changed: func() {},
+		wake:    make(chan struct{}, c.Lookups),
 	}
 }
 
@@ -174,6 +177,7 @@ func (b *Board) Update(ctx context.Context, call pbx.Call) {
 	case call.Version <= c.call.Version, c.call.State == pbx.StateEnded && call.MergedInto == uuid.Nil:
 		return
 	}
+	defer b.changed()
 	if call.MergedInto != uuid.Nil {
 		c.call = call
 		b.fold(c)
@@ -373,6 +377,7 @@ func rank(s PopState) int {
 // tell nudges the desks that show the card, unless the card's first picture still waits for its look-up. event is
 // when the PBX's event behind the change was read; zero: none was. Callers hold b.mu.
 func (b *Board) tell(c *card, event time.Time) {
+	b.changed()
 	if len(c.pops) == 0 {
 		return
 	}
@@ -424,6 +429,7 @@ func (b *Board) Dismiss(agent, call uuid.UUID) bool {
 	if p == nil || p.state.live() {
 		return false
 	}
+	defer b.changed()
 	b.cfg.States.EndWrapUp(agent, call)
 	b.remove(p)
 	b.desk(agent).nudge(time.Time{})

@@ -326,6 +326,7 @@ func (b *Board) RefreshAll() {
 func (b *Board) RefreshAgents() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.changed()
 	for _, c := range b.cards {
 		b.place(c)
 	}

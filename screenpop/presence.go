@@ -84,6 +84,7 @@ func (s PopState) means() crm.State {
 func (b *Board) RefreshState(agent uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.changed()
 	if d := b.desks[agent]; d != nil {
 		d.nudge(time.Time{})
 	}

@@ -56,6 +56,7 @@ func (w *Watch) Close() {
 func (b *Board) Again() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer b.changed()
 	for _, d := range b.desks {
 		d.nudge(time.Time{})
 	}

@@ -114,6 +114,12 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.QueuesRead, http.MethodGet, "/queues/{id}", "getQueue", "One queue", s.getQueue)
 	add(a, crm.QueuesManage, http.MethodPatch, "/queues/{id}", "updateQueue", "Say what a queue is called, and how its calls are taken", s.patchQueue)
 
+	add(a, crm.FloorRead, http.MethodGet, "/floor", "getFloor", "The room as it is now: who waits, calls that go on, agents, the queues' day", s.getFloor)
+	add(a, crm.FloorRead, http.MethodGet, "/wallboards", "listWallboards", "Wallboards of mine, and of those whom I lead", s.listWallboards)
+	add(a, crm.FloorRead, http.MethodPost, "/wallboards", "createWallboard", "Make a key for a screen on the wall", s.createWallboard)
+	add(a, crm.FloorRead, http.MethodDelete, "/wallboards/{id}", "endWallboard", "End a wallboard", s.endWallboard)
+	add(a, public, http.MethodGet, "/wallboard", "getWallboard", "What a wallboard shows; its key as Authorization: Bearer", s.getWallboard)
+
 	add(a, crm.StatesRead, http.MethodGet, "/states", "listStates", "What agents are doing now", s.listStandings)
 	add(a, crm.StatesRead, http.MethodGet, "/pause-reasons", "listPauseReasons", "Why one may pause", s.listPauseReasons)
 	add(a, crm.StatesManage, http.MethodPost, "/pause-reasons", "createPauseReason", "Offer another reason to pause", s.createPauseReason)
@@ -188,12 +194,15 @@ func describePush(doc *huma.OpenAPI) {
 	doc.Components.Schemas.Schema(reflect.TypeFor[DeskFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[SeenFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[BeatFrame](), true, "")
+	doc.Components.Schemas.Schema(reflect.TypeFor[FloorFrame](), true, "")
+	doc.Components.Schemas.Schema(reflect.TypeFor[FloorWish](), true, "")
 	doc.AddOperation(&huma.Operation{
 		OperationID: "push", Method: http.MethodGet, Path: base + "/push", Tags: []string{"desk"},
 		Summary: "The pictures of my desk, as they change (WebSocket)",
 		Description: "Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser " +
 			"answers each that it has drawn with a SeenFrame. With ?beat=true a BeatFrame tells every four seconds that nothing " +
-			"has changed: who hears nothing for ten has lost the server, and comes back. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, " +
+			"has changed: who hears nothing for ten has lost the server, and comes back. Who may see the floor sends a FloorWish, and gets a FloorFrame " +
+			"with every change, at most one a second (permission: floor.read). Close codes: 4401 log in, 4408 too slow, 4429 too many messages, " +
 			"4503 shutting down; after all but 4401 come back, a little later than the others.",
 		Metadata:  map[string]any{permissionKey: anySession},
 		Responses: map[string]*huma.Response{"101": {Description: "Switching Protocols"}},

@@ -43,6 +43,16 @@ type house struct {
 	log      *syncBuffer
 	stop     func() // ends Run and waits for it; may be called again
 	version  int64
+
+	mu     sync.Mutex
+	queues []pbx.Queue // guarded by mu: what the exchange tells of its queues
+}
+
+// liveQueues are the queues as the exchange tells of them; nil: it does not.
+func (h *house) liveQueues() []pbx.Queue {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.queues
 }
 
 func newHouse(t testing.TB, change ...func(*Server)) *house {
@@ -76,8 +86,11 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	})
 	h.store.States().OnChange(h.board.RefreshState)
 	h.store.Directory().OnChange(h.board.RefreshAgents)
+	room := screenpop.NewRoom(screenpop.RoomConfig{Board: h.board, Queues: h.store.Directory().Queues, Live: h.liveQueues})
+	days := calllog.NewDays(calls, tehran(t), log, room.Changed)
 	acts := calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Calls: calls, Log: log})
 	h.server = New(Config{
+		Room: room, Days: days,
 		Store: h.store, Calls: calls, Recorder: h.recorder, Board: h.board, Acts: acts,
 		FollowUps: calllog.NewFollowUps(calllog.FollowUpsConfig{DB: h.db, CRM: h.store, Calls: calls, Acts: acts, Zone: tehran(t), Log: log}),
 		Database:  h.db.Healthy,
@@ -93,6 +106,8 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	run(func(ctx context.Context) error { return events.Run(ctx, h.heed) })
 	run(h.recorder.Run)
 	run(h.board.Run)
+	run(room.Run)
+	run(days.Run)
 	serving, stopServing := context.WithCancel(ctx)
 	var server sync.WaitGroup
 	server.Go(func() { _ = h.server.Run(serving) })
@@ -122,6 +137,8 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 	for _, e := range events {
 		id, _ := uuid.Parse(e.ID)
 		switch e.Kind {
+		case crm.EventAgent, crm.EventTeam:
+			h.server.RightsChanged()
 		case crm.EventCustomer:
 			h.board.RefreshCustomer(id)
 		case calllog.EventCall:

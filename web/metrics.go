@@ -18,6 +18,9 @@ type metrics struct {
 	entry   metric.Float64Histogram
 	delay   metric.Float64Histogram
 	seen    metric.Float64Histogram
+
+	floors   metric.Int64Counter
+	floorAge metric.Float64Histogram
 }
 
 func newMetrics() *metrics {
@@ -38,6 +41,9 @@ func newMetrics() *metrics {
 		metric.WithDescription("from reading the exchange's event to having written the pop with what is known of the caller"))
 	all.seen, _ = m.Float64Histogram("ringbook.pop.seen", metric.WithUnit("s"), buckets,
 		metric.WithDescription("from writing a pop to the browser's word that it is drawn"))
+	all.floors, _ = m.Int64Counter("ringbook.floor.frames", metric.WithDescription("pictures of the floor written"))
+	all.floorAge, _ = m.Float64Histogram("ringbook.floor.age", metric.WithUnit("s"), buckets,
+		metric.WithDescription("age of a picture of the floor when it was written"))
 	return &all
 }
 

@@ -138,6 +138,18 @@ func (c *cast) followUp() string {
 	return "/follow-ups/" + f.ID.String()
 }
 
+// wallboard is a new one of the role's; of who may make none, the administrator's.
+func (c *cast) wallboard(role string) string {
+	if role != "supervisor" {
+		role = "admin"
+	}
+	_, w, err := c.store.CreateWallboard(context.Background(), c.actor(role), crm.WallboardInput{Name: c.name("Hall ")})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return w.ID.String()
+}
+
 func (c *cast) spareReason() string {
 	r, err := c.store.CreatePauseReason(context.Background(), crm.System, crm.PauseReasonInput{Label: c.name("Reason ")})
 	if err != nil {
@@ -317,6 +329,14 @@ var table = map[string]may{
 	}},
 	"archiveTeam": {"----x", func(c *cast, _ string) (string, any) { return "/teams/" + c.spareTeam(), nil }},
 
+	"getFloor":       {"---xx", at("/floor")},
+	"listWallboards": {"---xx", at("/wallboards")},
+	"createWallboard": {"---xx", func(c *cast, _ string) (string, any) {
+		return "/wallboards", object{"name": c.name("Hall ")}
+	}},
+	"endWallboard": {"---xx", func(c *cast, role string) (string, any) { return "/wallboards/" + c.wallboard(role), nil }},
+	"getWallboard": {"-----", at("/wallboard")}, // its own keys, and nobody else's: see TestWallboard_
+
 	"dismissCall": {"-xxxx", func(c *cast, role string) (string, any) {
 		call := c.ring("09121112233", "1001", "1002", "1003", "1004")
 		c.follow(call)
@@ -355,7 +375,7 @@ func TestPermissions_EveryOperationByEveryRole(t *testing.T) {
 				want := "2xx"
 				if row.who[i] != 'x' {
 					want = "403"
-					if role == "none" {
+					if role == "none" || o.OperationID == "getWallboard" {
 						want = "401"
 					}
 				}

@@ -183,6 +183,7 @@ func (s *Server) enter(ctx context.Context) (leave func(), err error) {
 func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 	ctx, cancel := context.WithTimeout(r.Context(), s.timings.write)
 	defer cancel()
+	rights := s.rights.Load()
 	actor, err := s.authenticate(r.WithContext(ctx))
 	if err != nil && (!errors.Is(err, errNoSession) || r.Header.Get("Origin") == "") {
 		write(w, s.problem(r.Context(), r.Method, err))
@@ -194,6 +195,7 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
 			writeProblem(w, status, "Not a WebSocket handshake.")
 		},
+		EnableCompression: actor.actor.Can(crm.FloorRead), // for the floor only: desks are small, and there are many
 	}
 	conn, upErr := up.Upgrade(w, r, nil)
 	if upErr != nil {
@@ -206,6 +208,7 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 		return nil
 	}
 	c := newSocket(s, conn, actor)
+	c.floor.as = rights
 	c.beats = r.URL.Query().Get("beat") == "true"
 	if !s.sockets.add(c) {
 		defer conn.Close()

@@ -42,6 +42,9 @@ var names = map[reflect.Type]string{
 	reflect.TypeFor[crm.Page[crm.PauseReason]]():  "PauseReasonPage",
 	reflect.TypeFor[crm.Page[calllog.Stretch]]():  "StateStretchPage",
 	reflect.TypeFor[calllog.Stretch]():            "StateStretch",
+
+	reflect.TypeFor[crm.Page[crm.Wallboard]](): "WallboardPage",
+	reflect.TypeFor[crm.Wallboard]():           "WallboardKey",
 }
 
 // enums are the values of our string types, in the order in which the document lists them.

@@ -38,6 +38,8 @@ type socket struct {
 
 	seq   uint64
 	shown []shownPop // the pops of the frame written last
+
+	floor floorSide
 }
 
 // shownPop is what a socket remembers of a pop that it has shown.
@@ -47,7 +49,11 @@ type shownPop struct {
 }
 
 func newSocket(s *Server, conn *websocket.Conn, a identity) *socket {
-	return &socket{server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, ended: make(chan ending, 1)}
+	conn.EnableWriteCompression(false) // but of the floor
+	return &socket{
+		server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, ended: make(chan ending, 1),
+		floor: floorSide{wishes: make(chan FloorWish, 1), actor: a.actor},
+	}
 }
 
 // end asks serve to close the socket. It never blocks.
@@ -66,6 +72,7 @@ func (c *socket) serve(ctx context.Context) {
 
 	c.watch = c.server.Board.Watch(c.agent)
 	defer c.watch.Close()
+	defer c.floor.stop()
 
 	var reader sync.WaitGroup
 	reader.Go(c.read)
@@ -131,6 +138,15 @@ func (c *socket) write(ctx context.Context) ending {
 			return e
 		case <-c.watch.C():
 			if err := c.picture(ctx); err != nil {
+				return slowOrGone(err)
+			}
+			beat.Reset(t.beat)
+		case w := <-c.floor.wishes:
+			c.follow(w)
+		case <-c.floor.changes():
+			c.floorLater()
+		case <-c.floor.due:
+			if err := c.writeFloor(ctx); err != nil {
 				return slowOrGone(err)
 			}
 			beat.Reset(t.beat)
@@ -260,7 +276,7 @@ const maxFrame = 4 << 10
 // errFlood ends the reading of a socket that sends too much.
 var errFlood = errors.New("too many messages")
 
-// read is the reading half: pongs and receipts. It ends with the connection, and tells serve why.
+// read is the reading half: pongs, receipts and wishes. It ends with the connection, and tells serve why.
 func (c *socket) read() {
 	limit := rate.NewLimiter(50, 200) // of frames of any kind
 	sign := func() error {
@@ -295,16 +311,23 @@ func (c *socket) read() {
 		if buf, err = readAll(r, buf[:0]); err != nil {
 			break
 		}
-		var seen SeenFrame
-		if json.Unmarshal(buf, &seen) != nil {
+		var frame struct {
+			FloorWish
+			Seq uint64 `json:"seq"`
+		}
+		if json.Unmarshal(buf, &frame) != nil {
 			c.end(ending{websocket.CloseInvalidFramePayloadData, "not a frame of ours"})
 			return
 		}
-		if seen.Type != "seen" {
+		switch frame.Type {
+		case "seen":
+			c.seen(frame.Seq)
+		case "floor":
+			c.wish(frame.FloorWish)
+		default:
 			c.end(ending{websocket.ClosePolicyViolation, "unknown type of frame"})
 			return
 		}
-		c.seen(seen.Seq)
 	}
 	c.end(whyRead(err))
 }
@@ -319,9 +342,12 @@ func (c *socket) seen(seq uint64) {
 	m.late.Add(ctx, late)
 }
 
-// readAll is io.ReadAll into a buffer that is kept; the read limit bounds it.
+// readAll is io.ReadAll into a buffer that is kept, of maxFrame at the most: the connection bounds only what it was compressed to.
 func readAll(r io.Reader, b []byte) ([]byte, error) {
 	for {
+		if len(b) > maxFrame {
+			return b, websocket.ErrReadLimit
+		}
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
 		}

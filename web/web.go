@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -40,6 +41,9 @@ type Config struct {
 	// Devices asks the exchanges for their phones and lines, for a few seconds at most; what does not answer is left out.
 	Devices func(context.Context) []pbx.Device // optional
 
+	Room *screenpop.Room // optional: without it there is no floor
+	Days *calllog.Days   // optional: the figures of the queues' day
+
 	// Queues tells what goes on in each exchange's queues; it does not wait.
 	Queues func() []LiveQueues // optional
 
@@ -66,6 +70,8 @@ type Server struct {
 	outage  outage // of the database
 
 	entrance *entrance // to push
+	cuts     floorCuts
+	rights   atomic.Uint64 // grows when who may see what has changed
 }
 
 // New makes a Server; no I/O.

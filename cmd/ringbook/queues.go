@@ -80,3 +80,12 @@ func liveQueues(exchanges []*pbx.Exchange) []web.LiveQueues {
 	}
 	return live
 }
+
+// toldQueues are the queues of all exchanges that tell what goes on in them.
+func toldQueues(exchanges []*pbx.Exchange) (all []pbx.Queue) {
+	for _, x := range exchanges {
+		queues, _ := x.Queues()
+		all = append(all, queues...)
+	}
+	return all
+}

@@ -117,6 +117,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 	// Calls are seen and kept from the first moment on, whatever the database does.
 	keeping.run("record calls", house.recorder.Run)
 	watching.run("look callers up", house.board.Run)
+	watching.run("picture the floor", house.room.Run)
 	follow := house.follow
 	if len(house.exchanges) > 1 {
 		follow = house.joint.Update
@@ -137,6 +138,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 				serving.run("keep the queues of "+step.exchange.Name()+" in step", step.Run)
 			}
 			keeping.run("keep account of what is heard", house.watch.Run)
+			serving.run("read the figures of the day", house.days.Run)
 			keeping.run("miss queues that are gone", func(ctx context.Context) error { return missQueues(ctx, house.exchanges, house.store) })
 			leading.run("keep the leases", house.leases.Run)
 			serving.run("do the jobs", house.jobs.run)
@@ -195,6 +197,8 @@ type house struct {
 	steps     []*inStep // one for each exchange
 	jobs      *jobs
 	followUps *calllog.FollowUps
+	room      *screenpop.Room
+	days      *calllog.Days
 	app       *web.Server
 }
 
@@ -256,6 +260,13 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	for _, exchange := range exchanges {
 		exchange.OnChange(board.Again)
 	}
+	room := screenpop.NewRoom(screenpop.RoomConfig{
+		Board: board, Queues: store.Directory().Queues, Live: func() []pbx.Queue { return toldQueues(exchanges) },
+	})
+	for _, exchange := range exchanges {
+		exchange.OnQueue(func(context.Context, pbx.Queue) { room.Changed() })
+	}
+	days := calllog.NewDays(calls, s.Zone, o.log, room.Changed)
 	acts := calllog.NewActs(calllog.ActsConfig{
 		DB: database, CRM: store, Calls: calls, Exchanges: exchanges, Context: s.Contexts.value, Prefix: s.Prefixes.value, Log: o.log,
 	})
@@ -271,14 +282,15 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Exchanges: func() []web.Part { return streamParts(exchanges, leases) },
 		Devices:   func(ctx context.Context) []pbx.Device { return devicesOf(ctx, exchanges, o.log) },
 		Queues:    func() []web.LiveQueues { return liveQueues(exchanges) },
-		Secure:    s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
+		Room:      room, Days: days,
+		Secure: s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app
 	work, err := newJobs(s, database, o.log)
 	if err != nil {
 		return nil, err
 	}
-	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, followUps, app}
+	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, followUps, room, days, app}
 	h.joint = pbx.NewJoint(h.follow)
 	return h, nil
 }
@@ -297,6 +309,9 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 		switch e.Kind {
 		case "":
 			h.board.RefreshAll()
+			h.app.RightsChanged()
+		case crm.EventAgent, crm.EventTeam:
+			h.app.RightsChanged()
 		case crm.EventCustomer:
 			h.board.RefreshCustomer(id)
 		case calllog.EventCall:

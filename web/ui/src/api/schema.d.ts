@@ -512,6 +512,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/floor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The room as it is now: who waits, calls that go on, agents, the queues' day
+         * @description Permission: floor.read.
+         */
+        get: operations["getFloor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/follow-ups": {
         parameters: {
             query?: never;
@@ -921,7 +941,7 @@ export interface paths {
         };
         /**
          * The pictures of my desk, as they change (WebSocket)
-         * @description Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser answers each that it has drawn with a SeenFrame. With ?beat=true a BeatFrame tells every four seconds that nothing has changed: who hears nothing for ten has lost the server, and comes back. Close codes: 4401 log in, 4408 too slow, 4429 too many messages, 4503 shutting down; after all but 4401 come back, a little later than the others.
+         * @description Permission: session. After the upgrade the server writes a DeskFrame at once and with every change; the browser answers each that it has drawn with a SeenFrame. With ?beat=true a BeatFrame tells every four seconds that nothing has changed: who hears nothing for ten has lost the server, and comes back. Who may see the floor sends a FloorWish, and gets a FloorFrame with every change, at most one a second (permission: floor.read). Close codes: 4401 log in, 4408 too slow, 4429 too many messages, 4503 shutting down; after all but 4401 come back, a little later than the others.
          */
         get: operations["push"];
         put?: never;
@@ -1239,6 +1259,70 @@ export interface paths {
          */
         post: operations["restoreView"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wallboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a wallboard shows; its key as Authorization: Bearer
+         * @description Permission: public.
+         */
+        get: operations["getWallboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wallboards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Wallboards of mine, and of those whom I lead
+         * @description Permission: floor.read.
+         */
+        get: operations["listWallboards"];
+        put?: never;
+        /**
+         * Make a key for a screen on the wall
+         * @description Permission: floor.read.
+         */
+        post: operations["createWallboard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/wallboards/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a wallboard
+         * @description Permission: floor.read.
+         */
+        delete: operations["endWallboard"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1861,6 +1945,215 @@ export interface components {
             items: components["schemas"]["Export"][];
             next: string | null;
         };
+        Floor: {
+            /** @description whoever needs a look first */
+            agents: components["schemas"]["FloorAgent"][];
+            /**
+             * Format: date-time
+             * @description when the picture was made, by the server's clock
+             */
+            at: string;
+            /** @description that go on: those who wait first, then by state, the longest first */
+            calls: components["schemas"]["FloorCall"][];
+            /** @description of what the queues' figures of the day are; null: they are not known yet */
+            day: components["schemas"]["FloorDay"] | null;
+            /** @description the exchanges, and whether they are heard */
+            pbx: components["schemas"]["FloorPBX"][];
+            /** @description where somebody has waited longest first */
+            queues: components["schemas"]["FloorQueue"][];
+        };
+        FloorAgent: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
+            /**
+             * @description who chose what the agent is while no call goes on
+             * @enum {string}
+             */
+            state_by: "desk" | "phone" | "supervisor" | "system";
+            /**
+             * @description what the agent will be when no call goes on
+             * @enum {string}
+             */
+            state_chosen: "available" | "paused" | "offline";
+            /** @description of a pause */
+            state_reason: string | null;
+            /** @description the same in English */
+            state_reason_en: string | null;
+            /**
+             * Format: uuid
+             * @description null also for a reason that the phone told and that is none of the list
+             */
+            state_reason_id: string | null;
+            /**
+             * Format: date-time
+             * @description since when without interruption; null: nobody knows
+             */
+            state_since: string | null;
+            /**
+             * @description empty: the exchange's queues follow; else why not: no AMI is configured, it does not answer, it may not pause, the agent's phones are in no queue, they are paused in some queues only, the exchange did not do it
+             * @enum {string}
+             */
+            state_synced: "" | "ami_needed" | "ami_away" | "ami_denied" | "no_queue" | "partly_paused" | "not_followed";
+            /** Format: uuid */
+            team_id: string | null;
+        };
+        FloorCall: {
+            /** @description at whose desks it rings or is talked on */
+            agents: components["schemas"]["FloorCallAgent"][];
+            /** @description null: nobody, or not known yet */
+            customer: components["schemas"]["FloorCustomer"] | null;
+            /** @enum {string} */
+            direction: "inbound" | "outbound" | "internal";
+            /**
+             * Format: uuid
+             * @description null: somebody waits of whose call nothing else is known
+             */
+            id: string | null;
+            /** @description as the exchange was told; empty: not */
+            name: string;
+            /** @description of the other party; empty: withheld or not known */
+            number: string;
+            pbx: string;
+            /**
+             * Format: int64
+             * @description in the queue; null: not known
+             */
+            position: number | null;
+            /** @description what people call it; null: it came to none */
+            queue: string | null;
+            /** Format: uuid */
+            queue_id: string | null;
+            /**
+             * Format: date-time
+             * @description in this state; of a conversation its beginning
+             */
+            since: string;
+            /** Format: date-time */
+            started_at: string;
+            /** @enum {string} */
+            state: "ringing" | "queued" | "talking" | "held" | "ended";
+            /**
+             * Format: date-time
+             * @description null: does not wait in the queue
+             */
+            waits_from: string | null;
+            withheld: boolean;
+        };
+        FloorCallAgent: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** Format: date-time */
+            since: string;
+            /** @enum {string} */
+            state: "ringing" | "dialing" | "talking" | "held";
+        };
+        FloorCounts: {
+            /**
+             * Format: int64
+             * @description it rings, they talk, or they are in wrap-up
+             */
+            busy: number;
+            /** Format: int64 */
+            free: number;
+            /** Format: int64 */
+            offline: number;
+            /** Format: int64 */
+            paused: number;
+        };
+        FloorCustomer: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        FloorDay: {
+            /**
+             * Format: date-time
+             * @description when they were read from the log
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description midnight, where the business is
+             */
+            from: string;
+        };
+        FloorFrame: {
+            /** @description null: it may not be seen any more */
+            floor: components["schemas"]["Floor"] | null;
+            /**
+             * Format: date-time
+             * @description the server's clock
+             */
+            sent_at: string;
+            /**
+             * Format: int64
+             * @description grows with every picture that the node makes; those that nothing new was in for this browser, or that came too fast for it, are left out
+             */
+            seq: number;
+            /** @enum {string} */
+            type: "floor";
+        };
+        FloorPBX: {
+            /** @description false: what is told of its calls is as it was when it was last heard */
+            live: boolean;
+            name: string;
+            /**
+             * Format: date-time
+             * @description since when it has been so
+             */
+            since: string | null;
+        };
+        FloorQueue: {
+            /** @description who takes its calls, by state; null: not known */
+            agents: components["schemas"]["FloorCounts"] | null;
+            /** Format: uuid */
+            id: string;
+            /** @description whether the exchange tells who waits and who takes the calls; else who waits is read from the calls */
+            known: boolean;
+            label: string;
+            /**
+             * Format: date-time
+             * @description since when the one waits who has waited longest; null: nobody does
+             */
+            longest_since: string | null;
+            pbx: string;
+            target: components["schemas"]["FloorTarget"];
+            /** Format: uuid */
+            team_id: string | null;
+            /** @description null: not known yet */
+            today: components["schemas"]["QueueToday"] | null;
+            /**
+             * Format: int64
+             * @description callers who wait
+             */
+            waiting: number;
+        };
+        FloorTarget: {
+            /**
+             * Format: int64
+             * @description of the calls
+             */
+            percent: number;
+            /**
+             * Format: int64
+             * @description within which calls are to be answered
+             */
+            seconds: number;
+        };
+        FloorWish: {
+            /** @description false: no more */
+            on: boolean;
+            /** Format: uuid */
+            queue?: string;
+            /** Format: uuid */
+            team?: string;
+            /** @enum {string} */
+            type: "floor";
+        };
         FollowUp: {
             /** @description whose it is; null: the team's, or anyone's */
             assignee: components["schemas"]["AgentRef"] | null;
@@ -2193,6 +2486,11 @@ export interface components {
             /** @description shown this once: Authorization: Bearer SECRET */
             secret: string;
             token: components["schemas"]["Token"];
+        };
+        NewWallboard: {
+            /** @description shown this once: it is what follows # in the address of the page /wallboard */
+            secret: string;
+            wallboard: components["schemas"]["WallboardKey"];
         };
         NumberInput: {
             /** @description no longer in use; still matches */
@@ -2596,6 +2894,30 @@ export interface components {
             /** @enum {string} */
             field: "label" | "numbers" | "service_level_s";
         };
+        QueueToday: {
+            /**
+             * Format: int64
+             * @description hung up while they waited
+             */
+            abandoned: number;
+            /** Format: int64 */
+            answered: number;
+            /**
+             * Format: int64
+             * @description from the call's beginning until the answer, or its end without one
+             */
+            average_wait_ms: number;
+            /**
+             * Format: int64
+             * @description came, also those who wait now
+             */
+            offered: number;
+            /**
+             * Format: int64
+             * @description percent of those answered or over that were answered within the target; null: none was
+             */
+            service_level: number | null;
+        };
         RecordingRef: {
             /** Format: int64 */
             duration_ms: number;
@@ -2867,6 +3189,101 @@ export interface components {
             number?: string;
             /** Format: uuid */
             queue_id?: string;
+        };
+        Wallboard: {
+            /** @description those of the teams that it shows; of certain queues, who takes their calls */
+            agents: components["schemas"]["FloorCounts"];
+            /** @description null: the figures of the day are not known yet */
+            day: components["schemas"]["FloorDay"] | null;
+            /** Format: date-time */
+            longest_since: string | null;
+            name: string;
+            /**
+             * Format: date-time
+             * @description the server's clock
+             */
+            now: string;
+            pbx: components["schemas"]["FloorPBX"][];
+            /** @description where somebody has waited longest first */
+            queues: components["schemas"]["WallboardQueue"][];
+            /**
+             * Format: int64
+             * @description calls that are talked on
+             */
+            talking: number;
+            /** @description of all of them */
+            today: components["schemas"]["QueueToday"] | null;
+            /**
+             * Format: int64
+             * @description in all of them
+             */
+            waiting: number;
+        };
+        WallboardCaller: {
+            /** @description empty: not known */
+            name: string;
+            /** Format: date-time */
+            since: string;
+        };
+        WallboardInput: {
+            /** @description where it hangs */
+            name: string;
+            /** @description it shows the names of those who wait */
+            names?: boolean;
+            /** @description only these; all, when left out */
+            queues?: string[];
+            /**
+             * Format: uuid
+             * @description only this team's; all that its maker sees, when left out
+             */
+            team_id?: string;
+        };
+        WallboardKey: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: uuid */
+            id: string;
+            /** Format: date-time */
+            last_used: string | null;
+            /** Format: uuid */
+            made_by: string;
+            maker: string;
+            name: string;
+            names: boolean;
+            queues: string[];
+            /** Format: uuid */
+            team_id: string | null;
+        };
+        WallboardPage: {
+            items: components["schemas"]["WallboardKey"][];
+            next: string | null;
+        };
+        WallboardQueue: {
+            /** @description who takes its calls, by state; null: not known */
+            agents: components["schemas"]["FloorCounts"] | null;
+            /** @description who wait, the longest first; none unless names are shown */
+            callers: components["schemas"]["WallboardCaller"][];
+            /** Format: uuid */
+            id: string;
+            /** @description whether the exchange tells who waits and who takes the calls; else who waits is read from the calls */
+            known: boolean;
+            label: string;
+            /**
+             * Format: date-time
+             * @description since when the one waits who has waited longest; null: nobody does
+             */
+            longest_since: string | null;
+            pbx: string;
+            target: components["schemas"]["FloorTarget"];
+            /** Format: uuid */
+            team_id: string | null;
+            /** @description null: not known yet */
+            today: components["schemas"]["QueueToday"] | null;
+            /**
+             * Format: int64
+             * @description callers who wait
+             */
+            waiting: number;
         };
         When: {
             /** Format: date-time */
@@ -4043,6 +4460,40 @@ export interface operations {
                 content: {
                     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": string;
                     "text/csv; charset=utf-8": string;
+                };
+            };
+        };
+    };
+    getFloor: {
+        parameters: {
+            query?: {
+                /** @description only its agents, queues and their calls */
+                team?: string;
+                /** @description only it, its calls, and who takes them */
+                queue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Floor"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5564,6 +6015,126 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SavedView"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWallboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Wallboard"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWallboards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WallboardPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWallboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WallboardInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewWallboard"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endWallboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
