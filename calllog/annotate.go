@@ -65,6 +65,11 @@ func (s *Store) Annotate(ctx context.Context, a crm.Actor, id uuid.UUID, p Patch
 				return err
 			}
 		}
+		if p.Disposition != nil {
+			if err := s.dispose(ctx, tx, a, id, *p.Disposition); err != nil {
+				return err
+			}
+		}
 		return db.Emit(ctx, tx, db.Event{Kind: EventCall, ID: id.String()})
 	})
 	if err != nil {

@@ -182,8 +182,10 @@ type PastCall struct {
 
 // Annotation is what people have written about a call.
 type Annotation struct {
-	Note       string
-	CustomerID uuid.UUID // the customer chosen for this very call; uuid.Nil: none
+	Note          string
+	CustomerID    uuid.UUID // the customer chosen for this very call; uuid.Nil: none
+	DispositionID uuid.UUID // uuid.Nil: none
+	Disposition   string    // its name
 }
 
 // Filter says which calls are wanted. The zero value of a field wants all. Its JSON is the query of GET /calls.
@@ -213,4 +215,6 @@ type Patch struct {
 	// Customer chooses the customer of this call and remembers the choice for its number; uuid.Nil: nobody,
 	// and forgets.
 	Customer *uuid.UUID
+	// Disposition is how the call ended, one of those that the call's queue offers; uuid.Nil: it is not said any more.
+	Disposition *uuid.UUID
 }

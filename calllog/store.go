@@ -132,7 +132,8 @@ func currentCall(ctx context.Context, on querier, id uuid.UUID) (uuid.UUID, erro
 const callColumns = `c.id, c.pbx, c.direction, c.state, c.outcome, c.caller_number, c.caller_raw, c.caller_name, c.caller_withheld,
 	c.dialed_number, c.dialed_raw, c.queue, c.queue_id, c.started_at, c.answered_at, c.ended_at, c.wait_ms, c.talk_ms, c.hold_ms,
 	c.hangup_by, c.hangup_cause, c.hangup_text, c.transfers, c.customer_id, c.match_rule, c.chosen, c.candidates,
-	c.partial, c.reconstructed, c.ended_before, c.source`
+	c.partial, c.reconstructed, c.ended_before, c.source,
+	c.disposition_id, (SELECT d.name FROM disposition d WHERE d.id = c.disposition_id)`
 
 // found is a record without what other tables tell.
 type found struct {
@@ -149,13 +150,19 @@ func scanCall(row pgx.CollectableRow) (found, error) {
 		hangup    Hangup
 		transfers []byte
 		chosen    bool
+		said      *uuid.UUID
+		saidName  *string
 	)
 	r := &f.Record
 	if err := row.Scan(&r.ID, &r.PBX, &r.Direction, &r.State, &outcome, &r.Caller.Number, &r.Caller.Raw, &r.Caller.Name,
 		&r.Caller.Withheld, &r.Dialed.Number, &r.Dialed.Raw, &queue, &r.QueueID, &r.StartedAt, &r.AnsweredAt, &r.EndedAt,
 		&r.WaitMS, &r.TalkMS, &r.HoldMS, &hangup.By, &hangup.Cause, &hangup.Text, &transfers, &f.customer,
-		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Source); err != nil {
+		&r.Match.Rule, &chosen, &f.candidates, &r.Partial, &r.Reconstructed, &r.EndedBefore, &r.Source,
+		&said, &saidName); err != nil {
 		return f, err
+	}
+	if said != nil && saidName != nil {
+		r.Disposition = &Disposition{ID: *said, Name: *saidName}
 	}
 	if err := json.Unmarshal(transfers, &r.Transfers); err != nil {
 		return f, fmt.Errorf("transfers of call %s: %w", r.ID, err)
@@ -388,10 +395,11 @@ func lastCalls(by string) string {
 // Annotation is what people have written about a call; zero if nothing. It is for the system itself.
 func (s *Store) Annotation(ctx context.Context, call uuid.UUID) (Annotation, error) {
 	var a Annotation
-	var chosen *uuid.UUID
+	var chosen, said *uuid.UUID
 	err := s.db.RingPool().QueryRow(ctx, `
-		SELECT coalesce(n.note, ''), c.chosen_id FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id WHERE c.id = $1`,
-		call).Scan(&a.Note, &chosen)
+		SELECT coalesce(n.note, ''), c.chosen_id, c.disposition_id, coalesce(d.name, '')
+		FROM call c LEFT JOIN call_annotation n ON n.call_id = c.id LEFT JOIN disposition d ON d.id = c.disposition_id WHERE c.id = $1`,
+		call).Scan(&a.Note, &chosen, &said, &a.Disposition)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Annotation{}, nil
 	}
@@ -400,6 +408,9 @@ func (s *Store) Annotation(ctx context.Context, call uuid.UUID) (Annotation, err
 	}
 	if chosen != nil {
 		a.CustomerID = *chosen
+	}
+	if said != nil {
+		a.DispositionID = *said
 	}
 	return a, nil
 }

@@ -317,7 +317,7 @@ func TestStore_M13_WithheldCallerCanBeAnnotated(t *testing.T) {
 	if got.Note != note || got.Customer == nil || got.Customer.ID != sara {
 		t.Errorf("got %+v", got)
 	}
-	if a, err := s.Annotation(deadline(t), c.ID); err != nil || a != (Annotation{note, sara}) {
+	if a, err := s.Annotation(deadline(t), c.ID); err != nil || a != (Annotation{Note: note, CustomerID: sara}) {
 		t.Errorf("annotation is %v, %v", a, err)
 	}
 	if n := count(t, d, "SELECT count(*) FROM number_link"); n != 0 {

@@ -274,6 +274,7 @@ func (r *Recorder) queue(batch *pgx.Batch, w *row) error {
 		at(c.EndedBefore), c.QueuePBX, agents)
 	if c.MergedInto != uuid.Nil {
 		batch.Queue(moveNote, c.ID, c.MergedInto)
+		batch.Queue(moveDisposition, c.ID, c.MergedInto)
 	}
 	leg := func(l *pbx.Leg, agent *uuid.UUID, line bool) {
 		batch.Queue(upsertLeg, c.ID, l.ID, c.Version, l.Channel, string(l.Role), l.Extension, l.Number, agent,

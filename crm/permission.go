@@ -51,6 +51,10 @@ const (
 	FollowUpsRead   Permission = "follow_ups.read"
 	FollowUpsWrite  Permission = "follow_ups.write"  // make, change, claim, dial and close them
 	FollowUpsAssign Permission = "follow_ups.assign" // give them to others than oneself, the own team or anyone
+
+	DispositionsManage Permission = "dispositions.manage" // how one may say that a call ended
+	// Missed calls: own are those of the actor's team and its queues, those that rang the actor, and those of queues of no team.
+	MissedRead Permission = "missed.read" // see, claim and finish them
 )
 
 // Permissions are all there are, in the order in which they are listed to people.
@@ -63,6 +67,7 @@ func Permissions() []Permission {
 		CallsExport, ViewsWrite,
 		StatesRead, StatesWrite, StatesManage,
 		FollowUpsRead, FollowUpsWrite, FollowUpsAssign,
+		DispositionsManage, MissedRead,
 	}
 }
 
@@ -99,6 +104,7 @@ var grants = map[Role]map[Permission]Scope{
 		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
 		StatesRead: ScopeOwn, StatesWrite: ScopeOwn,
 		FollowUpsRead: ScopeOwn, FollowUpsWrite: ScopeOwn,
+		MissedRead: ScopeOwn,
 	},
 	RoleSales: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll,
@@ -109,6 +115,7 @@ var grants = map[Role]map[Permission]Scope{
 		CallsExport: ScopeOwn, ViewsWrite: ScopeOwn,
 		StatesRead: ScopeOwn, StatesWrite: ScopeOwn,
 		FollowUpsRead: ScopeOwn, FollowUpsWrite: ScopeOwn,
+		MissedRead: ScopeOwn,
 	},
 	RoleSupervisor: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -120,6 +127,7 @@ var grants = map[Role]map[Permission]Scope{
 		CallsExport: ScopeTeam, ViewsWrite: ScopeTeam,
 		StatesRead: ScopeTeam, StatesWrite: ScopeTeam,
 		FollowUpsRead: ScopeTeam, FollowUpsWrite: ScopeTeam, FollowUpsAssign: ScopeTeam,
+		MissedRead: ScopeTeam,
 	},
 	RoleAdmin: {
 		CustomersRead: ScopeAll, CustomersWrite: ScopeAll, CustomersArchive: ScopeAll,
@@ -132,6 +140,7 @@ var grants = map[Role]map[Permission]Scope{
 		CallsExport: ScopeAll, ViewsWrite: ScopeAll,
 		StatesRead: ScopeAll, StatesWrite: ScopeAll, StatesManage: ScopeAll,
 		FollowUpsRead: ScopeAll, FollowUpsWrite: ScopeAll, FollowUpsAssign: ScopeAll,
+		DispositionsManage: ScopeAll, MissedRead: ScopeAll,
 	},
 }
 

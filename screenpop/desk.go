@@ -68,6 +68,8 @@ type Pop struct {
 	History []PastCall
 	// Note is the call's note as it was saved last.
 	Note string
+	// Disposition is how the call ended, as was said last; the zero value: nobody has said.
+	Disposition Disposition
 
 	// AnsweredBy is who took the call that rang here, nil unless State is PopElsewhere.
 	AnsweredBy *Person
@@ -104,6 +106,14 @@ type PastCall struct {
 
 // Annotation is what people have written about a call.
 type Annotation struct {
-	Note       string
-	CustomerID uuid.UUID // the customer chosen for this very call; uuid.Nil: none
+	Note          string
+	CustomerID    uuid.UUID // the customer chosen for this very call; uuid.Nil: none
+	DispositionID uuid.UUID // uuid.Nil: none
+	Disposition   string    // its name
+}
+
+// Disposition is how the agent said that a call ended.
+type Disposition struct {
+	ID   uuid.UUID
+	Name string
 }

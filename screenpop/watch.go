@@ -104,7 +104,7 @@ func (b *Board) picture(p *pop) Pop {
 	v := Pop{
 		State: p.state, Call: c.call, Caller: c.caller, Dialed: c.dialed, Extension: p.extension,
 		LookedUp: c.lookedUp, Rule: c.match.Rule, Customer: c.match.Customer, Candidates: c.match.Candidates,
-		History: c.history, Note: c.note.Note, OfferedAt: p.offeredAt,
+		History: c.history, Note: c.note.Note, Disposition: Disposition{c.note.DispositionID, c.note.Disposition}, OfferedAt: p.offeredAt,
 	}
 	if c.chosen != nil {
 		v.Rule, v.Customer = c.chosen.Rule, c.chosen.Customer

@@ -52,7 +52,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.CallsRead, http.MethodGet, "/calls/estimate", "estimateCalls", "About how many calls a list has", s.estimateCalls)
 	add(a, crm.CallsRead, http.MethodGet, "/gaps", "listGaps", "When an exchange was not heard, so that calls are missing", s.listGaps)
 	add(a, crm.CallsRead, http.MethodGet, "/calls/{id}", "getCall", "One call with its legs", s.getCall)
-	add(a, crm.CallsAnnotate, http.MethodPatch, "/calls/{id}", "updateCall", "Note and customer of a call, live or ended", s.patchCall)
+	add(a, crm.CallsAnnotate, http.MethodPatch, "/calls/{id}", "updateCall", "Note, customer and disposition of a call, live or ended", s.patchCall)
 
 	add(a, crm.CallsDial, http.MethodPost, "/calls", "createCall", "Call a number from one of my phones", s.dial)
 	add(a, crm.CallsControl, http.MethodDelete, "/calls/{id}", "hangUp", "Hang up", s.hangUp)
@@ -125,6 +125,11 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.StatesManage, http.MethodPost, "/pause-reasons", "createPauseReason", "Offer another reason to pause", s.createPauseReason)
 	add(a, crm.StatesManage, http.MethodPatch, "/pause-reasons/{id}", "updatePauseReason", "Change a reason, or offer it again", s.patchPauseReason)
 	add(a, crm.StatesManage, http.MethodDelete, "/pause-reasons/{id}", "archivePauseReason", "Offer a reason no more; who is paused with it stays so", s.archivePauseReason)
+
+	add(a, anySession, http.MethodGet, "/dispositions", "listDispositions", "How one may say that a call ended", s.listDispositions)
+	add(a, crm.DispositionsManage, http.MethodPost, "/dispositions", "createDisposition", "Offer another disposition", s.createDisposition)
+	add(a, crm.DispositionsManage, http.MethodPatch, "/dispositions/{id}", "updateDisposition", "Change a disposition, move it in its list, or offer it again", s.patchDisposition)
+	add(a, crm.DispositionsManage, http.MethodDelete, "/dispositions/{id}", "archiveDisposition", "Offer a disposition no more; calls of which it was said keep it", s.archiveDisposition)
 
 	add(a, crm.TeamsRead, http.MethodGet, "/teams", "listTeams", "Teams", s.listTeams)
 	add(a, crm.TeamsWrite, http.MethodPost, "/teams", "createTeam", "Create a team", s.createTeam)

@@ -18,6 +18,8 @@ import (
 type CallPatch struct {
 	Note       *string             `json:"note,omitempty" maxLength:"10000"`
 	CustomerID Optional[uuid.UUID] `json:"customer_id,omitempty" doc:"whom the call was with; remembered for its number. null: nobody, and forgotten"`
+
+	DispositionID Optional[uuid.UUID] `json:"disposition_id,omitempty" doc:"how the call ended, one of those of its queue. null: not said any more"`
 }
 
 // CallFilter is the query by which calls are listed, estimated and exported.
@@ -110,7 +112,7 @@ type patchCallInput struct {
 // even before the log knows of their part in it.
 func (s *Server) patchCall(ctx context.Context, in *patchCallInput) (*callOutput, error) {
 	actor := actorOf(ctx)
-	patch := calllog.Patch{Note: in.Body.Note, Customer: in.Body.CustomerID.OrZero()}
+	patch := calllog.Patch{Note: in.Body.Note, Customer: in.Body.CustomerID.OrZero(), Disposition: in.Body.DispositionID.OrZero()}
 	onDesk := s.Board.Shows(actor.AgentID, in.ID)
 	r, err := s.Calls.Annotate(ctx, actor, in.ID, patch, onDesk)
 	if onDesk && errors.Is(err, crm.ErrNotFound) {

@@ -143,6 +143,9 @@ func (s *Server) call(p *screenpop.Pop) calllog.Record {
 		label := s.Store.Directory().QueueLabel(id, c.Queue)
 		r.QueueID, r.QueueLabel = &id, &label
 	}
+	if d := p.Disposition; d != (screenpop.Disposition{}) {
+		r.Disposition = &calllog.Disposition{ID: d.ID, Name: d.Name}
+	}
 	if c.State == pbx.StateEnded {
 		r.Hangup = &calllog.Hangup{By: c.Hangup.By, Cause: c.Hangup.Cause, Text: c.Hangup.Text}
 	}

@@ -158,6 +158,14 @@ func (c *cast) spareReason() string {
 	return r.ID.String()
 }
 
+func (c *cast) spareDisposition() string {
+	d, err := c.store.CreateDisposition(context.Background(), crm.System, crm.DispositionInput{Name: c.name("Disposition ")})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return d.ID.String()
+}
+
 // may is who an operation lets through (i for each of everybody: x lets through), and a request that must succeed
 // for them.
 type may struct {
@@ -309,6 +317,15 @@ var table = map[string]may{
 		return "/pause-reasons/" + c.spareReason(), object{"label_en": "Other"}
 	}},
 	"archivePauseReason": {"----x", func(c *cast, _ string) (string, any) { return "/pause-reasons/" + c.spareReason(), nil }},
+
+	"listDispositions": {"-xxxx", at("/dispositions")},
+	"createDisposition": {"----x", func(c *cast, _ string) (string, any) {
+		return "/dispositions", object{"name": c.name("Sold ")}
+	}},
+	"updateDisposition": {"----x", func(c *cast, _ string) (string, any) {
+		return "/dispositions/" + c.spareDisposition(), object{"name": c.name("Lost ")}
+	}},
+	"archiveDisposition": {"----x", func(c *cast, _ string) (string, any) { return "/dispositions/" + c.spareDisposition(), nil }},
 
 	"listPhones": {"----x", at("/phones?needy=true")},
 	"correctPhone": {"----x", func(c *cast, _ string) (string, any) {

@@ -217,7 +217,8 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 
 // Schema is that of the value, or null.
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
-	s := r.Schema(reflect.TypeFor[T](), true, "")
+	one := *r.Schema(reflect.TypeFor[T](), false, "") // a copy: what others refer to is not null
+	s := &one
 	s.Nullable = true
 	if reflect.TypeFor[T]() == reflect.TypeFor[uuid.UUID]() {
 		s.Format = "uuid"

@@ -21,7 +21,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^expected array length <= (\d+)$|^are more than (\d+)|^there are (\d+) |^has more than (\d+) /, "tooMany"],
   [/^expected array length >= (\d+)$/, "tooFew"],
   [
-    /^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$|^is only for a pause$|^is none of your phones$/,
+    /^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$|^is only for a pause$|^must be task or callback$|^is not offered for this call$|^is none of your phones$/,
     "choice",
   ],
   [/^must be (?:from )?1 to 64 letters/, "username"],
@@ -37,7 +37,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^another \w+ has it$|^is that of another/, "taken"],
   [/^belongs to (.+)$/, "takenBy"],
   [/^is there twice$|^expected array items to be unique$/, "twice"],
-  [/^there is no such|^is no (?:customer$|call )/, "gone"],
+  [/^there is no such|^is no (?:customer$|queue$|call )/, "gone"],
   [/^is withheld/, "withheld"],
   [/control character|UTF-8|holds characters that are none/, "characters"],
   [/in the past$/, "past"],

@@ -182,7 +182,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Note and customer of a call, live or ended
+         * Note, customer and disposition of a call, live or ended
          * @description Permission: calls.annotate.
          */
         patch: operations["updateCall"];
@@ -442,6 +442,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dispositions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How one may say that a call ended
+         * @description Permission: session.
+         */
+        get: operations["listDispositions"];
+        put?: never;
+        /**
+         * Offer another disposition
+         * @description Permission: dispositions.manage.
+         */
+        post: operations["createDisposition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dispositions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Offer a disposition no more; calls of which it was said keep it
+         * @description Permission: dispositions.manage.
+         */
+        delete: operations["archiveDisposition"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a disposition, move it in its list, or offer it again
+         * @description Permission: dispositions.manage.
+         */
+        patch: operations["updateDisposition"];
         trace?: never;
     };
     "/api/v1/exports": {
@@ -1637,6 +1685,11 @@ export interface components {
              * @description whom the call was with; remembered for its number. null: nobody, and forgotten
              */
             customer_id?: string | null;
+            /**
+             * Format: uuid
+             * @description how the call ended, one of those of its queue. null: not said any more
+             */
+            disposition_id?: string | null;
             note?: string;
         };
         Caller: {
@@ -1880,6 +1933,84 @@ export interface components {
         DismissInput: {
             /** Format: uuid */
             call_id: string;
+        };
+        Disposition: {
+            /** Format: date-time */
+            archived_at: string | null;
+            /** Format: date-time */
+            created_at: string;
+            follow_up: components["schemas"]["DispositionFollowUp"] | null;
+            /** Format: uuid */
+            id: string;
+            /** Format: int64 */
+            key: number | null;
+            name: string;
+            /** Format: int64 */
+            position: number;
+            /** Format: uuid */
+            queue_id: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version: number;
+        };
+        DispositionFollowUp: {
+            /**
+             * Format: int64
+             * @description when it is due, from then on; 0: the agent says
+             */
+            after_ms: number;
+            /** @enum {string} */
+            kind: "task" | "callback";
+            /** @description empty: the disposition's name */
+            title: string;
+        };
+        DispositionInput: {
+            /** @description offered after it */
+            follow_up?: components["schemas"]["DispositionFollowUp"];
+            /**
+             * Format: int64
+             * @description that sets it at the desk; no other of the list has it
+             */
+            key?: number | null;
+            name: string;
+            /**
+             * Format: uuid
+             * @description whose list it is in; left out: the general one
+             */
+            queue_id?: string | null;
+        };
+        DispositionPatch: {
+            /** @description true: not offered any more; calls of which it was said keep it. false: offered again, without its key if another has it by now */
+            archived?: boolean;
+            /** @description null: none is offered */
+            follow_up?: {
+                /**
+                 * Format: int64
+                 * @description when it is due, from then on; 0: the agent says
+                 */
+                after_ms: number;
+                /** @enum {string} */
+                kind: "task" | "callback";
+                /** @description empty: the disposition's name */
+                title: string;
+            } | null;
+            /**
+             * Format: int64
+             * @description null: none
+             */
+            key?: number | null;
+            name?: string;
+            /**
+             * Format: int64
+             * @description its place in its list; the others make room
+             */
+            position?: number;
+            /**
+             * Format: int64
+             * @description refused with 409 when it has another by now
+             */
+            version?: number;
         };
         DispositionRef: {
             /** Format: uuid */
@@ -2497,6 +2628,10 @@ export interface components {
             historic?: boolean;
             label?: string;
             number: string;
+        };
+        PageDisposition: {
+            items: components["schemas"]["Disposition"][];
+            next: string | null;
         };
         PartStatus: {
             /** @description of an exchange: its manager interface, where one is configured */
@@ -4301,6 +4436,139 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DialVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDispositions: {
+        parameters: {
+            query?: {
+                /** @description those that may be said of this queue's calls: its own, or where it has none the general ones. The zero id: of calls that came to no queue. Left out: all */
+                queue?: string;
+                /** @description the archived ones instead of the others, of all lists */
+                archived?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageDisposition"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createDisposition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DispositionInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Disposition"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archiveDisposition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Disposition"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateDisposition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DispositionPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Disposition"];
                 };
             };
             /** @description Error */
