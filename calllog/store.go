@@ -370,7 +370,7 @@ func (s *Store) lastCallsSince(ctx context.Context, by string, arg any, limit in
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p PastCall, err error) {
 		var talk int64
-		err = row.Scan(&p.ID, &p.StartedAt, &p.Direction, &p.State, &p.Outcome, &talk, &p.Queue, &p.QueueID, &p.Agent, &p.Note)
+		err = row.Scan(&p.ID, &p.StartedAt, &p.Direction, &p.State, &p.Outcome, &p.Number, &talk, &p.Queue, &p.QueueID, &p.Agent, &p.Note)
 		p.StartedAt, p.Talk = millis(p.StartedAt), time.Duration(talk)*time.Millisecond
 		return p, err
 	})
@@ -385,7 +385,7 @@ const (
 )
 
 func lastCalls(by string) string {
-	return `SELECT c.id, c.started_at, c.direction, c.state, c.outcome, c.talk_ms, c.queue, coalesce(c.queue_id, '00000000-0000-0000-0000-000000000000'),
+	return `SELECT c.id, c.started_at, c.direction, c.state, c.outcome, c.number, c.talk_ms, c.queue, coalesce(c.queue_id, '00000000-0000-0000-0000-000000000000'),
 		coalesce((SELECT g.name FROM call_leg l JOIN agent g ON g.id = l.agent_id
 			WHERE l.call_id = c.id AND l.call_id >= $3 AND l.answered_at IS NOT NULL ORDER BY l.talk_ms DESC, l.answered_at LIMIT 1), ''),
 		coalesce((SELECT n.note FROM call_annotation n WHERE n.call_id = c.id AND n.call_id >= $3), '')

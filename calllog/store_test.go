@@ -472,8 +472,8 @@ func TestStore_L4_MergedCallsAreOne(t *testing.T) {
 		t.Errorf("note is %q", got.Note)
 	}
 	past, err := s.LastCalls(deadline(t), nil, got.Caller.Number, 5)
-	if err != nil || len(past) != 1 {
-		t.Errorf("the number's last calls: %d, %v", len(past), err)
+	if err != nil || len(past) != 1 || past[0].Number != got.Caller.Number {
+		t.Errorf("the number's last calls: %+v, %v", past, err)
 	}
 }
 

@@ -97,6 +97,7 @@ type PastCall struct {
 	Direction pbx.Direction
 	State     pbx.State
 	Outcome   pbx.Outcome
+	Number    string // of the party outside, as crm.Number.Key; empty: withheld, or there was none
 	Talk      time.Duration
 	Queue     string
 	QueueID   uuid.UUID // uuid.Nil: it came to none

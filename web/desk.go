@@ -78,6 +78,7 @@ type PastCall struct {
 	Direction  pbx.Direction `json:"direction"`
 	State      pbx.State     `json:"state"`
 	Outcome    *pbx.Outcome  `json:"outcome"`
+	Number     string        `json:"number" doc:"of the party outside; empty: withheld, or there was none"`
 	StartedAt  time.Time     `json:"started_at"`
 	TalkMS     int64         `json:"talk_ms"`
 	Queue      *string       `json:"queue"`
@@ -116,7 +117,7 @@ func (s *Server) pop(p *screenpop.Pop) Pop {
 	}
 	for i, h := range p.History {
 		out.History[i] = PastCall{
-			ID: h.ID, Direction: h.Direction, State: h.State, Outcome: orNil(h.Outcome), StartedAt: millis(h.StartedAt),
+			ID: h.ID, Direction: h.Direction, State: h.State, Outcome: orNil(h.Outcome), Number: h.Number, StartedAt: millis(h.StartedAt),
 			TalkMS: h.Talk.Milliseconds(), Queue: orNil(h.Queue), QueueLabel: orNil(s.Store.Directory().QueueLabel(h.QueueID, h.Queue)), Agent: h.Agent, Note: h.Note,
 		}
 	}

@@ -2677,6 +2677,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             note: string;
+            /** @description of the party outside; empty: withheld, or there was none */
+            number: string;
             /** @enum {string|null} */
             outcome: "answered" | "missed" | "abandoned" | "busy" | "failed" | "voicemail" | "cancelled" | null;
             queue: string | null;

@@ -120,7 +120,7 @@ function Calls({ desk, pop }: { desk: Desk; pop: Pop }) {
         </div>
         <div className={styles.side}>
           {pop.customer && <CustomerPanel customer={pop.customer} />}
-          <History past={pop.history} known={pop.looked_up} />
+          <History past={pop.history} known={pop.looked_up} customer={pop.customer?.id} />
           <Suspense>
             <DialBox />
           </Suspense>

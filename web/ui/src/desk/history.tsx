@@ -2,12 +2,20 @@ import { Text, Title } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import type { PastCall } from "../api/types";
+import { CallButton } from "../dial/call-button";
 import { DirectionIcon, OutcomeText } from "../parts/outcome";
 import { Duration, Moment } from "../parts/text";
 import styles from "./desk.module.css";
 
+interface Props {
+  past: PastCall[];
+  known: boolean;
+  /** Whom a call to one of the numbers is for. */
+  customer?: string | undefined;
+}
+
 /** History is what happened last with this customer or number. */
-export function History({ past, known }: { past: PastCall[]; known: boolean }) {
+export function History({ past, known, customer }: Props) {
   const { t } = useTranslation();
   return (
     <section className="panel">
@@ -21,7 +29,7 @@ export function History({ past, known }: { past: PastCall[]; known: boolean }) {
       ) : (
         <ol className={styles.history}>
           {past.map((c) => (
-            <li key={c.id}>
+            <li key={c.id} className={styles.pastRow}>
               <Link to="/calls/$id" params={{ id: c.id }} className={styles.past}>
                 <span className={styles.pastHead}>
                   <DirectionIcon direction={c.direction} />
@@ -42,6 +50,7 @@ export function History({ past, known }: { past: PastCall[]; known: boolean }) {
                 )}
                 {c.agent && <span className="quiet">{c.agent}</span>}
               </Link>
+              <CallButton number={c.number} customer={customer} call={c.id} />
             </li>
           ))}
         </ol>
