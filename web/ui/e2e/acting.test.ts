@@ -161,6 +161,55 @@ test("L9 calls that nobody answers: the own phone left alone, and the other side
   ]);
 });
 
+for (const [who, name, number] of [
+  ["neda", "پروین صبور", "09121110008"],
+  ["omid", "Parvin Patient", "09121110009"],
+] as const) {
+  test(`put on hold and taken back with the key, by the phone itself; and called back from the last calls, ${who}`, async () => {
+    const seat = office[who];
+    await office.customer(name, number);
+    const began = Date.now();
+    const { caller, ring } = await calls(seat, number);
+    const hold = seat.page.getByRole("button", { name: seat.words.act.hold, exact: false }).first();
+    await hold.waitFor();
+    for (const held of [true, false]) {
+      await seat.page.keyboard.press("KeyH");
+      await ring.told(held ? "hold" : "talk");
+      await ring.hold(held);
+      await seat.shows(held ? "held" : "talking", name);
+      await seat.page
+        .getByTestId("polite")
+        .filter({ hasText: seat.words.act.done[held ? "hold" : "resume"] })
+        .waitFor();
+      expect(await axe(seat.page)).toEqual([]);
+    }
+    // A phone that does nothing is told of where the key was pressed.
+    await seat.page.keyboard.press("KeyH");
+    await seat.page.getByRole("alert").filter({ hasText: seat.words.refused.phone_did_not_obey }).waitFor();
+    await seat.shows("talking", name);
+    await caller.hangUp();
+    const first = await office.onlyCall(began);
+    expect(first.hold_ms).toBeGreaterThan(0);
+    await office.tidy();
+
+    const again = await calls(seat, number);
+    const past = seat.page.locator(`li:has(a[href="/calls/${first.id}"]) .call-button`);
+    await past.waitFor();
+    const described = await past.getAttribute("aria-describedby");
+    expect(await seat.page.locator(`[id="${described}"]`).textContent()).toBe(seat.words.refused.phone_busy);
+    await again.caller.hangUp();
+    await seat.shows("ended", name);
+    await office.pbx.free(seat.extension);
+    await seat.page.locator(`li:has(a[href="/calls/${first.id}"]) .call-button[aria-disabled="false"]`).click();
+    const own = await seat.phone.ring();
+    await seat.page.getByText(seat.words.act.phoneFirst).first().waitFor();
+    await seat.page.keyboard.press("Shift+KeyH");
+    await own.cancelled();
+    const logged = await office.logged(began, 3);
+    expect(logged[0]).toMatchObject({ direction: "outbound", started_from: first.id });
+  });
+}
+
 test("a blind transfer by keys alone: the colleague's state is shown, and the caller goes there", async () => {
   const customer = await office.customer("Handed On", "09121110006");
   const began = Date.now();

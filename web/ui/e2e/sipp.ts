@@ -120,6 +120,7 @@ export class Ring {
   readonly #program: Program;
   readonly #invite: Message;
   readonly #id: string;
+  #cseq = 50;
   /** When the phone was asked to ring. */
   readonly at: number;
 
@@ -145,39 +146,71 @@ export class Ring {
 
   /** transfer sends the other side on to an extension (REFER), and returns when the PBX has agreed. The phone still has to hang up. */
   async transfer(to: string): Promise<number> {
+    const contact = `<sip:127.0.0.1:${this.#program.port};transport=UDP>`;
+    return this.#request("REFER", (pbx) => [
+      `Refer-To: <sip:${to}@127.0.0.1:${pbx}>`,
+      `Referred-By: ${contact}`,
+      "Refer-Sub: false",
+    ]);
+  }
+
+  /** told waits until the PBX has told the phone to hold, or to talk again (NOTIFY). */
+  async told(event: "hold" | "talk"): Promise<void> {
+    await until(`port ${this.#program.port} to be told to ${event}`, async () =>
+      (await this.#program.messages()).some(
+        (m) =>
+          !m.sent && m.text.startsWith("NOTIFY ") && header(m, "Call-ID") === this.#id && header(m, "Event") === event,
+      ),
+    );
+  }
+
+  /** hold puts the other side on hold, or takes it back, and returns when the PBX has agreed. */
+  async hold(held: boolean): Promise<void> {
+    const sdp = ["v=0", "o=phone 1 1 IN IP4 127.0.0.1", "s=-", "c=IN IP4 127.0.0.1", "t=0 0", "m=audio 9 RTP/AVP 0"];
+    const body = [...sdp, "a=rtpmap:0 PCMU/8000", `a=${held ? "sendonly" : "sendrecv"}`, ""].join("\r\n");
+    await this.#request("INVITE", () => ["Content-Type: application/sdp"], body);
+  }
+
+  /** request sends a request within the dialogue, from a port of its own, and returns when the PBX has agreed. */
+  async #request(method: string, headers: (pbx: number) => string[], body = ""): Promise<number> {
     const answer = await this.#program.find(true, "SIP/2.0 200", this.#id, "INVITE");
     await this.#program.find(false, "ACK ", this.#id);
     const pbx = Number(/<sip:[^>]*:(\d+)/.exec(header(this.#invite, "Contact"))?.[1]);
     const socket = createSocket("udp4");
     await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
-    const contact = `<sip:127.0.0.1:${this.#program.port};transport=UDP>`;
-    const lines = [
-      `REFER sip:asterisk@127.0.0.1:${pbx} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${socket.address().port};branch=z9hG4bK-refer-${socket.address().port}`,
-      "Max-Forwards: 70",
-      `From: ${header(answer, "To")}`,
-      `To: ${header(answer, "From")}`,
-      `Call-ID: ${this.#id}`,
-      "CSeq: 50 REFER",
-      `Contact: ${contact}`,
-      `Refer-To: <sip:${to}@127.0.0.1:${pbx}>`,
-      `Referred-By: ${contact}`,
-      "Refer-Sub: false",
-      "Content-Length: 0",
-    ];
+    const cseq = this.#cseq++;
+    const text = (method: string, more: string[], body: string) =>
+      [
+        `${method} sip:asterisk@127.0.0.1:${pbx} SIP/2.0`,
+        `Via: SIP/2.0/UDP 127.0.0.1:${socket.address().port};branch=z9hG4bK-${method}-${socket.address().port}`,
+        "Max-Forwards: 70",
+        `From: ${header(answer, "To")}`,
+        `To: ${header(answer, "From")}`,
+        `Call-ID: ${this.#id}`,
+        `CSeq: ${cseq} ${method}`,
+        `Contact: <sip:127.0.0.1:${this.#program.port};transport=UDP>`,
+        ...more,
+        `Content-Length: ${body.length}`,
+        "",
+        body,
+      ].join("\r\n");
+    const send = (text: string) =>
+      new Promise<void>((sent, failed) => socket.send(text, pbx, "127.0.0.1", (err) => (err ? failed(err) : sent())));
     try {
-      const status = await new Promise<string>((told, failed) => {
-        const late = setTimeout(() => failed(new Error(`no answer to the transfer to ${to}`)), 10_000);
+      const answered = new Promise<string>((told, failed) => {
+        const late = setTimeout(() => failed(new Error(`no answer to the ${method}`)), 10_000);
         socket.on("message", (m) => {
           const [first = ""] = m.toString().split("\r\n");
           if (/^SIP\/2.0 1/.test(first)) return;
           clearTimeout(late);
           told(first);
         });
-        socket.send(`${lines.join("\r\n")}\r\n\r\n`, pbx, "127.0.0.1", (err) => err && failed(err));
       });
+      await send(text(method, headers(pbx), body));
+      const status = await answered;
       const agreed = Date.now();
-      if (!/^SIP\/2.0 2/.test(status)) throw new Error(`the transfer to ${to} was refused: ${status}`);
+      if (!/^SIP\/2.0 2/.test(status)) throw new Error(`the ${method} was refused: ${status}`);
+      if (method === "INVITE") await send(text("ACK", [], ""));
       return agreed;
     } finally {
       socket.close();
