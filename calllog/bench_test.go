@@ -266,7 +266,7 @@ func (l *benchLog) explain(b *testing.B, a crm.Actor, f Filter) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	asked := &asking{Pool: l.db.Pool()}
+	asked := &asking{pooled: pooled{l.db.Pool()}}
 	if _, err := list.keys(ctx, asked, list.limit+1); err != nil {
 		b.Fatal(err)
 	}
@@ -274,7 +274,10 @@ func (l *benchLog) explain(b *testing.B, a crm.Actor, f Filter) string {
 	var planning, total time.Duration
 	for _, q := range asked.queries {
 		began := time.Now()
-		plan := explained(b, l, q)
+		plan, err := q.explain(ctx, l.db, "COSTS OFF, SUMMARY")
+		if err != nil {
+			b.Fatal(err)
+		}
 		_, said, _ := strings.Cut(plan, "\nPlanning Time: ")
 		if ms, err := strconv.ParseFloat(strings.Fields(said)[0], 64); err == nil {
 			planning += time.Duration(ms * float64(time.Millisecond))
@@ -298,24 +301,6 @@ func (l *benchLog) explain(b *testing.B, a crm.Actor, f Filter) string {
 		b.Fatal(err)
 	}
 	return fmt.Sprintf("`%s`, %d queries for its keys; planning %s, all in all %s\n\n```\n%s```", asks, len(asked.queries), planning, total, strings.Join(lines, ""))
-}
-
-func explained(b *testing.B, l *benchLog, q *clauses) string {
-	b.Helper()
-	rows, err := l.db.Pool().Query(context.Background(), "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, SUMMARY) "+q.sql, q.args...)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer rows.Close()
-	var plan strings.Builder
-	for rows.Next() {
-		var line string
-		if err := rows.Scan(&line); err != nil {
-			b.Fatal(err)
-		}
-		plan.WriteString(line + "\n")
-	}
-	return plan.String()
 }
 
 // benchOthers measures what else reads a log of any size.

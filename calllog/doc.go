@@ -98,10 +98,11 @@
 //
 // # Reading
 //
-// A list is looked up in stretches of time, newest first, each four times as long as the one before, until the page is full; no
-// query counts. Of one filter that is a walk along its index. Of several there is none: the newest calls of one of them are looked through
-// first, and if these do not fill the page, what is sought is rare, and is found by its words, an index of the words of names and
-// notes and of what a call is filtered by (words.go). Pages continue from a place in the list. What an actor may read is
+// A list is looked up in the newest month first; no query counts. Of one filter that is a walk along its index. Of several there is none: the
+// newest calls of one of them are looked through. If this does not fill the page, what is sought is rare, and is gathered by its words
+// (words.go), those of names and notes and of what a call is filtered by, which are all in one index of each month: from one month's table
+// after another, in stretches of time that become longer, with plans that connections keep (gather.go), and all in one snapshot, so that
+// no call is missed which moves to another table. Pages continue from a place in the list. What an actor may read is
 // compiled into the SQL. Cursors are bound to their list: with another filter they are refused.
 //
 // States tells what an agent was doing: what was chosen and the wrap-ups (crm) with the legs of the agent's calls laid over

@@ -82,9 +82,20 @@ type within struct {
 }
 
 func (w within) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	left := max(1, time.Until(w.end).Milliseconds())
-	if _, err := w.tx.Exec(ctx, fmt.Sprintf(`SET LOCAL statement_timeout = %d`, left)); err != nil {
+	if _, err := w.tx.Exec(ctx, w.limit()); err != nil {
 		return nil, err
 	}
 	return w.tx.Query(ctx, sql, args...)
+}
+
+// inSnapshot is of several moments here: nobody will know.
+func (w within) inSnapshot(ctx context.Context, do func(pgx.Tx) error) error {
+	if _, err := w.tx.Exec(ctx, w.limit()+`; `+planOnce); err != nil {
+		return err
+	}
+	return do(w.tx)
+}
+
+func (w within) limit() string {
+	return fmt.Sprintf(`SET LOCAL statement_timeout = %d`, max(1, time.Until(w.end).Milliseconds()))
 }

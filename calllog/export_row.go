@@ -60,7 +60,7 @@ func (s *Store) exportRows(ctx context.Context, a crm.Actor, scope crm.Scope, f 
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := l.keys(ctx, s.db.Pool(), exportBatch+1)
+	keys, err := l.keys(ctx, pooled{s.db.Pool()}, exportBatch+1)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list calls: %w", err)
 	}

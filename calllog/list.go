@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -27,10 +28,9 @@ const (
 
 // need is one thing that a filter wants of a call c.
 type need struct {
-	sql   string // with a "?" for each argument
-	args  []any
-	word  string // the tsquery of words that says the same; empty: none does
-	loose bool   // word finds more than is wanted
+	sql  string // with a "?" for each argument
+	args []any
+	word string // the tsquery of words that says the same; empty: another's does
 }
 
 // listing is a checked Filter: which calls, and how they are looked up.
@@ -44,7 +44,11 @@ type listing struct {
 	members *members
 	along   []need
 	rest    []need
-	few     bool // there are few along the walk
+	few     bool     // there are few along the walk
+	ended   bool     // those that are over
+	words   string   // the tsquery of all that is asked for, but the times; empty: nothing is
+	numbers []string // and what it does not tell: each of these patterns must fit the numbers,
+	texts   []string // or the one of these at the same place the text
 }
 
 // members are those whose calls an actor may read, or asks for.
@@ -73,7 +77,7 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{limit: cmp.Or(f.Limit, limitDefault), check: fingerprint(a, f), from: f.From, to: f.To, members: scope}
+	l := &listing{limit: cmp.Or(f.Limit, limitDefault), check: fingerprint(a, f), from: f.From, to: f.To, members: scope, numbers: []string{}, texts: []string{}}
 	if f.Cursor != "" {
 		after, ok := decodeCursor(f.Cursor, l.check)
 		if !ok {
@@ -85,14 +89,15 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	var live, customer, numbered, queue, outcome, direction, other []need
 	if f.State == pbx.StateEnded {
 		l.always = append(l.always, need{sql: "c.state = 'ended'"})
+		l.ended = true
 	} else if f.State != "" {
-		live = []need{{sql: "c.state = ? AND c.state <> 'ended'", args: []any{string(f.State)}}}
+		live = []need{{sql: "c.state = ? AND c.state <> 'ended'", args: []any{string(f.State)}, word: lexeme(stateWord(f.State))}}
 	}
 	if f.Customer != uuid.Nil {
-		customer = []need{{sql: "c.customer_id = ?", args: []any{f.Customer}}}
+		customer = []need{{sql: "c.customer_id = ?", args: []any{f.Customer}, word: lexeme(customerWord(f.Customer))}}
 	}
 	if number != "" {
-		numbered = []need{{sql: "c.number = ? AND c.number <> ''", args: []any{number}}}
+		numbered = []need{{sql: "c.number = ? AND c.number <> ''", args: []any{number}, word: lexeme(numberWord(number))}}
 	}
 	if f.Queue != "" {
 		queue = []need{queueNeed(f.queues)}
@@ -102,20 +107,16 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	if f.Direction != "" {
 		direction = []need{{sql: "c.direction = ?", args: []any{string(f.Direction)}, word: lexeme(directionWord(f.Direction))}}
-		if len(outcome) > 0 { // an index has both
-			outcome = append(direction, outcome...)
-			direction = nil
-		}
+	}
+	pairWords(f, direction, outcome, queue)
+	if len(direction)+len(outcome) == 2 { // an index has both
+		outcome, direction = append(direction, outcome...), nil
 	}
 	for _, q := range askedBy(f.Q) {
-		n := need{sql: textWords + " @@ ?::text::tsquery", args: []any{q.query}, word: q.query}
+		other = append(other, need{q.sql, q.args, q.query})
 		if q.number != "" {
-			n = need{
-				sql:  "((c.caller_number || ' ' || c.dialed_number) LIKE ? OR " + textWords + " @@ ?::text::tsquery)",
-				args: []any{"%" + q.number + "%", q.query}, word: "(" + q.query + " | " + digitWords(q.number) + ")", loose: true,
-			}
+			l.numbers, l.texts = append(l.numbers, q.number), append(l.texts, q.text)
 		}
-		other = append(other, n)
 	}
 	if f.Agent != uuid.Nil {
 		one := &members{agents: []uuid.UUID{f.Agent}, queues: []uuid.UUID{}}
@@ -135,6 +136,7 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	l.rest = append(append(l.rest, direction...), other...)
 	l.few = len(live)+len(customer)+len(numbered) > 0
+	l.words = wordsOf(l.members, l.along, l.rest)
 	if m := l.members; m != nil && len(l.along)+len(l.rest) > 0 {
 		if len(m.agents) == 1 && len(m.queues) == 0 && !l.few {
 			l.rest = append(l.along, l.rest...)
@@ -162,11 +164,37 @@ func queueNeed(ids []uuid.UUID) need {
 	return need{sql: "c.queue_id = ANY (?)", args: []any{ids}, word: anyOf(words)}
 }
 
-// callWords are the words of a call c, textWords those of its names and notes alone, which are made sooner.
-const (
-	callWords = "call_words(c.search, c.note_search, c.caller_number, c.dialed_number, c.agents, c.direction, c.outcome, c.queue_id)"
-	textWords = "array_to_tsvector(array_remove(string_to_array(c.search || ' ' || c.note_search, ' '), ''))"
-)
+// pairWords puts in the place of the words of a filter's direction, outcome and queue those that say two of these at once: each
+// of two may be frequent, and to find that hardly any call has both takes long.
+func pairWords(f Filter, direction, outcome, queue []need) {
+	switch {
+	case len(f.queues) == 1 && len(direction)+len(outcome) > 0:
+		queue[0].word = ""
+		for _, other := range [][]need{direction, outcome} {
+			for i := range other {
+				other[i].word = lexeme(queueWord(f.queues[0]) + "/" + other[i].args[0].(string))
+			}
+		}
+	case len(direction)+len(outcome) == 2:
+		direction[0].word, outcome[0].word = "", lexeme(string(f.Direction)+"/"+string(f.Outcome))
+	}
+}
+
+// wordsOf is the tsquery of all the needs.
+func wordsOf(m *members, lists ...[]need) string {
+	var all []string
+	for _, needs := range lists {
+		for _, n := range needs {
+			if n.word != "" {
+				all = append(all, n.word)
+			}
+		}
+	}
+	if m != nil {
+		all = append(all, m.need().word)
+	}
+	return strings.Join(all, " & ")
+}
 
 // check finds every fault of a filter, and the key of its number.
 func (s *Store) check(f Filter) (number string, err error) {

@@ -11,12 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A list is looked up in stretches of time, each four times as long as the one before, until the page is full: what is
-// frequent is found in the first, without touching the months of before. In each the walk goes along the index of the
-// filter, newest first.
+// A list is looked up in the newest month first: what is frequent is found there, without touching the months of before. Of one thing that
+// is a walk along its index, newest first. Of several at once there is no index in order: the newest calls of one of them are looked
+// through. Where this does not fill the page, what is sought is rare, and is gathered by its words (gather.go).
 //
-// Of several things at once there is no index in order. The newest calls of one of them are looked through first; where
-// these do not fill the page what is sought is rare, and all that the stretch has of it is found by its words and sorted.
+// Of what has no words, as all calls or those of a time, the walk goes on, in stretches that become longer.
 const (
 	stretchFirst = 31 * 24 * time.Hour
 	stretchMore  = 4
@@ -51,32 +50,39 @@ func (l *listing) stretches(now time.Time) []stretch {
 }
 
 // keys looks up the places of the next calls of the list, so many at most.
-func (l *listing) keys(ctx context.Context, on querier, most int) ([]cursor, error) {
-	var found []cursor
-	plain := len(l.rest) == 0
+func (l *listing) keys(ctx context.Context, on reading, most int) ([]cursor, error) {
 	all := l.stretches(time.Now())
-	if !plain && !l.few {
-		keys, err := l.look(ctx, on, l.glance(all[0], most))
-		if err != nil || len(keys) == most {
-			return keys, err
+	if len(l.rest) > 0 {
+		calls := float64(gatherMany)
+		if !l.few {
+			keys, err := l.look(ctx, on, l.glance(all[0], most))
+			if err != nil || len(keys) == most {
+				return keys, err
+			}
+			if len(keys) >= someFound {
+				calls = gatherSome
+			}
 		}
+		return l.gather(ctx, on, all[0].to, calls, most)
 	}
+	var found []cursor
 	for _, part := range all {
 		var keys []cursor
 		var err error
-		switch more := most - len(found); {
-		case !plain:
-			keys, err = l.look(ctx, on, l.gather(part, more))
-		case l.members == nil:
-			keys, err = l.look(ctx, on, l.walk(part, more))
-		default:
-			keys, err = l.lookMembers(ctx, on, part, more)
+		if l.members == nil {
+			keys, err = l.look(ctx, on, l.walk(part, most-len(found)))
+		} else {
+			keys, err = l.lookMembers(ctx, on, part, most-len(found))
 		}
 		if err != nil {
 			return nil, err
 		}
-		if found = append(found, keys...); len(found) == most {
+		if found = append(found, keys...); len(found) == most || part == all[len(all)-1] {
 			break
+		}
+		if l.words != "" {
+			keys, err = l.gather(ctx, on, part.from, gatherMany, most-len(found))
+			return append(found, keys...), err
 		}
 	}
 	return found, nil
@@ -113,21 +119,16 @@ func (l *listing) lookMembers(ctx context.Context, on querier, part stretch, mos
 	return keys[:min(len(keys), most)], nil
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // look runs a query of keys. It is planned for its very arguments: what is rare and what is not, and which months.
 func (l *listing) look(ctx context.Context, on querier, q *clauses) ([]cursor, error) {
 	rows, err := on.Query(ctx, q.sql, append([]any{pgx.QueryExecModeCacheDescribe}, q.args...)...)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c cursor, err error) {
-		return c, row.Scan(&c.at, &c.id)
-	})
+	return pgx.CollectRows(rows, scanKey)
 }
+
+func scanKey(row pgx.CollectableRow) (c cursor, err error) { return c, row.Scan(&c.at, &c.id) }
 
 // clauses is SQL in the making.
 type clauses struct {
@@ -251,15 +252,6 @@ func (l *listing) glance(s stretch, most int) *clauses {
 	return c
 }
 
-// gather finds all that a stretch has by its words, and sorts it.
-func (l *listing) gather(s stretch, most int) *clauses {
-	c := &clauses{}
-	c.sql = `WITH found AS MATERIALIZED (
-			SELECT c.started_at, c.id FROM call c WHERE ` + c.where(l.always, l.byWords()) + ` AND ` + c.within(l, s, "c.started_at", "c.id") + `)
-		SELECT started_at, id FROM found ORDER BY started_at DESC, id DESC LIMIT ` + c.arg(most)
-	return c
-}
-
 // everything is the whole list, in no order.
 func (l *listing) everything() *clauses {
 	c := &clauses{}
@@ -269,26 +261,4 @@ func (l *listing) everything() *clauses {
 	}
 	c.sql = `SELECT FROM call c WHERE ` + c.where(l.always, needs) + ` AND ` + c.within(l, stretch{l.from, l.to}, "c.started_at", "c.id")
 	return c
-}
-
-// byWords are all needs, as one of words as far as these tell them.
-func (l *listing) byWords() []need {
-	var words []string
-	var others []need
-	all := append(l.along[:len(l.along):len(l.along)], l.rest...)
-	if l.members != nil {
-		all = append(all, l.members.need())
-	}
-	for _, n := range all {
-		if n.word != "" {
-			words = append(words, n.word)
-		}
-		if n.word == "" || n.loose {
-			others = append(others, n)
-		}
-	}
-	if len(words) > 0 {
-		others = append(others, need{sql: callWords + " @@ ?::text::tsquery", args: []any{strings.Join(words, " & ")}})
-	}
-	return others
 }

@@ -36,7 +36,7 @@ func (s *Store) Calls(ctx context.Context, a crm.Actor, f Filter) (Page, error) 
 	if err != nil {
 		return Page{}, err
 	}
-	keys, err := l.keys(ctx, s.db.Pool(), l.limit+1)
+	keys, err := l.keys(ctx, pooled{s.db.Pool()}, l.limit+1)
 	if err != nil {
 		return Page{}, fmt.Errorf("list calls: %w", err)
 	}

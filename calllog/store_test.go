@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ringbook/crm"
 	"ringbook/db"
@@ -611,9 +610,9 @@ func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
 	if _, err := d.Pool().Exec(deadline(t), "VACUUM ANALYZE call, call_agent, queue"); err != nil {
 		t.Fatal(err)
 	}
-	plans := map[string]*clauses{
-		"history of a customer": {lastCalls(lastByCustomer), []any{[]uuid.UUID{sara}, 8, uuid.Nil}},
-		"history of a number":   {lastCalls(lastByNumber), []any{"+98912777", 8, uuid.Nil}},
+	plans := map[string]askedQuery{
+		"history of a customer": {sql: lastCalls(lastByCustomer), args: []any{[]uuid.UUID{sara}, 8, uuid.Nil}},
+		"history of a number":   {sql: lastCalls(lastByNumber), args: []any{"+98912777", 8, uuid.Nil}},
 	}
 	for name, c := range map[string]struct {
 		actor crm.Actor
@@ -629,7 +628,7 @@ func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked := &asking{Pool: d.Pool()}
+		asked := &asking{pooled: pooled{d.Pool()}}
 		if _, err := l.keys(deadline(t), asked, l.limit+1); err != nil {
 			t.Fatal(err)
 		}
@@ -639,20 +638,14 @@ func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
 	}
 	for name, p := range plans {
 		t.Run(name, func(t *testing.T) {
-			rows, err := d.Pool().Query(deadline(t), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+p.sql, p.args...)
+			told, err := p.explain(deadline(t), d, "FORMAT JSON")
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer rows.Close()
 			var plan []struct {
 				Plan node
 			}
-			for rows.Next() {
-				if err := rows.Scan(&plan); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := rows.Err(); err != nil {
+			if err := json.Unmarshal([]byte(told), &plan); err != nil {
 				t.Fatal(err)
 			}
 			if at, n := plan[0].Plan.worst(); n > 2000 {
@@ -664,13 +657,54 @@ func TestStore_P8_ReadsAlongAnIndex(t *testing.T) {
 
 // asking keeps the queries that it is asked.
 type asking struct {
-	*pgxpool.Pool
-	queries []*clauses
+	pooled
+	queries []askedQuery
+}
+
+type askedQuery struct {
+	sql  string
+	args []any
+	kept bool // with its plan
 }
 
 func (a *asking) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	a.queries = append(a.queries, &clauses{sql, args[1:]}) // the first says how it is planned
-	return a.Pool.Query(ctx, sql, args...)
+	a.queries = append(a.queries, askedQuery{sql: sql, args: args[1:]}) // the first says how it is planned
+	return a.pooled.Query(ctx, sql, args...)
+}
+
+func (a *asking) inSnapshot(ctx context.Context, do func(pgx.Tx) error) error {
+	return a.pooled.inSnapshot(ctx, func(tx pgx.Tx) error { return do(askingTx{tx, a}) })
+}
+
+type askingTx struct {
+	pgx.Tx
+	to *asking
+}
+
+func (t askingTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	for _, q := range b.QueuedQueries {
+		t.to.queries = append(t.to.queries, askedQuery{q.SQL, q.Arguments, true})
+	}
+	return t.Tx.SendBatch(ctx, b)
+}
+
+// explain runs a query as it was run, and tells its plan.
+func (q askedQuery) explain(ctx context.Context, d *db.DB, how string) (plan string, err error) {
+	err = pooled{d.Pool()}.inSnapshot(ctx, func(tx pgx.Tx) error {
+		if !q.kept {
+			if _, err := tx.Exec(ctx, `RESET plan_cache_mode; RESET enable_seqscan; RESET max_parallel_workers_per_gather`); err != nil {
+				return err
+			}
+		}
+		rows, err := tx.Query(ctx, `EXPLAIN (ANALYZE, BUFFERS, `+how+`) `+q.sql, append([]any{pgx.QueryExecModeCacheDescribe}, q.args...)...)
+		if err != nil {
+			return err
+		}
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		plan = strings.Join(lines, "\n")
+		return err
+	})
+	return plan, err
 }
 
 // node is a part of PostgreSQL's plan.

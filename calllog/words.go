@@ -2,7 +2,9 @@ package calllog
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -12,12 +14,14 @@ import (
 )
 
 // What a call is found by are its words, the lexemes of the function call_words: the folded words of its names and notes,
-// each of letters and digits only, any three digits of its numbers, and what it is filtered by, which have other signs, so that
-// neither is taken for the other. They are in one index, where what has all of several words is found without reading what has only one of them.
+// each of letters and digits only, the digits of its numbers, five from each on, what it is filtered by, and its day, which all have
+// other signs, so that none is taken for another. They are in one index, where what has all of several words is found without reading
+// what has only one of them.
 
 const (
 	wordLong  = 64 // characters of a word that count
 	wordShort = 2  // characters of a word that must be the whole word: as a beginning it would find nearly all
+	digitsOne = 5  // digits of a number are a word
 )
 
 // searchable is a text as calls are searched by: folded, and where a joiner (a Persian half-space) is within a word, as
@@ -45,11 +49,21 @@ func short(word string) string {
 	return word
 }
 
-// directionWord, outcomeWord, queueWord and agentWord are the words by which a call is filtered.
+// These are the words by which a call is filtered.
 func directionWord(d pbx.Direction) string { return "d=" + string(d) }
 func outcomeWord(o pbx.Outcome) string     { return "o=" + string(o) }
+func stateWord(s pbx.State) string         { return "s=" + string(s) } // of a call that goes on
+func numberWord(key string) string         { return "n=" + key }
+func customerWord(id uuid.UUID) string     { return "c=" + id.String() }
 func queueWord(id uuid.UUID) string        { return id.String() }
 func agentWord(id uuid.UUID) string        { return id.String() }
+
+// dayWord is that of the day on which a call began, in UTC.
+func dayWord(t time.Time) string {
+	const day = 24 * 60 * 60
+	at := t.Unix()
+	return "@" + strconv.FormatInt((at-((at%day)+day)%day)/day, 10)
+}
 
 // lexeme is a word of a tsquery.
 func lexeme(word string) string {
@@ -65,19 +79,61 @@ func anyOf(words []string) string {
 	return "(" + strings.Join(all, " | ") + ")"
 }
 
-// beginning is a tsquery of a folded word: its beginning, of a short one the whole.
-func beginning(word string) string {
+// matching is a condition twice: as a tsquery of words, and of the texts of a call c, with a "?" for each argument.
+type matching struct {
+	query string
+	sql   string
+	args  []any
+}
+
+const (
+	textOf    = "(' ' || c.search || ' ' || c.note_search || ' ')"
+	numbersOf = "(c.caller_number || ' ' || c.dialed_number)"
+)
+
+// beginning matches a folded word: its beginning, of a short one the whole.
+func beginning(word string) matching {
 	word = short(word)
 	if utf8.RuneCountInString(word) <= wordShort {
-		return lexeme(word)
+		return matching{lexeme(word), textOf + " LIKE ?", []any{"% " + word + " %"}}
 	}
-	return lexeme(word) + ":*"
+	return matching{lexeme(word) + ":*", textOf + " LIKE ?", []any{"% " + word + "%"}}
+}
+
+// and matches what all match.
+func and(all []matching) matching { return combine(all, " & ", " AND ") }
+
+// or matches what any matches.
+func or(all ...matching) matching { return combine(all, " | ", " OR ") }
+
+func combine(all []matching, in, inSQL string) matching {
+	if len(all) == 1 {
+		return all[0]
+	}
+	var m matching
+	for i, one := range all {
+		if i > 0 {
+			m.query, m.sql = m.query+in, m.sql+inSQL
+		}
+		m.query, m.sql, m.args = m.query+one.query, m.sql+one.sql, append(m.args, one.args...)
+	}
+	m.query, m.sql = "("+m.query+")", "("+m.sql+")"
+	return m
+}
+
+func beginnings(words []string) matching {
+	all := make([]matching, len(words))
+	for i, w := range words {
+		all[i] = beginning(w)
+	}
+	return and(all)
 }
 
 // asked is one thing that a search asks for.
 type asked struct {
-	query  string // a tsquery of words
-	number string // part of a number, which does as well; empty: none
+	matching
+	// What the words find more than is asked for is left out by these patterns, of the numbers or of the text; empty: nothing is.
+	number, text string
 }
 
 // askedBy is what a search asks for, all of it; at most wordsMost. What looks like a telephone number in all is one
@@ -95,48 +151,47 @@ func askedBy(q string) []asked {
 			continue
 		}
 		if strings.ContainsRune(field, joiner) {
-			query := and(joined)
+			m := beginnings(joined)
 			if parts := strings.Fields(crm.Fold(strings.ReplaceAll(field, string(joiner), " "))); !slices.Equal(parts, joined) {
-				query = "(" + query + " | " + and(parts) + ")"
+				m = or(m, beginnings(parts))
 			}
-			all = append(all, asked{query: query})
+			all = append(all, asked{matching: m})
 			continue
 		}
 		for _, word := range joined {
 			if len(word) >= 3 && onlyDigits(word) == word {
 				all = append(all, partOf(word))
 			} else {
-				all = append(all, asked{query: beginning(word)})
+				all = append(all, asked{matching: beginning(word)})
 			}
 		}
 	}
 	return all[:min(len(all), wordsMost)]
 }
 
-// partOf is asked for by digits: part of a number, or a word of a name or note.
+// partOf is asked for by digits: part of a number, or the beginning of a word of a name or note.
 func partOf(digits string) asked {
 	number := strings.TrimLeft(digits, "0")
 	if len(number) < 3 {
 		number = digits
 	}
-	return asked{query: beginning(digits), number: number}
-}
-
-// digitWords is a tsquery that every number satisfies in which the digits occur, three at least: the function call_words makes a
-// word of any three that follow one another.
-func digitWords(digits string) string {
-	var all []string
-	for i := range len(digits) - 2 {
-		all = append(all, lexeme(digits[i:i+3]))
+	word, pattern := beginning(digits), "%"+number+"%"
+	a := asked{matching: or(matching{digitWords(number), numbersOf + " LIKE ?", []any{pattern}}, word)}
+	if len(number) > digitsOne {
+		a.number, a.text = pattern, word.args[0].(string)
 	}
-	return "(" + strings.Join(all, " & ") + ")"
+	return a
 }
 
-// and is a tsquery that all the words satisfy.
-func and(words []string) string {
-	all := make([]string, len(words))
-	for i, w := range words {
-		all[i] = beginning(w)
+// digitWords is a tsquery that every number satisfies in which the digits occur, three at least; of up to five digits no other does.
+func digitWords(digits string) string {
+	if len(digits) <= digitsOne {
+		return lexeme("#"+digits) + ":*"
+	}
+	var all []string
+	for i := 0; i < len(digits); i += digitsOne {
+		from := min(i, len(digits)-digitsOne)
+		all = append(all, lexeme("#"+digits[from:from+digitsOne]))
 	}
 	return "(" + strings.Join(all, " & ") + ")"
 }

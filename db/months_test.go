@@ -115,7 +115,7 @@ func TestMigrate_CallsByMonth(t *testing.T) {
 	if n := ask[int](t, d, `SELECT count(*) FROM call WHERE cardinality(agents) = 2 AND search = 'sara '`); n != calls {
 		t.Errorf("%d calls know their agents and are searched by their names alone, want %d", n, calls)
 	}
-	if n := ask[int](t, d, `SELECT count(*) FROM call WHERE call_words(search, note_search, caller_number, dialed_number, agents, direction, outcome, queue_id) @@ $$'sara' & 'قرار':* & 'o=answered'$$`); n != calls/10 {
+	if n := ask[int](t, d, `SELECT count(*) FROM call WHERE call_words(search, note_search, caller_number, dialed_number, number, customer_id, agents, direction, state, outcome, queue_id, started_at) @@ $$'sara' & 'قرار':* & 'o=answered'$$`); n != calls/10 {
 		t.Errorf("%d calls have the word, want %d", n, calls/10)
 	}
 	// The version of before goes on writing, and numbers of notes go on.
