@@ -124,6 +124,27 @@ export const pauseReasons = (archived = false) =>
     staleTime: 60_000,
   });
 
+/** How one may say that calls ended: all lists, or what is archived of them. */
+export const dispositions = (archived = false) =>
+  queryOptions({
+    queryKey: ["dispositions", archived],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/dispositions", { params: { query: { archived } }, signal })),
+  });
+
+/** What may be said of the calls of a queue; null: of those that came to none. */
+export const dispositionsOf = (queue: string | null) =>
+  queryOptions({
+    queryKey: ["dispositions", "of", queue],
+    queryFn: ({ signal }) =>
+      got(
+        api.GET("/api/v1/dispositions", {
+          params: { query: { queue: queue ?? "00000000-0000-0000-0000-000000000000" } },
+          signal,
+        }),
+      ),
+    staleTime: 60_000,
+  });
+
 /** How everybody stands whom one may see; asked anew while it is looked at. */
 export const states = queryOptions({
   queryKey: ["states", "now"],

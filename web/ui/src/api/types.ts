@@ -36,6 +36,7 @@ export type DialClass = NonNullable<DialRule["class"]>;
 export type AgentState = Desk["state"];
 export type StateStretch = S["StateStretch"];
 export type PauseReason = S["PauseReason"];
+export type Disposition = S["Disposition"];
 export type StateInput = S["StateInput"];
 /** How an agent stands, as in the desk's picture. */
 export type Standing = S["AgentState"];

@@ -61,7 +61,7 @@ export default function KeysHelp({ onClose }: { onClose: () => void }) {
                 ))}
                 {group === "onDesk" && (
                   <Table.Tr>
-                    <Table.Td>{t("keys.choose")}</Table.Td>
+                    <Table.Td>{t("keys.digits")}</Table.Td>
                     <Table.Td ta="end">
                       <Kbd className="key" dir="ltr">
                         1 … 9

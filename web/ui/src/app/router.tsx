@@ -195,6 +195,18 @@ const settingsPauses = createRoute({
     "PausesPage",
   ),
 });
+const settingsDispositions = createRoute({
+  getParentRoute: () => settings,
+  path: "/dispositions",
+  validateSearch: (s: Record<string, unknown>): { archived?: "1"; queue?: string } => ({
+    ...(s.archived === "1" ? { archived: "1" as const } : {}),
+    ...(typeof s.queue === "string" && s.queue !== "" ? { queue: s.queue } : {}),
+  }),
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/dispositions-page")),
+    "DispositionsPage",
+  ),
+});
 const settingsDialling = createRoute({
   getParentRoute: () => settings,
   path: "/dialling",
@@ -233,6 +245,7 @@ const tree = root.addChildren([
       settingsTeams,
       settingsTokens,
       settingsPauses,
+      settingsDispositions,
       settingsDialling,
       settingsHealth,
     ]),

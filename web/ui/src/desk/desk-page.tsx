@@ -24,11 +24,12 @@ import { CustomerPanel } from "./customer-panel";
 import styles from "./desk.module.css";
 import { History } from "./history";
 import { Note } from "./note";
-import { otherNumber, withheld } from "./pop";
+import { disposable, otherNumber, withheld } from "./pop";
 import { change, inOrder, isLive, useDesk } from "./store";
 
 const Attach = lazy(() => import("./attach"));
 const Create = lazy(withWords(() => import("./create")));
+const Dispositions = lazy(() => import("./dispositions"));
 const DialBox = lazy(() => import("../dial/dial-box"));
 
 export function DeskPage() {
@@ -117,6 +118,11 @@ function Calls({ desk, pop }: { desk: Desk; pop: Pop }) {
             onDismiss={() => dismiss.mutate(id)}
           />
           <Note key={id} callID={id} saved={pop.call.note} />
+          {disposable(pop) && (
+            <Suspense>
+              <Dispositions pop={pop} onSaid={() => undefined} />
+            </Suspense>
+          )}
         </div>
         <div className={styles.side}>
           {pop.customer && <CustomerPanel customer={pop.customer} />}

@@ -22,6 +22,11 @@ export function name(p: Pop, desk: Desk): string {
   return incoming(p, desk) ? p.call.caller.name : "";
 }
 
+/** disposable says whether a desk may say how its call ends: from the talk on. */
+export function disposable(p: Pop): boolean {
+  return p.state === "talking" || p.state === "held" || p.state === "ended";
+}
+
 /** ownPhoneRings says that the call was asked for on the screen, and that the desk's own phone rings for it first. */
 export function ownPhoneRings(p: Pop): boolean {
   if (p.state !== "dialing") return false;

@@ -16,7 +16,7 @@ export function SettingsPage() {
   const leads = me.permissions.some((p) => p.permission === "states.write" && p.scope !== "own");
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const parts = admin
-    ? (["me", "agents", "phones", "queues", "teams", "pauses", "dialling", "tokens", "health"] as const)
+    ? (["me", "agents", "phones", "queues", "teams", "pauses", "dispositions", "dialling", "tokens", "health"] as const)
     : leads
       ? (["me", "agents", "tokens"] as const)
       : (["me", "tokens"] as const);
@@ -27,6 +27,7 @@ export function SettingsPage() {
     queues: "settings.queues",
     teams: "settings.teams",
     pauses: "settings.pauses",
+    dispositions: "settings.dispositions",
     dialling: "settings.dialling",
     tokens: "settings.tokens",
     health: "settings.health",
