@@ -17,7 +17,8 @@ func flavoured(t *testing.T, test func(t *testing.T, l *laboratory, dialplan str
 	for flavour, dialplan := range map[string]string{"plain": "internal", "freepbx": "from-internal"} {
 		t.Run(flavour, func(t *testing.T) {
 			t.Parallel()
-			test(t, startLaboratory(t, "FLAVOUR="+flavour), dialplan)
+			// So long that no machine is too slow to pick up meanwhile.
+			test(t, startLaboratory(t, "FLAVOUR="+flavour, "RING_SECONDS=30", "QUEUE_SECONDS=30", "MEMBER_SECONDS=10"), dialplan)
 		})
 	}
 }
@@ -129,7 +130,74 @@ func TestExchange_Live_AttendedTransfer(t *testing.T) {
 		if calls := got.last(); len(calls) != 1 || calls[0].Transfers[0].Kind != pbx.Attended || calls[0].Transfers[0].To != "1002" {
 			t.Errorf("%+v", calls)
 		}
+		l.Quiet()
+		toQueue(t, l, dialplan, 1)
 	})
+}
+
+// toQueue has calls of Neda handed over to a queue after asking: taken back while she waits in it, given away when an agent of
+// the queue has answered her, and given away while she still waits: then the customer waits. past calls are in the story.
+func toQueue(t *testing.T, l *laboratory, dialplan string, past int) {
+	const queue = "2002" // sales: Sara's
+	for n, v := range []struct{ from, name, to string }{
+		{"09120001002", "answered", "1003"},
+		{"09120001003", "while she waits", "sales"},
+	} {
+		customer := l.Call(pbxtest.CallSpec{From: v.from, To: "91001236"})
+		call, neda := l.part("1001", "does not talk", talks)
+		waits := func(c *pbx.Call, l *pbx.Leg) bool { return l.Asks && c.State == pbx.StateHeld }
+		ask := func() {
+			t.Helper()
+			if err := l.exchange.AttendedTransfer(t.Context(), &call, neda, dialplan, queue); err != nil {
+				t.Fatalf("%s: %v", v.name, err)
+			}
+			call, neda = l.part("1001", v.name+": does not ask", waits)
+			if call.ID != l.exchange.Live()[0].ID || len(l.exchange.Live()) != 1 {
+				t.Errorf("%s: %+v", v.name, l.exchange.Live())
+			}
+		}
+		ask()
+		var sara *pbxtest.Phone
+		if v.to == "1003" {
+			if err := l.exchange.CancelTransfer(t.Context(), &call, neda); err != nil {
+				t.Fatal(err)
+			}
+			call, neda = l.part("1001", "is not back", func(c *pbx.Call, l *pbx.Leg) bool {
+				return c.State == pbx.StateTalking && l.Spans[len(l.Spans)-1].To.IsZero()
+			})
+			wantAbilities(t, l.exchange.Abilities(&call, neda), whileTalking)
+			ask()
+			sara = l.Phone("1003", answering)
+			l.part("1003", v.name+": is not asked", talks)
+		}
+		_, channel := call.ChannelOf(neda)
+		if err := l.exchange.HangUp(t.Context(), channel); err != nil {
+			t.Fatal(err)
+		}
+		if sara == nil {
+			l.Eventually(v.name+": the customer does not wait in the queue", func() bool {
+				live := l.exchange.Live()
+				return len(live) == 1 && live[0].State == pbx.StateQueued && live[0].Queue == "sales"
+			})
+			sara = l.Phone("1003", answering)
+		}
+		l.Eventually(v.name+": the customer does not talk to Sara", func() bool {
+			live := l.exchange.Live()
+			return len(live) == 1 && live[0].State == pbx.StateTalking && len(live[0].Transfers) == 1 &&
+				slices.ContainsFunc(live[0].Legs, func(l pbx.Leg) bool { return l.Extension == "1003" && talks(nil, &l) && l.EndedAt.IsZero() })
+		})
+		customer.HangUp()
+		got := l.ended(past + n + 1)
+		checkInvariants(t, got, whole)
+		calls := got.last()
+		i := slices.IndexFunc(calls, func(c pbx.Call) bool { return c.Caller.Number == v.from })
+		if c := calls[i]; len(calls) != past+n+1 || len(c.Transfers) != 1 || c.Transfers[0].Kind != pbx.Attended || c.Transfers[0].By != "1001" ||
+			c.Transfers[0].To != v.to || c.Queue != "sales" || c.Outcome != pbx.Answered || c.Direction != pbx.Inbound {
+			t.Errorf("%s: in queue %s, transfers %+v, %s, legs %+v", v.name, c.Queue, c.Transfers, c.Outcome, c.Legs)
+		}
+		l.Quiet()
+		sara.Close()
+	}
 }
 
 // To hand over while it still rings is to complete early; to a number that nobody has it is refused, and they talk on.
@@ -214,8 +282,12 @@ func TestExchange_Live_L9_DialledInVain(t *testing.T) {
 	flavoured(t, func(t *testing.T, l *laboratory, dialplan string) {
 		for n, v := range cases {
 			phone, far := l.Phone("1001", v.phone), l.Carrier(v.far)
+			patience := 30 * time.Second
+			if v.agentEnd == pbx.EndNoAnswer {
+				patience = time.Second
+			}
 			id, err := l.exchange.Dial(t.Context(), pbx.DialRequest{
-				ID: uuid.New(), Extension: "1001", Number: customer, Context: dialplan, Timeout: time.Second,
+				ID: uuid.New(), Extension: "1001", Number: customer, Context: dialplan, Timeout: patience,
 			})
 			if err != nil {
 				t.Fatalf("%s: %v", v.name, err)
@@ -237,7 +309,7 @@ func TestExchange_Live_L9_DialledInVain(t *testing.T) {
 			}
 			if c := calls[i]; c.Direction != pbx.Outbound || c.Outcome != v.outcome || c.Caller.Number != "1001" ||
 				c.Dialed != customer || c.Legs[0].End != v.agentEnd {
-				t.Errorf("%s: %+v", v.name, c)
+				t.Errorf("%s: in queue %s, transfers %+v, %s, legs %+v", v.name, c.Queue, c.Transfers, c.Outcome, c.Legs)
 			}
 			l.Quiet()
 			phone.Close()

@@ -34,7 +34,8 @@ type Call struct {
 	Dialed string
 	// Trunk is the endpoint of the line to the outside ("PJSIP/trunk"), empty for internal calls.
 	Trunk string
-	// Queue is the last queue the call waited in, also after an overflow or a transfer; empty if none.
+	// Queue is the last queue the call waited in, also after an overflow or a transfer, or an agent of it who asked there; empty
+	// if none.
 	Queue string
 	// QueuePBX is the exchange that Queue is on, where that is not the call's own.
 	QueuePBX string `json:",omitempty"`

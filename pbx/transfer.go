@@ -138,6 +138,8 @@ func (t *Tracker) attendedTransfer(e *ari.Event, at time.Time) {
 		if to.Parent == "" {
 			to.Parent = by.leg.ID
 		}
+	case one.waiting != nil: // nobody of the queue has answered yet
+		name = one.pic.Queue
 	case second != nil:
 		name = second.dialplan.Exten
 	}
