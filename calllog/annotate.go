@@ -64,6 +64,9 @@ func (s *Store) Annotate(ctx context.Context, a crm.Actor, id uuid.UUID, p Patch
 			if unlinked, err = s.choose(ctx, tx, a, id, *p.Customer); err != nil {
 				return err
 			}
+			if err = closeCalledAgain(ctx, tx, []uuid.UUID{id}); err != nil {
+				return err
+			}
 		}
 		if p.Disposition != nil {
 			if err := s.dispose(ctx, tx, a, id, *p.Disposition); err != nil {

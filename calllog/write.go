@@ -211,7 +211,10 @@ func (r *Recorder) write(ctx context.Context, rows []row, under epochs) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		return linkAttempts(ctx, tx, rows)
+		if err := linkAttempts(ctx, tx, rows); err != nil {
+			return err
+		}
+		return r.followCalls(ctx, tx, rows)
 	})
 }
 

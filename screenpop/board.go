@@ -24,6 +24,8 @@ type BoardConfig struct {
 	Match func(context.Context, crm.Query) (crm.Match, error)
 	// History tells the last calls and the note; nil: pops have neither.
 	History History
+	// FollowUps tells what is to be done; nil: desks and pops have none.
+	FollowUps FollowUps
 	// Directory names the agent behind an extension. It must not block.
 	Directory Directory
 	// States tells what agents chose, and is told when they have finished a call.
@@ -67,10 +69,12 @@ type Board struct {
 	queue   []*job                  // jobs to be run, oldest first; at most one entry for each of jobs
 	outage  outage                  // of the look-ups
 	free    map[uuid.UUID]time.Time // when an agent's last call was over
+	agendas map[uuid.UUID]*agenda   // of agents with a watch, of their teams, and (uuid.Nil) of anyone
 	stopped bool
 	changed func() // told of everything that a floor may show (Room); it takes no lock of the board's
 
-	wake chan struct{} // a token for each worker that should look at queue
+	wake     chan struct{} // a token for each worker that should look at queue
+	planning chan struct{} // capacity one: an agenda is to be read
 }
 
 // card is a call as the board knows it. Guarded by Board.mu.
@@ -84,6 +88,7 @@ type card struct {
 	lookedUp bool
 	match    crm.Match
 	history  []PastCall
+	promises []FollowUp
 	note     Annotation
 	chosen   *crm.Match // the customer chosen for this very call, once looked up
 	wantNote bool
@@ -135,6 +140,9 @@ func NewBoard(c BoardConfig) *Board {
 
 		changed: func() {},
 		wake:    make(chan struct{}, c.Lookups),
+
+		agendas:  make(map[uuid.UUID]*agenda),
+		planning: make(chan struct{}, 1),
 	}
 }
 
@@ -145,6 +153,7 @@ func (b *Board) Run(ctx context.Context) error {
 	for range b.cfg.Lookups {
 		workers.Go(func() { b.work(ctx) })
 	}
+	workers.Go(func() { b.plan(ctx) })
 	stop := observe(b)
 	<-ctx.Done()
 	stop()

@@ -15,6 +15,8 @@ type Desk struct {
 	Presence
 	// Calls are the pops: live ones first, each group in the order in which they were offered. Never nil.
 	Calls []Pop
+	// FollowUps are the agent's of today, and of others those that are due and that the agent could take.
+	FollowUps Agenda
 	// ReceivedAt is when the PBX's event behind the newest change of this desk was read from the socket; zero
 	// when the change came from elsewhere (a note, a timer, an edited customer). The delay of a frame is measured
 	// from it.
@@ -66,6 +68,8 @@ type Pop struct {
 	// History holds the last calls with this customer or number, newest first, this one left out. Nil while
 	// unknown.
 	History []PastCall
+	// FollowUps are the open ones with this customer or number, soonest first, at most five: what was promised.
+	FollowUps []FollowUp
 	// Note is the call's note as it was saved last.
 	Note string
 	// Disposition is how the call ended, as was said last; the zero value: nobody has said.

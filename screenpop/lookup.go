@@ -171,6 +171,17 @@ func (b *Board) remember(ctx context.Context, j *job, match crm.Match) error {
 	if err != nil {
 		return err
 	}
+	promised := []FollowUp{}
+	if b.cfg.FollowUps != nil && (key != "" || customers != nil) {
+		if customers == nil { // of those that share the number it may be any
+			for _, c := range match.Candidates {
+				customers = append(customers, c.ID)
+			}
+		}
+		if promised, err = b.cfg.FollowUps.Promises(ctx, customers, key, promises); err != nil {
+			return err
+		}
+	}
 
 	b.mu.Lock()
 	var ask []*card
@@ -178,7 +189,7 @@ func (b *Board) remember(ctx context.Context, j *job, match crm.Match) error {
 		if c.gone || c.job != j {
 			continue
 		}
-		c.history = others(history, c.call.ID)
+		c.history, c.promises = others(history, c.call.ID), promised
 		if c.wantNote {
 			ask = append(ask, c)
 		}
@@ -320,6 +331,7 @@ func (b *Board) RefreshAll() {
 	for _, c := range b.cards {
 		b.refresh(c)
 	}
+	b.refreshAgendas()
 }
 
 // RefreshAgents applies an edit of agents or their extensions to the calls on the board. It does not block.
@@ -331,6 +343,9 @@ func (b *Board) RefreshAgents() {
 		b.place(c)
 	}
 	for _, d := range b.desks {
+		if len(d.watches) > 0 {
+			b.want(d.agent) // of a new team
+		}
 		d.nudge(time.Time{})
 	}
 }

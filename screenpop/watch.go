@@ -27,6 +27,7 @@ func (b *Board) Watch(agent uuid.UUID) *Watch {
 	d := b.desk(agent)
 	d.watches = append(d.watches, w)
 	b.met.watches.Add(b.met.ctx, 1)
+	b.want(agent)
 	return w
 }
 
@@ -47,6 +48,9 @@ func (w *Watch) Close() {
 	if i := slices.Index(d.watches, w); i >= 0 {
 		d.watches = slices.Delete(d.watches, i, i+1)
 		w.board.met.watches.Add(w.board.met.ctx, -1)
+		if len(d.watches) == 0 {
+			delete(w.board.agendas, w.agent)
+		}
 		w.board.tidy(w.agent)
 	}
 }
@@ -82,6 +86,7 @@ func (b *Board) Desk(agent uuid.UUID) Desk {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	picture := Desk{Agent: ref, Presence: b.presence(agent), Calls: []Pop{}}
+	picture.FollowUps = b.agendaOf(agent, picture.State)
 	d := b.desks[agent]
 	if d == nil {
 		return picture
@@ -104,7 +109,7 @@ func (b *Board) picture(p *pop) Pop {
 	v := Pop{
 		State: p.state, Call: c.call, Caller: c.caller, Dialed: c.dialed, Extension: p.extension,
 		LookedUp: c.lookedUp, Rule: c.match.Rule, Customer: c.match.Customer, Candidates: c.match.Candidates,
-		History: c.history, Note: c.note.Note, Disposition: Disposition{c.note.DispositionID, c.note.Disposition}, OfferedAt: p.offeredAt,
+		History: c.history, FollowUps: c.promises, Note: c.note.Note, Disposition: Disposition{c.note.DispositionID, c.note.Disposition}, OfferedAt: p.offeredAt,
 	}
 	if c.chosen != nil {
 		v.Rule, v.Customer = c.chosen.Rule, c.chosen.Customer

@@ -40,6 +40,41 @@ type Desk struct {
 	AgentState
 	Abilities DeskAbilities `json:"abilities" doc:"what the agent could begin now"`
 	Calls     []Pop         `json:"calls" doc:"live ones first; one that has ended stays until it is dismissed or the next one ends"`
+	FollowUps DeskFollowUps `json:"follow_ups"`
+}
+
+// DeskFollowUps is what is to be done today, and was to be done before.
+type DeskFollowUps struct {
+	Items   []DeskFollowUp `json:"items" doc:"at most 20, soonest first: the agent's own, and, while the agent is available, those that are due and are the team's or anyone's; of more the longest overdue, those that came due last, and the next"`
+	Overdue int            `json:"overdue" doc:"how many of the agent's own are; 1000: or more"`
+	Today   int            `json:"today" doc:"how many of the agent's own will be due today; 1000: or more"`
+}
+
+// DeskFollowUp is a follow-up that is open, as a desk shows it.
+type DeskFollowUp struct {
+	ID        uuid.UUID                `json:"id"`
+	Kind      calllog.FollowUpKind     `json:"kind"`
+	State     calllog.FollowUpState    `json:"state"`
+	Priority  calllog.FollowUpPriority `json:"priority"`
+	Title     string                   `json:"title"`
+	Note      string                   `json:"note" doc:"its beginning"`
+	DueAt     time.Time                `json:"due_at"`
+	Until     *time.Time               `json:"until" doc:"when a callback that was not reached expires"`
+	OfferedAt *time.Time               `json:"offered_at" doc:"when it was first shown as due, for this due_at; null: it is not due yet"`
+	Number    string                   `json:"number" doc:"of a callback"`
+	NumberRaw string                   `json:"number_raw"`
+	Customer  *calllog.Customer        `json:"customer"`
+	CallID    *uuid.UUID               `json:"call_id" doc:"of which it came"`
+	Assignee  *Named                   `json:"assignee" doc:"whose it is; null: the team's, or anyone's"`
+	Team      *Named                   `json:"team" doc:"whose it is; null: the assignee's, or anyone's"`
+	ClaimedBy *Named                   `json:"claimed_by" doc:"in whose hands it is"`
+	Tries     int                      `json:"tries" doc:"how often it was dialled"`
+}
+
+// Named is an agent or a team by name.
+type Named struct {
+	ID   uuid.UUID `json:"id"`
+	Name string    `json:"name"`
 }
 
 // Pop is what a desk shows about a call.
@@ -50,12 +85,12 @@ type Pop struct {
 
 	QueueScript string `json:"queue_script" doc:"what to say to who comes by the call's queue; empty: nothing"`
 
-	LookedUp   bool                  `json:"looked_up" doc:"false while the look-up is under way or the database is away: the caller is unchecked, not unknown"`
-	Rule       crm.Rule              `json:"rule"`
-	Customer   *crm.Customer         `json:"customer"`
-	Candidates []crm.Customer        `json:"candidates" doc:"all that come into question, the customer first"`
-	History    []PastCall            `json:"history" doc:"the last five calls, newest first"`
-	FollowUps  []calllog.FollowUpRef `json:"follow_ups" doc:"open ones"`
+	LookedUp   bool           `json:"looked_up" doc:"false while the look-up is under way or the database is away: the caller is unchecked, not unknown"`
+	Rule       crm.Rule       `json:"rule"`
+	Customer   *crm.Customer  `json:"customer"`
+	Candidates []crm.Customer `json:"candidates" doc:"all that come into question, the customer first"`
+	History    []PastCall     `json:"history" doc:"the last five calls, newest first"`
+	FollowUps  []DeskFollowUp `json:"follow_ups" doc:"the open ones with the customer or the number, soonest first, at most five: what was promised"`
 
 	OfferedAt     time.Time `json:"offered_at" doc:"when the call first came to this desk"`
 	WaitedMS      int64     `json:"waited_ms" doc:"how long the caller had waited by then"`
@@ -90,6 +125,7 @@ type PastCall struct {
 // desk is a picture of the board as the browser gets it.
 func (s *Server) desk(d screenpop.Desk) Desk {
 	out := Desk{Agent: d.Agent, AgentState: agentState(d.Presence), Calls: make([]Pop, len(d.Calls))}
+	out.FollowUps = DeskFollowUps{Items: followUpsOf(d.FollowUps.Items), Overdue: d.FollowUps.Overdue, Today: d.FollowUps.Today}
 	out.Agent.Extensions = list(out.Agent.Extensions)
 	busy := false
 	for i := range d.Calls {
@@ -108,7 +144,7 @@ func (s *Server) pop(p *screenpop.Pop) Pop {
 	out := Pop{
 		State: string(p.State), Extension: p.Extension, Call: s.call(p),
 		LookedUp: p.LookedUp, Rule: ruleOrNone(p.Rule), Customer: customerOrNil(p.Customer), Candidates: customers(p.Candidates),
-		History: make([]PastCall, len(p.History)), FollowUps: []calllog.FollowUpRef{},
+		History: make([]PastCall, len(p.History)), FollowUps: followUpsOf(p.FollowUps),
 		OfferedAt: millis(p.OfferedAt), WaitedMS: p.Waited().Milliseconds(),
 		AnsweredBy: person(p.AnsweredBy), TransferredBy: person(p.TransferredBy),
 	}
@@ -119,6 +155,30 @@ func (s *Server) pop(p *screenpop.Pop) Pop {
 		out.History[i] = PastCall{
 			ID: h.ID, Direction: h.Direction, State: h.State, Outcome: orNil(h.Outcome), Number: h.Number, StartedAt: millis(h.StartedAt),
 			TalkMS: h.Talk.Milliseconds(), Queue: orNil(h.Queue), QueueLabel: orNil(s.Store.Directory().QueueLabel(h.QueueID, h.Queue)), Agent: h.Agent, Note: h.Note,
+		}
+	}
+	return out
+}
+
+// followUpsOf are follow-ups of the board as the browser gets them.
+func followUpsOf(list []screenpop.FollowUp) []DeskFollowUp {
+	out := make([]DeskFollowUp, len(list))
+	named := func(id uuid.UUID, name string) *Named {
+		if id == uuid.Nil {
+			return nil
+		}
+		return &Named{ID: id, Name: name}
+	}
+	for i := range list {
+		f := &list[i]
+		out[i] = DeskFollowUp{
+			ID: f.ID, Kind: calllog.FollowUpKind(f.Kind), State: calllog.FollowUpState(f.State), Priority: calllog.FollowUpPriority(f.Priority),
+			Title: f.Title, Note: f.Note, DueAt: f.DueAt, Until: timeOrNil(f.Until), OfferedAt: timeOrNil(f.OfferedAt),
+			Number: f.Number, NumberRaw: f.NumberRaw, CallID: idOrNil(f.Call), Assignee: named(f.Assignee, f.AssigneeName),
+			Team: named(f.Team, f.TeamName), ClaimedBy: named(f.ClaimedBy, f.ClaimedByName), Tries: f.Tries,
+		}
+		if f.Customer != uuid.Nil {
+			out[i].Customer = &calllog.Customer{ID: f.Customer, Name: f.CustomerName}
 		}
 	}
 	return out

@@ -32,16 +32,19 @@ type jobs struct {
 }
 
 // newJobs makes them; no I/O.
-func newJobs(s Settings, database *db.DB, log *slog.Logger) (*jobs, error) {
+func newJobs(s Settings, database *db.DB, reminders *calllog.Reminders, log *slog.Logger) (*jobs, error) {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, calllog.NewMonths(database, s.KeepCalls, log).Worker()); err != nil {
+	if err := errors.Join(
+		river.AddWorkerSafely(workers, calllog.NewMonths(database, s.KeepCalls, log).Worker()),
+		river.AddWorkerSafely(workers, reminders.Worker()),
+	); err != nil {
 		return nil, err
 	}
 	client, err := river.NewClient(riverpgxv5.New(database.Pool()), &river.Config{
 		Logger:       slog.New(quiet{log.Handler()}),
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: jobsAtOnce}},
 		Workers:      workers,
-		PeriodicJobs: []*river.PeriodicJob{calllog.MonthsJob{}.Schedule()},
+		PeriodicJobs: []*river.PeriodicJob{calllog.MonthsJob{}.Schedule(), calllog.RemindJob{}.Schedule()},
 		ErrorHandler: failedJob{log},
 	})
 	if err != nil {

@@ -143,6 +143,7 @@ func run(ctx context.Context, s Settings, o outside) error {
 			leading.run("keep the leases", house.leases.Run)
 			serving.run("do the jobs", house.jobs.run)
 			serving.run("free follow-ups whose node has ended", house.followUps.Run)
+			serving.run("remind of follow-ups", house.reminders.Run)
 			keeping.run("read what was changed", func(ctx context.Context) error { return house.events.Run(ctx, house.heed) })
 			if house.repair != nil {
 				serving.run("fill in what gaps hid", house.repair.Run)
@@ -199,6 +200,7 @@ type house struct {
 	followUps *calllog.FollowUps
 	room      *screenpop.Room
 	days      *calllog.Days
+	reminders *calllog.Reminders
 	app       *web.Server
 }
 
@@ -217,7 +219,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	}
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
 		DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
-		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues, Lease: leases, Log: o.log,
+		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues, Lease: leases, Zone: s.Zone, Log: o.log,
 	})
 	if err != nil {
 		return nil, err
@@ -241,8 +243,12 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 			step.look(uuid.Nil)
 		}
 	})
+	acts := calllog.NewActs(calllog.ActsConfig{
+		DB: database, CRM: store, Calls: calls, Exchanges: exchanges, Context: s.Contexts.value, Prefix: s.Prefixes.value, Log: o.log,
+	})
+	followUps := calllog.NewFollowUps(calllog.FollowUpsConfig{DB: database, CRM: store, Calls: calls, Acts: acts, Zone: s.Zone, Log: o.log})
 	board := screenpop.NewBoard(screenpop.BoardConfig{
-		Match: store.Match, History: history{calls}, Directory: store.Directory(), States: store.States(),
+		Match: store.Match, History: history{calls}, FollowUps: toDo{followUps}, Directory: store.Directory(), States: store.States(),
 		Synced: func(agent uuid.UUID) string { return syncedOf(steps, store.Directory(), agent) },
 		WrapUp: func(pbx, queue string) time.Duration {
 			if q := store.Directory().Queue(pbx, queue); q != nil {
@@ -267,10 +273,6 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		exchange.OnQueue(func(context.Context, pbx.Queue) { room.Changed() })
 	}
 	days := calllog.NewDays(calls, s.Zone, o.log, room.Changed)
-	acts := calllog.NewActs(calllog.ActsConfig{
-		DB: database, CRM: store, Calls: calls, Exchanges: exchanges, Context: s.Contexts.value, Prefix: s.Prefixes.value, Log: o.log,
-	})
-	followUps := calllog.NewFollowUps(calllog.FollowUpsConfig{DB: database, CRM: store, Calls: calls, Acts: acts, Zone: s.Zone, Log: o.log})
 	app := web.New(web.Config{
 		Store: store, Calls: calls, Recorder: recorder, Board: board, Acts: acts, FollowUps: followUps,
 		Database: func(ctx context.Context) error {
@@ -286,11 +288,12 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure: s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app
-	work, err := newJobs(s, database, o.log)
+	reminders := calllog.NewReminders(database, s.Zone, o.log)
+	work, err := newJobs(s, database, reminders, o.log)
 	if err != nil {
 		return nil, err
 	}
-	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, followUps, room, days, app}
+	h := &house{store, board, recorder, watch, repair, exchanges, nil, leases, database.NewEvents(o.log), steps, work, followUps, room, days, reminders, app}
 	h.joint = pbx.NewJoint(h.follow)
 	return h, nil
 }
@@ -312,6 +315,7 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 			h.app.RightsChanged()
 		case crm.EventAgent, crm.EventTeam:
 			h.app.RightsChanged()
+			h.reminders.Wake() // somebody may have left
 		case crm.EventCustomer:
 			h.board.RefreshCustomer(id)
 		case calllog.EventCall:
@@ -320,6 +324,11 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 			if agent, call, ok := crm.ReadPutAway(e); ok {
 				h.board.Dismiss(agent, call)
 			}
+		case calllog.EventAgenda:
+			h.board.RefreshAgenda(id)
+			h.reminders.Wake()
+		case calllog.EventPromise:
+			h.board.RefreshPromises(id, e.ID)
 		}
 	}
 }

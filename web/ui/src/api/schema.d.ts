@@ -1782,6 +1782,7 @@ export interface components {
             agent: components["schemas"]["AgentRef"];
             /** @description live ones first; one that has ended stays until it is dismissed or the next one ends */
             calls: components["schemas"]["Pop"][];
+            follow_ups: components["schemas"]["DeskFollowUps"];
             /** @enum {string} */
             state: "available" | "ringing" | "talking" | "wrap_up" | "paused" | "offline";
             /**
@@ -1817,6 +1818,65 @@ export interface components {
         DeskAbilities: {
             /** @enum {string} */
             dial: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+        };
+        DeskFollowUp: {
+            /** @description whose it is; null: the team's, or anyone's */
+            assignee: components["schemas"]["Named"] | null;
+            /**
+             * Format: uuid
+             * @description of which it came
+             */
+            call_id: string | null;
+            /** @description in whose hands it is */
+            claimed_by: components["schemas"]["Named"] | null;
+            customer: components["schemas"]["CustomerRef"] | null;
+            /** Format: date-time */
+            due_at: string;
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            kind: "task" | "callback";
+            /** @description its beginning */
+            note: string;
+            /** @description of a callback */
+            number: string;
+            number_raw: string;
+            /**
+             * Format: date-time
+             * @description when it was first shown as due, for this due_at; null: it is not due yet
+             */
+            offered_at: string | null;
+            /** @enum {string} */
+            priority: "low" | "normal" | "high";
+            /** @enum {string} */
+            state: "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
+            /** @description whose it is; null: the assignee's, or anyone's */
+            team: components["schemas"]["Named"] | null;
+            title: string;
+            /**
+             * Format: int64
+             * @description how often it was dialled
+             */
+            tries: number;
+            /**
+             * Format: date-time
+             * @description when a callback that was not reached expires
+             */
+            until: string | null;
+        };
+        DeskFollowUps: {
+            /** @description at most 20, soonest first: the agent's own, and, while the agent is available, those that are due and are the team's or anyone's; of more the longest overdue, those that came due last, and the next */
+            items: components["schemas"]["DeskFollowUp"][];
+            /**
+             * Format: int64
+             * @description how many of the agent's own are; 1000: or more
+             */
+            overdue: number;
+            /**
+             * Format: int64
+             * @description how many of the agent's own will be due today; 1000: or more
+             */
+            today: number;
         };
         DeskFrame: {
             desk: components["schemas"]["Desk"];
@@ -2609,6 +2669,11 @@ export interface components {
              */
             days: number;
         };
+        Named: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
         NamedCalls: {
             /** Format: int64 */
             calls: number;
@@ -2799,8 +2864,8 @@ export interface components {
             customer: components["schemas"]["Customer"] | null;
             /** @description the agent's phone that rings or talks */
             extension: string;
-            /** @description open ones */
-            follow_ups: components["schemas"]["FollowUpRef"][];
+            /** @description the open ones with the customer or the number, soonest first, at most five: what was promised */
+            follow_ups: components["schemas"]["DeskFollowUp"][];
             /** @description the last five calls, newest first */
             history: components["schemas"]["PastCall"][];
             /** @description false while the look-up is under way or the database is away: the caller is unchecked, not unknown */
