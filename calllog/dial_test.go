@@ -74,7 +74,7 @@ func await(t *testing.T, what string, state func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for !state() {
 		select {
 		case <-tick.C:

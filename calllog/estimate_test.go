@@ -32,9 +32,16 @@ func TestStore_EstimateCountsWhatIsFew(t *testing.T) {
 		{"one's own", agentNeda, Filter{}, 12},
 		{"not one's own", agentOmid, Filter{}, 0},
 	} {
-		e, err := s.Estimate(deadline(t), c.actor, c.f)
-		if err != nil || e != (Estimate{c.want, true}) {
-			t.Errorf("%s: %+v, %v, want %d exactly", c.name, e, err, c.want)
+		var e Estimate
+		until(t, c.name+": counted in time, on a busy machine too", func() (counted bool) {
+			var err error
+			if e, err = s.Estimate(deadline(t), c.actor, c.f); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			return e.Exact
+		})
+		if e.Rows != c.want {
+			t.Errorf("%s: %d, want %d", c.name, e.Rows, c.want)
 		}
 	}
 	_, err := s.Estimate(deadline(t), admin, Filter{From: start, To: start.Add(-1)})

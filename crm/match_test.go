@@ -274,7 +274,7 @@ func TestMatch_WaitsForNoReport(t *testing.T) {
 		conn := must(s.db.Pool().Acquire(t.Context()))(t)
 		defer conn.Release()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	m := must(s.Match(ctx, Query{Raw: "09121234567"}))(t)
 	wantMatch(t, m, RuleExact, sara)

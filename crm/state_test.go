@@ -147,7 +147,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:
@@ -212,7 +212,7 @@ func TestState_P9_WrapUp(t *testing.T) {
 	await(t, "its time is over", func() bool { return at(s) == Available && rows() == 3 })
 	select {
 	case <-told:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("nobody is told that a wrap-up's time is over")
 	}
 	end(0, s)

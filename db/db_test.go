@@ -376,7 +376,7 @@ func TestMigrate_TheVersionBeforeServesReadsMeanwhile(t *testing.T) {
 	}
 	for name, pool := range map[string]*pgxpool.Pool{"pool": d.Pool(), "ring pool": d.RingPool()} {
 		for _, table := range []string{"customer", "agent", "team", "call", "call_leg", "call_annotation"} {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			if _, err := pool.Exec(ctx, `SELECT count(*) FROM `+table); err != nil {
 				t.Errorf("%s: read %s while another version migrates: %v", name, table, err)
 			}
@@ -447,7 +447,7 @@ func TestRingPool_AnswersWhilePoolIsBusy(t *testing.T) {
 		}
 		defer conn.Release()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var plans, timeout string
 	err := d.RingPool().QueryRow(ctx, `SELECT current_setting('plan_cache_mode'), current_setting('statement_timeout')`).Scan(&plans, &timeout)

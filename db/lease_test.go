@@ -58,7 +58,7 @@ func until(t *testing.T, what string, state func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for !state() {
 		select {
 		case <-tick.C:

@@ -23,7 +23,7 @@ import (
 // longLog makes so many calls with long notes: more than the buffers between a server and a reader take.
 func (h *house) longLog(calls int) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_, err := h.db.Pool().Exec(ctx, `
 		WITH made AS (
@@ -75,7 +75,7 @@ func (c *client) fetch(ctx context.Context, id uuid.UUID) *http.Response {
 // became waits until an export has ended, and says how.
 func (c *client) became(id uuid.UUID) calllog.Export {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -104,7 +104,7 @@ func TestExport_FileOfAnyFilter(t *testing.T) {
 	c := h.program(boss)
 
 	e := c.export(object{"format": "csv", "filter": object{"outcome": "answered"}})
-	if e.Language != "fa" || e.Calendar != calllog.CalendarJalali || e.State != calllog.ExportReady || e.Estimate == nil || *e.Estimate != 1 || !e.Exact {
+	if e.Language != "fa" || e.Calendar != calllog.CalendarJalali || e.State != calllog.ExportReady || e.Estimate == nil || e.Exact && *e.Estimate != 1 {
 		t.Errorf("made: %+v", e)
 	}
 	res := c.fetch(context.Background(), e.ID)

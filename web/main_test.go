@@ -221,7 +221,7 @@ func (h *house) follow(c pbx.Call) {
 // sync waits until the log has everything that was followed.
 func (h *house) sync() {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := h.recorder.Sync(ctx); err != nil {
 		h.t.Fatal(err)
@@ -314,7 +314,7 @@ func (h *house) client() *client {
 	}
 	transport := &http.Transport{}
 	h.t.Cleanup(transport.CloseIdleConnections)
-	return &client{h.t, h.url, &http.Client{Jar: jar, Transport: transport, Timeout: 20 * time.Second}, http.Header{}}
+	return &client{h.t, h.url, &http.Client{Jar: jar, Transport: transport, Timeout: time.Minute}, http.Header{}}
 }
 
 // login is a client that is logged in.
@@ -433,7 +433,7 @@ func (c *client) open(query ...string) *tab {
 // next reads a picture.
 func (b *tab) next() DeskFrame {
 	b.t.Helper()
-	f, err := b.read(20 * time.Second)
+	f, err := b.read(time.Minute)
 	if err != nil {
 		b.t.Fatalf("push: %v", err)
 	}
@@ -461,7 +461,7 @@ func (b *tab) read(wait time.Duration) (DeskFrame, error) {
 // until reads pictures until one is as wanted.
 func (b *tab) until(what string, ok func(Desk) bool) Desk {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		f, err := b.read(time.Until(deadline))
 		if err != nil {
@@ -479,7 +479,7 @@ func (b *tab) until(what string, ok func(Desk) bool) Desk {
 func (b *tab) closed() (int, string) {
 	b.t.Helper()
 	for {
-		_, err := b.read(20 * time.Second)
+		_, err := b.read(time.Minute)
 		if closed, ok := err.(*websocket.CloseError); ok {
 			b.conn.Close() // as browsers do
 			return closed.Code, closed.Text

@@ -163,9 +163,7 @@ func TestPush_P10_ManyChangesEndRight(t *testing.T) {
 }
 
 func TestPush_HostileSocketsAreClosedWithAReason(t *testing.T) {
-	h := newHouse(t, func(s *Server) {
-		s.timings.write, s.timings.ping, s.timings.pong = time.Second, 100*time.Millisecond, 1500*time.Millisecond
-	})
+	h := newHouse(t, func(s *Server) { s.timings.ping = 100 * time.Millisecond })
 	h.agent("neda", crm.RoleAgent, "1001")
 	h.agent("sara", crm.RoleAgent, "1002")
 	c := h.login("neda")
@@ -221,20 +219,10 @@ func TestPush_HostileSocketsAreClosedWithAReason(t *testing.T) {
 		}
 	}
 
-	// A browser that takes the connection and never reads: it answers no ping either.
-	mute, _, err := c.dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mute.Close()
-	if !waitFor(func() bool { return h.openSockets() == 1 }) {
-		t.Error("a browser that never reads is still open")
-	}
-
 	// Meanwhile the neighbour has missed nothing.
 	call := h.ring("09121234567", "1002")
 	h.follow(call)
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		select {
 		case f, ok := <-pictures:
@@ -250,9 +238,23 @@ func TestPush_HostileSocketsAreClosedWithAReason(t *testing.T) {
 	}
 }
 
+// A browser that takes the connection and never reads answers no ping either.
+func TestPush_WhoNeverReadsIsClosed(t *testing.T) {
+	h := newHouse(t, func(s *Server) { s.timings.ping, s.timings.pong = 100*time.Millisecond, 500*time.Millisecond })
+	h.agent("neda", crm.RoleAgent, "1001")
+	mute, _, err := h.login("neda").dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	if !waitFor(func() bool { return h.openSockets() == 1 }) || !waitFor(func() bool { return h.openSockets() == 0 }) {
+		t.Error("a browser that never reads is still open")
+	}
+}
+
 // A browser whose buffers are full blocks its own writer only, for as long as one frame may take.
 func TestPush_FullBuffersBlockNobodyElse(t *testing.T) {
-	h := newHouse(t, func(s *Server) { s.timings.write = time.Second })
+	h := newHouse(t, func(s *Server) { s.timings.write = 3 * time.Second })
 	h.agent("neda", crm.RoleAgent, "1001")
 	h.agent("sara", crm.RoleAgent, "1002")
 	for i := range 10 {
@@ -293,7 +295,7 @@ func TestPush_FullBuffersBlockNobodyElse(t *testing.T) {
 			if showing(call.ID, screenpop.PopTalking)(f.Desk) {
 				return
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the good neighbour got no picture")
 		}
 	}
@@ -463,9 +465,9 @@ func (h *house) openSockets() int {
 	return len(h.server.sockets.open)
 }
 
-// waitFor polls until a state is there, ten seconds long.
+// waitFor polls until a state is there, a minute long: the machine may be busy.
 func waitFor(ok func() bool) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
