@@ -93,6 +93,9 @@ func (s *FollowUps) List(ctx context.Context, a crm.Actor, f FollowUpFilter) (cr
 // Counts counts what List lists, whatever states the filter names: those that are due by when, and those done today.
 func (s *FollowUps) Counts(ctx context.Context, a crm.Actor, f FollowUpFilter) (FollowUpCounts, error) {
 	var c FollowUpCounts
+	if _, err := s.compile(a, f); err != nil {
+		return c, err
+	}
 	today, tomorrow := s.day()
 	now := time.Now()
 	for _, part := range []struct {
@@ -111,6 +114,9 @@ func (s *FollowUps) Counts(ctx context.Context, a crm.Actor, f FollowUpFilter) (
 			g.From, g.To = part.from, part.to
 		} else {
 			g.From, g.To = latest(f.From, part.from), earliest(f.To, part.to)
+		}
+		if !g.To.IsZero() && !g.To.After(g.From) {
+			continue // there are none
 		}
 		l, err := s.compile(a, g)
 		if err != nil {

@@ -720,7 +720,7 @@ type node struct {
 // worst is the part that reads most rows of a table that grows.
 func (n node) worst() (string, int) {
 	at, most := fmt.Sprintf("%s on %s", n.Type, n.Table), 0
-	if strings.HasPrefix(n.Table, "call") {
+	if strings.HasPrefix(n.Table, "call") || n.Table == "follow_up" {
 		most = int((n.Rows + n.Removed) * n.Loops)
 	}
 	for _, p := range n.Plans {
