@@ -351,9 +351,22 @@ func (l *followUpList) hands() string {
 	return "claimed_by"
 }
 
-// keys are the first of the list, in order. Each owner's are walked along the index, up to as many as are wanted, and merged:
-// how many there are besides does not matter.
+// keys are the first of the list, in order.
 func (l *followUpList) keys(ctx context.Context, on querier, limit int) ([]cursor, error) {
+	sql := l.query(limit)
+	rows, err := on.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, l.args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c cursor, err error) {
+		err = row.Scan(&c.id, &c.at)
+		return c, err
+	})
+}
+
+// query is that of the keys, with l.args. Each owner's are walked along the index, up to as many as are wanted, and merged: how
+// many there are besides does not matter.
+func (l *followUpList) query(limit int) string {
 	n := l.arg(limit)
 	order := map[bool]string{true: "DESC", false: "ASC"}[l.closed]
 	walk := func(along string) string {
@@ -369,12 +382,5 @@ func (l *followUpList) keys(ctx context.Context, on querier, limit int) ([]curso
 		}
 		sql = fmt.Sprintf(`SELECT id, at FROM (%s) f ORDER BY at %[2]s, id %[2]s LIMIT %[3]s`, sql, order, n)
 	}
-	rows, err := on.Query(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, l.args...)...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (c cursor, err error) {
-		err = row.Scan(&c.id, &c.at)
-		return c, err
-	})
+	return sql
 }
