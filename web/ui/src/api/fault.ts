@@ -15,20 +15,23 @@ export interface Fault {
 
 /** Each with at most one group, which is the fault's n. The first that fits holds. */
 const kinds: [RegExp, FaultKind][] = [
-  [/^is required$|^is empty|^say (?:either|one) |^expected length >= 1$|^expected required property/, "required"],
+  [
+    /^is required$|^is empty|^is missing: |^say (?:either|one) |^expected length >= 1$|^expected required property/,
+    "required",
+  ],
   [/^expected length >= (\d+)$|^is shorter than (\d+) /, "tooShort"],
   [/^expected length <= (\d+)$|^is longer than (\d+) |^must have at most (\d+) char/, "tooLong"],
   [/^expected array length <= (\d+)$|^are more than (\d+)|^there are (\d+) |^has more than (\d+) /, "tooMany"],
   [/^expected array length >= (\d+)$/, "tooFew"],
   [
-    /^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$|^is only for a pause$|^must be task or callback$|^is not offered for this call$|^is none of your phones$/,
+    /^expected value to be one of|^must be ("|\w+, .* or )|^is none of the (?:choices|classes)$|^is no role$|^is only for a pause$|^must be task or callback$|^is not offered for this call$|^is none of your phones$|^name one owner/,
     "choice",
   ],
   [/^must be (?:from )?1 to 64 letters/, "username"],
   [/^expected number >=? (-?[\d.]+)$/, "tooSmall"],
   [/^expected number <=? (-?[\d.]+)$|^must be from \d+ to (\d+)$/, "tooGreat"],
   [/^expected (?:number|integer)/, "noNumeral"],
-  [/^expected (?:string to be RFC (?:3339|1123)|duration)/, "noTime"],
+  [/^expected (?:string to be RFC (?:3339|1123)|duration)|^is no time of|^must be from a minute to/, "noTime"],
   [/^is not a number(?: that can be dialled)?$/, "noNumber"],
   [/^is not digits/, "noDigits"],
   [/^emergency numbers are always/, "emergency"],
@@ -37,11 +40,13 @@ const kinds: [RegExp, FaultKind][] = [
   [/^another \w+ has it$|^is that of another/, "taken"],
   [/^belongs to (.+)$/, "takenBy"],
   [/^is there twice$|^expected array items to be unique$/, "twice"],
-  [/^there is no such|^is no (?:customer$|queue$|call )/, "gone"],
+  [/^there is no such|^is an archived agent|^is no (?:customer$|queue$|call )/, "gone"],
   [/^is withheld/, "withheld"],
+  [/^is a colleague's extension/, "colleague"],
+  [/^only a callback has/, "onlyCallback"],
   [/control character|UTF-8|holds characters that are none/, "characters"],
-  [/in the past$/, "past"],
-  [/^is before from$/, "order"],
+  [/in the past(?:: |$)/, "past"],
+  [/^is before from$|^must be after due_at$/, "order"],
   [/^is not your password$/, "password"],
   [/^only persons belong/, "onlyPersons"],
   [/^persons belong to this/, "hasPeople"],
@@ -51,7 +56,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^is no due time/, "noDue"],
   [/^names a day that/, "noDay"],
   [/^names a time that/, "noClock"],
-  [/ten years ahead$/, "tooFar"],
+  [/ten years ahead$|^is too far ahead/, "tooFar"],
 ];
 
 /** faultOf finds the kind of a complaint. */

@@ -13,6 +13,7 @@ interface Body {
   detail?: string;
   code?: string;
   errors?: Detail[] | null;
+  claimed_by?: { name: string } | null;
 }
 
 /** Problem is a refused or failed request. Status 0: the server could not be reached. */
@@ -20,6 +21,8 @@ export class Problem extends Error {
   readonly status: number;
   /** Why the exchange or a rule does not allow it, as "phone_offline"; empty where the status says all. */
   readonly code: string;
+  /** Who has it, where another has; empty where nobody is named. */
+  readonly who: string;
   /** What is wrong with which field: "name", "numbers.0.number". */
   readonly fields: Record<string, string>;
   /** When a throttled request may be tried again, in seconds; null when not said. */
@@ -32,6 +35,7 @@ export class Problem extends Error {
     this.name = "Problem";
     this.status = status;
     this.code = body.code ?? "";
+    this.who = body.claimed_by?.name ?? "";
     this.retryAfter = retryAfter;
     this.away = status === 0 || status >= 500 || status === 429;
     this.fields = {};
@@ -63,7 +67,7 @@ function sayFaults(p: Problem, t: TFunction): string {
 /** say puts a failed request into the reader's words. */
 export function say(error: unknown, t: TFunction): string {
   if (!(error instanceof Problem)) return t("error.unknown");
-  const refused = sayCode(error.code, t);
+  const refused = sayCode(error.code, t, error.who);
   if (refused) return refused;
   switch (error.status) {
     case 0:

@@ -2,7 +2,17 @@
 import { infiniteQueryOptions, keepPreviousData, QueryClient, queryOptions } from "@tanstack/react-query";
 import { api, got } from "./client";
 import { Problem } from "./problem";
-import type { Agent, CallQuery, CustomerQuery, Export, GapQuery, PhoneQuery, QueueQuery, StateStretch } from "./types";
+import type {
+  Agent,
+  CallQuery,
+  CustomerQuery,
+  Export,
+  FollowUpQuery,
+  GapQuery,
+  PhoneQuery,
+  QueueQuery,
+  StateStretch,
+} from "./types";
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -170,6 +180,52 @@ export const dayStates = (id: string, from: string, to: string, live: boolean) =
     },
     placeholderData: keepPreviousData,
     refetchInterval: live ? 10_000 : false,
+  });
+
+/** Follow-ups change under others' hands: a list that is looked at is asked for anew; who has paged far down waits longer. */
+export const followUps = (query: FollowUpQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["follow-ups", "list", query],
+    queryFn: ({ pageParam, signal }) =>
+      got(
+        api.GET("/api/v1/follow-ups", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: true,
+    refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 30_000 : 8000),
+  });
+
+/** How many of a list are when due, and how many are done today. */
+export const followUpCounts = (query: FollowUpQuery) =>
+  queryOptions({
+    queryKey: ["follow-ups", "counts", query],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/follow-ups/counts", { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+    refetchOnWindowFocus: true,
+    refetchInterval: 8000,
+  });
+
+/** One follow-up with all that was done to it. */
+export const followUp = (id: string) =>
+  queryOptions({
+    queryKey: ["follow-ups", "one", id],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/follow-ups/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: 8000,
+  });
+
+/** What a due time means that somebody writes. It moves on with the clock. */
+export const when = (q: string, lang: "fa" | "en") =>
+  queryOptions({
+    queryKey: ["when", q, lang],
+    queryFn: ({ signal }) => got(api.GET("/api/v1/when", { params: { query: { q, lang } }, signal })),
+    enabled: q !== "",
+    staleTime: 20_000,
+    refetchInterval: 20_000,
   });
 
 export const agent = (id: string) =>

@@ -7,9 +7,10 @@ type Code = keyof (typeof en)["refused"];
 
 const known = (code: string): code is Code => code !== "" && i18next.exists(`refused.${code}`);
 
-/** sayCode is the sentence of a code; empty for one that this page does not know. */
-export function sayCode(code: string, t: TFunction): string {
-  return known(code) ? t(`refused.${code}`) : "";
+/** sayCode is the sentence of a code; empty for one that this page does not know. Who has it, where another has. */
+export function sayCode(code: string, t: TFunction, who = ""): string {
+  if (code === "claimed" && who === "") return t("refused.taken");
+  return known(code) ? t(`refused.${code}`, { who: `\u2068${who}\u2069` }) : "";
 }
 
 /** sayWhyNot is the sentence of a code that is not empty, a general one if need be. */

@@ -45,6 +45,16 @@ export type Role = Agent["role"];
 export type Outcome = NonNullable<Call["outcome"]>;
 export type Direction = Call["direction"];
 
+export type FollowUp = S["FollowUp"];
+export type FollowUpChange = S["FollowUpChange"];
+export type FollowUpInput = S["FollowUpInput"];
+export type FollowUpPatch = S["FollowUpPatch"];
+export type FollowUpBulk = S["FollowUpBulkInput"];
+export type FollowUpBulkResult = S["FollowUpBulkResult"];
+export type FollowUpState = FollowUp["state"];
+export type FollowUpKind = FollowUp["kind"];
+export type FollowUpPriority = FollowUp["priority"];
+
 export type Export = S["Export"];
 export type CallFilter = S["CallFilter"];
 export type SavedView = S["SavedView"];
@@ -53,4 +63,5 @@ export type GapQuery = NonNullable<operations["listGaps"]["parameters"]["query"]
 export type CallQuery = NonNullable<operations["listCalls"]["parameters"]["query"]>;
 export type QueueQuery = NonNullable<operations["listQueues"]["parameters"]["query"]>;
 export type PhoneQuery = NonNullable<operations["listPhones"]["parameters"]["query"]>;
+export type FollowUpQuery = NonNullable<operations["listFollowUps"]["parameters"]["query"]>;
 export type CustomerQuery = NonNullable<operations["listCustomers"]["parameters"]["query"]>;

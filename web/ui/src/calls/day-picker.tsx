@@ -1,6 +1,7 @@
 // Picks a day: Jalali in Persian, Gregorian in English; weeks begin on Saturday. What it hands on is an ISO day.
 import { type CalendarDate, GregorianCalendar, parseDate, toCalendar } from "@internationalized/date";
 import { IconCalendar, IconChevronLeft, IconChevronRight, IconX } from "@tabler/icons-react";
+import { useContext } from "react";
 import {
   Button,
   Calendar,
@@ -9,6 +10,7 @@ import {
   CalendarGridBody,
   CalendarGridHeader,
   CalendarHeaderCell,
+  CalendarStateContext,
   DateInput,
   DatePicker,
   DateSegment,
@@ -63,35 +65,57 @@ export function DayPicker({ label, value, onChange }: Props) {
         <Popover className={styles.popover ?? ""} placement="bottom start">
           <Dialog className={styles.dialog ?? ""} aria-label={label}>
             <Calendar firstDayOfWeek="sat">
-              {({ state }) => (
-                <>
-                  <header className={styles.head}>
-                    <Button slot="previous" className={styles.icon ?? ""} aria-label={t("calls.previousMonth")}>
-                      <IconChevronLeft size={18} className="turn" />
-                    </Button>
-                    {/* CLDR's Persian month heading has the wrong order; ours is month, then year. */}
-                    <strong aria-hidden>
-                      {monthHeading(state.visibleRange.start.toDate(f.timeZone), f.locale, f.timeZone)}
-                    </strong>
-                    <Button slot="next" className={styles.icon ?? ""} aria-label={t("calls.nextMonth")}>
-                      <IconChevronRight size={18} className="turn" />
-                    </Button>
-                  </header>
-                  <CalendarGrid weekdayStyle="narrow">
-                    <CalendarGridHeader>
-                      {(day) => <CalendarHeaderCell className={styles.weekday ?? ""}>{day}</CalendarHeaderCell>}
-                    </CalendarGridHeader>
-                    <CalendarGridBody>
-                      {(date) => <CalendarCell date={date} className={styles.day ?? ""} />}
-                    </CalendarGridBody>
-                  </CalendarGrid>
-                </>
-              )}
+              <Month />
             </Calendar>
           </Dialog>
         </Popover>
       </DatePicker>
     </I18nProvider>
+  );
+}
+
+/** DayGrid is a month in sight, in which a day is picked. */
+export function DayGrid({ label, value, onChange }: Props) {
+  const f = useFormat();
+  return (
+    <I18nProvider locale={f.locale}>
+      <Calendar<CalendarDate>
+        aria-label={label}
+        firstDayOfWeek="sat"
+        value={value ? (parseDate(value) as CalendarDate) : null}
+        onChange={(d) => onChange(iso(d))}
+      >
+        <Month />
+      </Calendar>
+    </I18nProvider>
+  );
+}
+
+/** Month is what a calendar shows. */
+function Month() {
+  const { t } = useTranslation();
+  const f = useFormat();
+  const state = useContext(CalendarStateContext);
+  if (!state) return null;
+  return (
+    <>
+      <header className={styles.head}>
+        <Button slot="previous" className={styles.icon ?? ""} aria-label={t("calls.previousMonth")}>
+          <IconChevronLeft size={18} className="turn" />
+        </Button>
+        {/* CLDR's Persian month heading has the wrong order; ours is month, then year. */}
+        <strong aria-hidden>{monthHeading(state.visibleRange.start.toDate(f.timeZone), f.locale, f.timeZone)}</strong>
+        <Button slot="next" className={styles.icon ?? ""} aria-label={t("calls.nextMonth")}>
+          <IconChevronRight size={18} className="turn" />
+        </Button>
+      </header>
+      <CalendarGrid weekdayStyle="narrow">
+        <CalendarGridHeader>
+          {(day) => <CalendarHeaderCell className={styles.weekday ?? ""}>{day}</CalendarHeaderCell>}
+        </CalendarGridHeader>
+        <CalendarGridBody>{(date) => <CalendarCell date={date} className={styles.day ?? ""} />}</CalendarGridBody>
+      </CalendarGrid>
+    </>
   );
 }
 

@@ -16,6 +16,8 @@ export interface Wish {
   customer?: string | undefined;
   /** The call that it grew from. */
   call?: string | undefined;
+  /** The follow-up that is done by it: the server takes it into this agent's hands first. */
+  followUp?: string | undefined;
 }
 
 export type Attempt = {
@@ -63,20 +65,16 @@ export function forget(): void {
 
 async function ask(a: Attempt): Promise<void> {
   set(a);
-  const { number, customer, call } = a.wish;
+  const { number, customer, call, followUp } = a.wish;
   const extension = chosenPhone();
   const base = { id: a.id, place: a.place, wish: a.wish };
   try {
+    const phone = extension ? { extension } : {};
+    const links = { ...(customer ? { customer_id: customer } : {}), ...(call ? { call_id: call } : {}) };
     const made = await got(
-      api.POST("/api/v1/calls", {
-        body: {
-          id: a.id,
-          number,
-          ...(customer ? { customer_id: customer } : {}),
-          ...(call ? { call_id: call } : {}),
-          ...(extension ? { extension } : {}),
-        },
-      }),
+      followUp
+        ? api.POST("/api/v1/follow-ups/{id}/dial", { params: { path: { id: followUp } }, body: { id: a.id, ...phone } })
+        : api.POST("/api/v1/calls", { body: { id: a.id, number, ...links, ...phone } }),
     );
     set({ ...base, state: "ringing", call: made.call_id, extension: made.extension, at: now() });
     announce(i18next.t("dial.phoneFirst"));

@@ -88,6 +88,8 @@ export const en = {
     noDay: "The calendar has no such day.",
     noClock: "The day has no such time.",
     tooFar: "Choose a time within the next ten years.",
+    colleague: "This is a colleague's extension; a callback goes outside.",
+    onlyCallback: "Only a call back has this.",
   },
   login: {
     title: "Log in",
@@ -243,6 +245,11 @@ export const en = {
     phone_did_not_obey: "Your phone was asked to do it and did not. Do it at the phone itself.",
     not_placed: "The exchange could not place the call. Check the number and try again.",
     other: "This is not possible at the moment.",
+    claimed: "{{who}} has this follow-up already.",
+    taken: "Somebody else has this follow-up already.",
+    dialling: "This follow-up is being dialled at the moment.",
+    closed: "This follow-up is closed. Reopen it first.",
+    open: "This follow-up is open already.",
   },
   phase: {
     ringing: "Ringing",
