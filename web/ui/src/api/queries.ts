@@ -309,3 +309,8 @@ export const views = queryOptions({
   queryFn: ({ signal }) => got(api.GET("/api/v1/views", { params: { query: { page: "calls" } }, signal })),
   staleTime: 60_000,
 });
+
+export const wallboards = queryOptions({
+  queryKey: ["wallboards"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/wallboards", { signal })),
+});

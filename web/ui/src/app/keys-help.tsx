@@ -10,6 +10,7 @@ const everywhere = [
   ["goCalls", "calls"],
   ["goCustomers", "customers"],
   ["goSettings", "settings"],
+  ["goFloor", "floor"],
   ["pause", "pause"],
   ["help", "help"],
 ] as const satisfies [KeyID, string][];

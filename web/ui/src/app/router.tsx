@@ -4,6 +4,7 @@ import { Problem } from "../api/problem";
 import { me, queryClient } from "../api/queries";
 import { readCallSearch, readDaySearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
+import { readFloorSearch } from "../floor/search";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
 import { readQueueSearch } from "../settings/queue";
@@ -119,6 +120,24 @@ const day = createRoute({
     "DayPage",
   ),
 });
+const floor = createRoute({
+  getParentRoute: () => inside,
+  path: "/floor",
+  validateSearch: readFloorSearch,
+  component: lazyRouteComponent(
+    withWords(() => import("../floor/floor-page")),
+    "FloorPage",
+  ),
+});
+/** The screen on the wall is nobody's: its key is in the address, behind the #. */
+const wallboard = createRoute({
+  getParentRoute: () => root,
+  path: "/wallboard",
+  component: lazyRouteComponent(
+    withWords(() => import("../floor/wallboard-page")),
+    "WallboardPage",
+  ),
+});
 const settings = createRoute({
   getParentRoute: () => inside,
   path: "/settings",
@@ -186,6 +205,14 @@ const settingsTokens = createRoute({
   ),
 });
 
+const settingsWallboards = createRoute({
+  getParentRoute: () => settings,
+  path: "/wallboards",
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/wallboards-page")),
+    "WallboardsPage",
+  ),
+});
 const settingsPauses = createRoute({
   getParentRoute: () => settings,
   path: "/pauses",
@@ -227,6 +254,7 @@ const settingsHealth = createRoute({
 const tree = root.addChildren([
   home,
   login,
+  wallboard,
   inside.addChildren([
     desk,
     calls,
@@ -236,6 +264,7 @@ const tree = root.addChildren([
     customer,
     editCustomer,
     day,
+    floor,
     settings.addChildren([
       settingsHome,
       settingsMe,
@@ -244,6 +273,7 @@ const tree = root.addChildren([
       settingsQueues,
       settingsTeams,
       settingsTokens,
+      settingsWallboards,
       settingsPauses,
       settingsDispositions,
       settingsDialling,

@@ -4,6 +4,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import {
   IconAddressBook,
   IconHeadset,
+  IconLayoutDashboard,
   IconPhoneCall,
   IconPhoneIncoming,
   IconSearch,
@@ -34,6 +35,7 @@ const StateMenu = lazy(() => import("../states/state-menu"));
 
 const pages = [
   { to: "/desk", word: "nav.desk", icon: IconHeadset, keys: "goDesk" },
+  { to: "/floor", word: "nav.floor", icon: IconLayoutDashboard, keys: "goFloor", permission: "floor.read" },
   { to: "/calls", word: "nav.calls", icon: IconPhoneCall, keys: "goCalls" },
   { to: "/customers", word: "nav.customers", icon: IconAddressBook, keys: "goCustomers" },
   { to: "/settings", word: "nav.settings", icon: IconSettings, keys: "goSettings" },
@@ -52,6 +54,9 @@ export function Shell() {
   }, [me]);
   useReceipts();
   const stale = useNewVersion(me.version);
+  const mine = pages.filter(
+    (p) => !("permission" in p) || me.permissions.some(({ permission }) => permission === p.permission),
+  );
 
   useKeys({
     find: () => setFinding((n) => n + 1),
@@ -60,6 +65,7 @@ export function Shell() {
     goCalls: () => void navigate({ to: "/calls" }),
     goCustomers: () => void navigate({ to: "/customers" }),
     goSettings: () => void navigate({ to: "/settings" }),
+    goFloor: () => void (mine.some((p) => p.to === "/floor") && navigate({ to: "/floor" })),
   });
 
   return (
@@ -94,7 +100,7 @@ export function Shell() {
         </header>
         {narrow ? (
           <nav className="tabs" aria-label={t("nav.label")}>
-            {pages.map((p) => (
+            {mine.map((p) => (
               <Link key={p.to} to={p.to} className="tab" activeProps={{ "data-active": true }}>
                 <p.icon size={22} stroke={1.6} aria-hidden />
                 <span>{t(p.word)}</span>
@@ -103,7 +109,7 @@ export function Shell() {
           </nav>
         ) : (
           <nav className="nav" aria-label={t("nav.label")}>
-            {pages.map((p) => (
+            {mine.map((p) => (
               <NavItem key={p.to} page={p} />
             ))}
           </nav>

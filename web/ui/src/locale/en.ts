@@ -16,6 +16,7 @@ export const en = {
   nav: {
     label: "Pages",
     desk: "Desk",
+    floor: "Floor",
     calls: "Calls",
     customers: "Customers",
     settings: "Settings",
@@ -381,6 +382,7 @@ export const en = {
     title: "Keys",
     everywhere: "Everywhere",
     onDesk: "On the desk",
+    floor: "Floor",
     find: "Find a customer, number or page",
     help: "Show these keys",
     desk: "Desk",

@@ -17,6 +17,7 @@ export const fa: Words = {
   nav: {
     label: "صفحه‌ها",
     desk: "میز کار",
+    floor: "سالن",
     calls: "تماس‌ها",
     customers: "مشتریان",
     settings: "تنظیمات",
@@ -377,6 +378,7 @@ export const fa: Words = {
   keys: {
     title: "کلیدها",
     everywhere: "همه‌جا",
+    floor: "سالن",
     onDesk: "روی میز کار",
     find: "یافتن مشتری، شماره یا صفحه",
     help: "نمایش همین کلیدها",

@@ -1,6 +1,6 @@
 // The one socket of this tab. It reconnects for ever with jitter; every frame is a whole picture that replaces the one
 // before, so nothing is asked for again after a reconnect and a gap in the numbers does no harm (it is counted).
-import type { DeskFrame } from "../api/types";
+import type { DeskFrame, FloorFrame, FloorWish } from "../api/types";
 
 export type Link =
   | { state: "connecting"; since: number }
@@ -43,6 +43,8 @@ export class PushSocket {
   #stopped = false;
   /** How many pictures of this tab were skipped (the server merges them when the browser is slow). */
   skipped = 0;
+  /** Who draws the floor; null: nobody does, and it is not asked for. */
+  onFloor: ((frame: FloorFrame) => void) | null = null;
 
   constructor(options: SocketOptions) {
     this.#o = options;
@@ -68,6 +70,11 @@ export class PushSocket {
   /** seen tells the server that a picture has been drawn. */
   seen(seq: number): void {
     if (this.#ws?.readyState === 1) this.#ws.send(JSON.stringify({ type: "seen", seq }));
+  }
+
+  /** wish asks for the floor, or for another part of it, or for no more of it. It holds for the socket that is open now. */
+  wish(wish: Omit<FloorWish, "type">): void {
+    if (this.#ws?.readyState === 1) this.#ws.send(JSON.stringify({ type: "floor", ...wish }));
   }
 
   /** suspect drops a socket that another sign (a failed request) says is dead, and connects anew. */
@@ -129,10 +136,14 @@ export class PushSocket {
   }
 
   #take(text: string): void {
-    let frame: DeskFrame;
+    let frame: DeskFrame | FloorFrame;
     try {
-      frame = JSON.parse(text) as DeskFrame;
+      frame = JSON.parse(text) as DeskFrame | FloorFrame;
     } catch {
+      return;
+    }
+    if (frame?.type === "floor") {
+      this.onFloor?.(frame);
       return;
     }
     if (frame?.type !== "desk" || typeof frame.seq !== "number" || !frame.desk) return;

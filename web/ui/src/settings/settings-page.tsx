@@ -16,9 +16,21 @@ export function SettingsPage() {
   const leads = me.permissions.some((p) => p.permission === "states.write" && p.scope !== "own");
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const parts = admin
-    ? (["me", "agents", "phones", "queues", "teams", "pauses", "dispositions", "dialling", "tokens", "health"] as const)
+    ? ([
+        "me",
+        "agents",
+        "phones",
+        "queues",
+        "teams",
+        "pauses",
+        "dispositions",
+        "dialling",
+        "tokens",
+        "wallboards",
+        "health",
+      ] as const)
     : leads
-      ? (["me", "agents", "tokens"] as const)
+      ? (["me", "agents", "tokens", "wallboards"] as const)
       : (["me", "tokens"] as const);
   const words = {
     me: "settings.mine",
@@ -30,6 +42,7 @@ export function SettingsPage() {
     dispositions: "settings.dispositions",
     dialling: "settings.dialling",
     tokens: "settings.tokens",
+    wallboards: "settings.wallboards",
     health: "settings.health",
   } as const;
   return (

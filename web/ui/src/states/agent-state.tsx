@@ -8,7 +8,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { queryClient } from "../api/queries";
-import type { Agent, Standing, StateInput } from "../api/types";
+import type { Standing, StateInput } from "../api/types";
 import { announce } from "../app/announce";
 import { Refusal } from "../parts/refusal";
 import { useSpoken } from "../text/use-spoken";
@@ -16,7 +16,13 @@ import { PresenceDot, PresenceText } from "./presence";
 import { notFollowed, reasonOf } from "./reason";
 import { StateItems } from "./state-items";
 
-export function AgentState({ agent, standing: s, may }: { agent: Agent; standing: Standing; may: boolean }) {
+interface Props {
+  agent: { id: string; name: string };
+  standing: Standing;
+  may: boolean;
+}
+
+export function AgentState({ agent, standing: s, may }: Props) {
   const { t } = useTranslation();
   const spoken = useSpoken();
   const [opened, setOpened] = useState(false);
