@@ -42,6 +42,19 @@
 //	placing ──┬─▶ placed, with the call's id
 //	          └─▶ refused, with a code; so is one that has been placing for 20 s: its node has ended
 //
+// # Follow-ups
+//
+// FollowUps keeps what is to be done later. Every change of state is moveFollowUp's: one conditional UPDATE that names the states
+// from which it moves, with its line of history and its event in the same transaction, and followUpMoves is the whole of what
+// moves there are. A callback is dialled in three steps, so that it is once, on any number of nodes:
+//
+//	follow_up ─▶ dialling, with the attempt's id, by one UPDATE: whoever comes second is told who has it
+//	dial_attempt, inserted by Acts: whoever inserts it asks the exchange
+//	the call, written by the recorder, moves the follow-up to what became of it
+//
+// A node may end between any two of them. FreeDials puts back what has come to nothing within the attempt's patience, and first
+// makes the attempt one that was refused, so that a node which wakes up with it places nothing.
+//
 // # Guarantees
 //
 // Writing is idempotent and does not depend on order: pictures of one call may come twice, late, from several nodes

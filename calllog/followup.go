@@ -13,8 +13,7 @@ import (
 	"ringbook/db"
 )
 
-// EventFollowUp is the kind of the events that tell all nodes that a follow-up was made, changed or moved, with its id; without
-// one: that many were.
+// EventFollowUp is the kind of the events that tell all nodes that a follow-up was made, changed or moved, with its id.
 const EventFollowUp = "follow_up"
 
 // FollowUpKind is what a follow-up is: a task, or a callback, which has a number and is dialled.

@@ -245,13 +245,22 @@ func (s *FollowUps) close(ctx context.Context, a crm.Actor, id uuid.UUID, m foll
 	})
 }
 
-// Reopen makes a closed follow-up due again, at the time at which it was.
+// Reopen makes a closed follow-up due again, at the time at which it was. A window that is over by now is taken off, or it would
+// expire at once.
 func (s *FollowUps) Reopen(ctx context.Context, a crm.Actor, id uuid.UUID) (FollowUp, error) {
 	return s.act(ctx, a, id, func(tx pgx.Tx, f FollowUp) error {
 		if !f.State.Closed() {
 			return &FollowUpRefusal{FollowUpIsOpen, f.State, f.ClaimedBy}
 		}
-		moved, err := moveFollowUp(ctx, tx, f.ID, []FollowUpState{f.State}, followUpMove{To: FollowUpDue, By: a.AgentID, What: "reopened"})
+		m := followUpMove{To: FollowUpDue, By: a.AgentID, What: "reopened"}
+		over, err := tx.Exec(ctx, `UPDATE follow_up SET until = NULL WHERE id = $1 AND until <= clock_timestamp()`, id)
+		if err != nil {
+			return fmt.Errorf("reopen follow-up %s: %w", id, err)
+		}
+		if over.RowsAffected() > 0 {
+			m.Detail = map[string]any{"until": [2]any{f.Until, nil}}
+		}
+		moved, err := moveFollowUp(ctx, tx, f.ID, []FollowUpState{f.State}, m)
 		if err == nil && !moved {
 			err = fmt.Errorf("reopen follow-up %s: %w", id, crm.ErrConflict)
 		}

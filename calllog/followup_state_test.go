@@ -100,7 +100,14 @@ func TestFollowUps_S7_EveryOutcomeIsAState(t *testing.T) {
 		t.Errorf("expired by %v", f.ClosedBy)
 	}
 
-	// Cancelled because the customer called again; undone, and done.
+	if _, err := s.cfg.DB.Pool().Exec(ctx, `UPDATE follow_up SET due_at = now() - interval '2 hours', until = now() - interval '1 hour' WHERE id = $1`, f.ID); err != nil {
+		t.Fatal(err)
+	}
+	if f = act(s.Reopen(ctx, agentOmid, f.ID)); f.State != FollowUpDue || f.Until != nil {
+		t.Errorf("reopened, it would expire again: %s until %v", f.State, f.Until)
+	}
+
+	// Cancelled by ringbook; undone, and done.
 	f = create(t, s, agentNeda, callback(anyone))
 	as(t, s, f.ID, FollowUpDue, followUpMove{To: FollowUpCancelled, What: "called_again", Call: callID(3)})
 	if _, err := s.Claim(ctx, agentNeda, f.ID); err == nil {

@@ -260,7 +260,7 @@ func (s *FollowUps) callable(text string) (n crm.Number, err error) {
 		}
 	}
 	for i := len(exchanges) - 1; i >= 0; i-- { // the first one's reading stays
-		internal := false
+		var internal bool
 		if n, internal, err = s.cfg.Acts.number(exchanges[i], text); err != nil {
 			return n, err
 		}
