@@ -125,11 +125,11 @@ func (s *FollowUps) Counts(ctx context.Context, a crm.Actor, f FollowUpFilter) (
 		if part.state == FollowUpsClosed {
 			l.where = append(l.where, `f.state IN ('reached', 'done')`)
 		}
-		keys, err := l.keys(ctx, s.cfg.DB.Pool(), followUpCountMost+1)
-		if err != nil {
+		sql, n := l.countQuery(followUpCountMost+1), 0
+		if err := s.cfg.DB.Pool().QueryRow(ctx, sql, append([]any{pgx.QueryExecModeCacheDescribe}, l.args...)...).Scan(&n); err != nil {
 			return c, fmt.Errorf("count follow-ups: %w", err)
 		}
-		*part.n, c.More = min(len(keys), followUpCountMost), c.More || len(keys) > followUpCountMost
+		*part.n, c.More = min(n, followUpCountMost), c.More || n > followUpCountMost
 	}
 	return c, nil
 }
@@ -373,14 +373,34 @@ func (l *followUpList) query(limit int) string {
 		return fmt.Sprintf(`SELECT f.id, f.%[1]s AS at FROM %[2]s f WHERE %[3]s ORDER BY f.%[1]s %[4]s, f.id %[4]s LIMIT %[5]s`,
 			l.column(), l.from, strings.Join(append(slices.Clone(l.where), along), " AND "), order, n)
 	}
+	if l.whose == nil {
+		return walk("true")
+	}
+	sql := fmt.Sprintf(`SELECT w.id, w.at FROM (%s) o (id) CROSS JOIN LATERAL (%s) w`, l.owners(), walk("f.owner = o.id"))
+	if l.whose.hands != uuid.Nil {
+		sql = fmt.Sprintf(`(%s) UNION (%s)`, sql, walk(fmt.Sprintf("f.%s = %s", l.hands(), l.arg(l.whose.hands))))
+	}
+	return fmt.Sprintf(`SELECT id, at FROM (%s) f ORDER BY at %[2]s, id %[2]s LIMIT %[3]s`, sql, order, n)
+}
+
+// countQuery is that of how many the list has, and at most, with l.args: it stops there, along whose ever it is.
+func (l *followUpList) countQuery(most int) string {
+	n := l.arg(most)
+	walk := func(along string) string {
+		return fmt.Sprintf(`SELECT f.id FROM %s f WHERE %s LIMIT %s`, l.from, strings.Join(append(slices.Clone(l.where), along), " AND "), n)
+	}
 	sql := walk("true")
 	if l.whose != nil {
-		sql = fmt.Sprintf(`SELECT w.id, w.at FROM (SELECT unnest(%s::uuid[]) UNION SELECT id FROM agent WHERE team_id = ANY (%s)) o (id) CROSS JOIN LATERAL (%s) w`,
-			l.arg(l.whose.owners), l.arg(l.whose.teams), walk("f.owner = o.id"))
+		owners := l.owners()
+		sql = fmt.Sprintf(`SELECT w.id FROM (%s) o (id) CROSS JOIN LATERAL (%s) w`, owners, walk("f.owner = o.id"))
 		if l.whose.hands != uuid.Nil {
-			sql = fmt.Sprintf(`(%s) UNION (%s)`, sql, walk(fmt.Sprintf("f.%s = %s", l.hands(), l.arg(l.whose.hands))))
+			sql = fmt.Sprintf(`(%s) UNION ALL (%s)`, sql, walk(fmt.Sprintf("f.%s = %s AND f.owner NOT IN (%s)", l.hands(), l.arg(l.whose.hands), owners)))
 		}
-		sql = fmt.Sprintf(`SELECT id, at FROM (%s) f ORDER BY at %[2]s, id %[2]s LIMIT %[3]s`, sql, order, n)
 	}
-	return sql
+	return fmt.Sprintf(`SELECT count(*) FROM (SELECT FROM (%s) f LIMIT %s) f`, sql, n)
+}
+
+// owners is the query of the ids of the owners along whose the list is.
+func (l *followUpList) owners() string {
+	return fmt.Sprintf(`SELECT unnest(%s::uuid[]) UNION SELECT id FROM agent WHERE team_id = ANY (%s)`, l.arg(l.whose.owners), l.arg(l.whose.teams))
 }

@@ -33,7 +33,7 @@ func as(t testing.TB, s *FollowUps, id uuid.UUID, from FollowUpState, m followUp
 // S7: every state that a callback can be in is one of its own, and its history tells how it came there.
 func TestFollowUps_S7_EveryOutcomeIsAState(t *testing.T) {
 	t.Parallel()
-	_, s := newFollowUps(t)
+	d, s := newFollowUps(t)
 	anyone := FollowUpOwner{Anyone: true}
 	ctx := deadline(t)
 	act := func(f FollowUp, err error) FollowUp {
@@ -133,6 +133,11 @@ func TestFollowUps_S7_EveryOutcomeIsAState(t *testing.T) {
 	want(f.ID, FollowUpDue, "neda made due, neda claimed claimed, leader changed claimed, leader released due")
 	if _, err := s.FollowUp(ctx, agentNeda, f.ID); !errors.Is(err, crm.ErrNotFound) {
 		t.Errorf("it is another's by now: %v", err)
+	}
+	// All nodes hear of every step.
+	steps := count(t, d, `SELECT count(*) FROM follow_up_change`)
+	if told := count(t, d, `SELECT count(*) FROM event WHERE kind = $1`, EventFollowUp); told != steps {
+		t.Errorf("of %d steps %d were told to other nodes", steps, told)
 	}
 }
 
