@@ -57,6 +57,8 @@ export type Outcome = NonNullable<Call["outcome"]>;
 export type Direction = Call["direction"];
 
 export type FollowUp = S["FollowUp"];
+/** A follow-up in the picture of a desk. */
+export type DeskFollowUp = S["DeskFollowUp"];
 export type FollowUpChange = S["FollowUpChange"];
 export type FollowUpInput = S["FollowUpInput"];
 export type FollowUpPatch = S["FollowUpPatch"];

@@ -12,6 +12,7 @@ import { spaced } from "../text/digits";
 import type { Format } from "../text/format";
 import { useFormat } from "../text/use-format";
 import { useAnnounced } from "./announce";
+import { useOfferNotice } from "./offer-notice";
 import { usePreferences } from "./preferences";
 import { setBadge } from "./title";
 
@@ -88,6 +89,8 @@ export function Attention() {
     const count = desk.calls.filter((p) => p.state === "ringing" && incoming(p, desk)).length;
     setBadge(first ? t("notify.tab", { n: f.number(count), who: saidOf(first, desk, t, f) }) : "");
   }, [desk, t, f, notify]);
+
+  useOfferNotice(desk, speaker, notify);
 
   useEffect(() => () => setBadge(""), []);
 

@@ -33,6 +33,10 @@ export const keymap = {
   giveUp: { code: "KeyG", shift: true },
   hangUp: { code: "KeyH", shift: true },
   pause: { code: "KeyP", shift: true },
+  newFollowUp: { code: "KeyF" },
+  offerTake: { code: "KeyB" },
+  offerDone: { code: "KeyM" },
+  offerLater: { code: "KeyL" },
 } as const satisfies Record<string, Binding>;
 
 export type KeyID = keyof typeof keymap;

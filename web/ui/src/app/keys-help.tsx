@@ -12,6 +12,9 @@ const everywhere = [
   ["goSettings", "settings"],
   ["goFloor", "floor"],
   ["pause", "pause"],
+  ["offerTake", "offerTake"],
+  ["offerDone", "offerDone"],
+  ["offerLater", "offerLater"],
   ["help", "help"],
 ] as const satisfies [KeyID, string][];
 
@@ -25,6 +28,7 @@ const onDesk = [
   ["next", "next"],
   ["previous", "previous"],
   ["dismiss", "dismiss"],
+  ["newFollowUp", "newFollowUp"],
   ["hold", "hold"],
   ["transfer", "transfer"],
   ["complete", "complete"],

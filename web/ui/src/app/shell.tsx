@@ -20,6 +20,7 @@ import { isLive, useDesk } from "../desk/store";
 import { Hint } from "../parts/hint";
 import { Key } from "../parts/text";
 import { StateButton } from "../states/state-button";
+import { withWords } from "../text/i18n";
 import { useFormat } from "../text/use-format";
 import { AccountButton } from "./account-button";
 import { Attention, saidOf } from "./attention";
@@ -31,6 +32,7 @@ import { useKeys } from "./use-keys";
 const AccountMenu = lazy(() => import("./account-menu"));
 const Find = lazy(() => import("./find"));
 const KeysHelp = lazy(() => import("./keys-help"));
+const Offer = lazy(withWords(() => import("../desk/offer")));
 const StateMenu = lazy(() => import("../states/state-menu"));
 
 const pages = [
@@ -127,6 +129,7 @@ export function Shell() {
             </Alert>
           )}
           <RingBanner />
+          <Offered />
           <Suspense>
             <Outlet />
           </Suspense>
@@ -181,6 +184,17 @@ function RingBanner() {
         {t("nav.desk")}
       </Button>
     </Group>
+  );
+}
+
+/** Offered shows what is due, where there is anything to do. */
+function Offered() {
+  const { desk } = useDesk();
+  if (!desk || desk.follow_ups.items.length === 0) return null;
+  return (
+    <Suspense>
+      <Offer desk={desk} />
+    </Suspense>
   );
 }
 

@@ -1,6 +1,7 @@
 import { Badge, Button, Group, Text } from "@mantine/core";
 import {
   IconBuilding,
+  IconCalendarPlus,
   IconCheck,
   IconCopy,
   IconExternalLink,
@@ -12,7 +13,7 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import type { Desk, Pop } from "../api/types";
 import { useNow } from "../app/clock";
@@ -21,6 +22,7 @@ import { CallButton } from "../dial/call-button";
 import { Hint } from "../parts/hint";
 import { endedBy, OutcomeText } from "../parts/outcome";
 import { Duration, Key, Num } from "../parts/text";
+import { withWords } from "../text/i18n";
 import { useFormat } from "../text/use-format";
 import { Controls } from "./controls";
 import styles from "./desk.module.css";
@@ -28,6 +30,8 @@ import { PhaseIcon } from "./phase-icon";
 import { countsFrom, gaveTo, incoming, name, otherNumber, ownPhoneRings, talkedHere, withheld } from "./pop";
 import { Script } from "./script";
 import { isLive } from "./store";
+
+const Promises = lazy(withWords(() => import("./promise")));
 
 interface Props {
   desk: Desk;
@@ -38,12 +42,13 @@ interface Props {
   onAttach: () => void;
   onCopy: () => void;
   onDismiss: () => void;
+  onFollowUp?: (() => void) | undefined;
 }
 
 const vip = (tag: string) => /^(vip|ویژه)$/i.test(tag);
 
 /** CallCard is the call itself: who, why known, where from, and what can be done about it. */
-export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, onCopy, onDismiss }: Props) {
+export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, onCopy, onDismiss, onFollowUp }: Props) {
   const { t } = useTranslation();
   const is = pop.state;
   const number = otherNumber(pop, desk);
@@ -137,6 +142,12 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
         </div>
       )}
 
+      {pop.follow_ups.length > 0 && (
+        <Suspense>
+          <Promises list={pop.follow_ups} me={desk.agent.id} />
+        </Suspense>
+      )}
+
       <From pop={pop} desk={desk} />
 
       {isLive(is) && pop.queue_script && <Script text={pop.queue_script} />}
@@ -189,6 +200,14 @@ export function CallCard({ desk, pop, choosing, onChoose, onCreate, onAttach, on
             customer={pop.customer?.id}
             call={pop.call.id}
             text={t(incoming(pop, desk) ? "dial.callBack" : "dial.callAgain")}
+          />
+        )}
+        {onFollowUp && (
+          <Action
+            id="newFollowUp"
+            icon={<IconCalendarPlus size={16} />}
+            text={t("desk.followUp")}
+            onClick={onFollowUp}
           />
         )}
         {!isLive(is) && (

@@ -3,21 +3,25 @@ import { Button, Stack, Text } from "@mantine/core";
 import { IconBellRinging, IconHeadset, IconVolume } from "@tabler/icons-react";
 import { useMutation, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { Fragment, lazy, Suspense, useState } from "react";
+import { Fragment, lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { Problem } from "../api/problem";
 import { me as meQuery } from "../api/queries";
-import type { Desk, Pop } from "../api/types";
+import type { Desk, Disposition, Pop } from "../api/types";
 import { askToNotify } from "../app/attention";
+import { now } from "../app/clock";
+import { useMay } from "../app/may";
 import { setPreferences, usePreferences } from "../app/preferences";
 import { useKeys } from "../app/use-keys";
+import { FollowUpDialog, type FollowUpStart } from "../followups/open";
 import { copyText } from "../parts/copy";
 import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Empty, Loading } from "../parts/states";
 import { Num } from "../parts/text";
 import { withWords } from "../text/i18n";
+import { useFormat } from "../text/use-format";
 import { CallCard } from "./call-card";
 import { CallTabs } from "./call-tabs";
 import { CustomerPanel } from "./customer-panel";
@@ -30,31 +34,76 @@ import { change, inOrder, isLive, useDesk } from "./store";
 const Attach = lazy(() => import("./attach"));
 const Create = lazy(withWords(() => import("./create")));
 const Dispositions = lazy(() => import("./dispositions"));
+const ToDoPanel = lazy(withWords(() => import("./to-do-panel")));
 const DialBox = lazy(() => import("../dial/dial-box"));
 
 export function DeskPage() {
   const { t } = useTranslation();
+  const f = useFormat();
   const { desk, selected } = useDesk();
   const pop = desk?.calls.find((p) => p.call.id === selected) ?? null;
+  const mayWrite = useMay("follow_ups.write") !== null;
+  const [making, setMaking] = useState<FollowUpStart | null>(null);
+  const make = (more: FollowUpStart = {}) => desk && setMaking({ ...(pop ? beginning(pop, desk) : {}), ...more });
+  useKeys({ newFollowUp: () => mayWrite && make() });
+  const said = (d: Disposition, of: Pop) => {
+    if (!d.follow_up || !desk || !mayWrite) return;
+    const { kind, title, after_ms } = d.follow_up;
+    const at = new Date(now() + after_ms);
+    const due = after_ms > 0 ? `${f.date(at)} ${f.time(at)}` : undefined;
+    setMaking({ ...beginning(of, desk), kind, title: title || d.name, due });
+  };
+  const toDo = desk && (
+    <Suspense>
+      <ToDoPanel desk={desk} onNew={() => make()} />
+    </Suspense>
+  );
   return (
     <Page title={t("desk.title")} name={t("desk.title")}>
       {!desk ? (
         <Loading />
       ) : pop ? (
-        <Calls desk={desk} pop={pop} />
+        <Calls desk={desk} pop={pop} toDo={toDo} onSaid={said} onFollowUp={mayWrite ? () => make() : undefined} />
       ) : (
         <div className={styles.grid}>
           <Idle />
-          <Suspense>
-            <DialBox />
-          </Suspense>
+          <div className={styles.side}>
+            {toDo}
+            <Suspense>
+              <DialBox />
+            </Suspense>
+          </div>
         </div>
+      )}
+      {making && (
+        <Suspense>
+          <FollowUpDialog
+            start={making}
+            onClose={() => setMaking(null)}
+            onSaved={() => notice(t("notify.followUpMade"))}
+          />
+        </Suspense>
       )}
     </Page>
   );
 }
 
-function Calls({ desk, pop }: { desk: Desk; pop: Pop }) {
+/** beginning is what a follow-up of a call begins with. */
+function beginning(pop: Pop, desk: Desk): FollowUpStart {
+  const outside = pop.call.direction !== "internal" && !withheld(pop, desk);
+  return { call: pop.call.id, customer: pop.customer, number: outside ? otherNumber(pop, desk) : undefined };
+}
+
+interface CallsProps {
+  desk: Desk;
+  pop: Pop;
+  toDo: ReactNode;
+  onSaid: (d: Disposition, pop: Pop) => void;
+  /** Makes a follow-up of the call; left out: one may not. */
+  onFollowUp?: (() => void) | undefined;
+}
+
+function Calls({ desk, pop, toDo, onSaid, onFollowUp }: CallsProps) {
   const navigate = useNavigate();
   const [dialog, setDialog] = useState<{ kind: "attach" | "create"; pop: Pop } | null>(null);
   const { t } = useTranslation();
@@ -116,17 +165,19 @@ function Calls({ desk, pop }: { desk: Desk; pop: Pop }) {
             onAttach={() => setDialog({ kind: "attach", pop })}
             onCopy={() => void copy()}
             onDismiss={() => dismiss.mutate(id)}
+            onFollowUp={onFollowUp}
           />
           <Note key={id} callID={id} saved={pop.call.note} />
           {disposable(pop) && (
             <Suspense>
-              <Dispositions pop={pop} onSaid={() => undefined} />
+              <Dispositions pop={pop} onSaid={onSaid} />
             </Suspense>
           )}
         </div>
         <div className={styles.side}>
           {pop.customer && <CustomerPanel customer={pop.customer} />}
           <History past={pop.history} known={pop.looked_up} customer={pop.customer?.id} />
+          {toDo}
           <Suspense>
             <DialBox />
           </Suspense>

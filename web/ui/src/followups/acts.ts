@@ -11,12 +11,15 @@ export function refreshFollowUps(): Promise<void> {
   return queryClient.invalidateQueries({ queryKey: ["follow-ups"] });
 }
 
+/** Named is what a follow-up is known by, wherever it comes from. */
+type Named = Pick<FollowUp, "id" | "title" | "customer" | "number">;
+
 /** followUpName is what a follow-up is called in a sentence. */
-export function followUpName(f: FollowUp): string {
+export function followUpName(f: Named): string {
   return f.title || f.customer?.name || `\u2066${f.number}\u2069`;
 }
 
-const at = (f: FollowUp) => ({ params: { path: { id: f.id } } });
+const at = (f: Named) => ({ params: { path: { id: f.id } } });
 
 /** doing does something to a follow-up, shows what came of it, and says whether it was done. */
 async function doing(what: Promise<unknown>): Promise<boolean> {
@@ -31,24 +34,24 @@ async function doing(what: Promise<unknown>): Promise<boolean> {
   }
 }
 
-const reopen = (f: FollowUp) => doing(got(api.POST("/api/v1/follow-ups/{id}/reopen", at(f))));
+const reopen = (f: Named) => doing(got(api.POST("/api/v1/follow-ups/{id}/reopen", at(f))));
 
 /** finish closes one as done, and offers to take that back. */
-export async function finish(f: FollowUp): Promise<boolean> {
+export async function finish(f: Named): Promise<boolean> {
   const done = await doing(got(api.POST("/api/v1/follow-ups/{id}/done", at(f))));
   if (done) void offerUndo(i18next.t("followUps.doneDone", { name: followUpName(f) }), () => void reopen(f));
   return done;
 }
 
 /** cancel closes one as not needed, and offers to take that back. */
-export async function cancel(f: FollowUp): Promise<boolean> {
+export async function cancel(f: Named): Promise<boolean> {
   const done = await doing(got(api.POST("/api/v1/follow-ups/{id}/cancel", at(f))));
   if (done) void offerUndo(i18next.t("followUps.cancelDone", { name: followUpName(f) }), () => void reopen(f));
   return done;
 }
 
-export const claim = (f: FollowUp) => doing(got(api.POST("/api/v1/follow-ups/{id}/claim", at(f))));
-export const release = (f: FollowUp) => doing(got(api.POST("/api/v1/follow-ups/{id}/release", at(f))));
+export const claim = (f: Named) => doing(got(api.POST("/api/v1/follow-ups/{id}/claim", at(f))));
+export const release = (f: Named) => doing(got(api.POST("/api/v1/follow-ups/{id}/release", at(f))));
 export const openAgain = (f: FollowUp) => reopen(f);
 
 /** closed says that nothing more is to be done. */
