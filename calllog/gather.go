@@ -57,7 +57,7 @@ const gatherFrom = `SELECT c.started_at, c.id FROM %s c
 			c.direction, c.state, c.outcome, c.queue_id, c.started_at) @@ $1::text::tsquery
 		AND c.merged_into IS NULL AND (c.state = 'ended' OR NOT $2)
 		AND c.started_at + interval '0' >= $3 AND c.started_at + interval '0' < $4 AND (c.started_at + interval '0', c.id) < ($5, $6)
-		AND (cardinality($7::text[]) = 0 OR (SELECT bool_and(` + numbersOf + ` LIKE p.number OR ` + textOf + ` LIKE p.text) FROM unnest($7::text[], $8::text[]) p (number, text)))
+		AND (cardinality($7::text[]) = 0 OR (SELECT bool_and(` + numbersOf + ` LIKE p.number OR ` + textOf + ` ~ p.text) FROM unnest($7::text[], $8::text[]) p (number, text)))
 	ORDER BY c.started_at + interval '0' DESC, c.id DESC LIMIT $9`
 
 // gather looks up the next calls of the list that began before a time, zero for any, newest first, so many at most. calls is of

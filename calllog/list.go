@@ -47,8 +47,8 @@ type listing struct {
 	few     bool     // there are few along the walk
 	ended   bool     // those that are over
 	words   string   // the tsquery of all that is asked for, but the times; empty: nothing is
-	numbers []string // and what it does not tell: each of these patterns must fit the numbers,
-	texts   []string // or the one of these at the same place the text
+	numbers []string // and what they do not tell: each of these patterns must fit the numbers,
+	texts   []string // or the regular expression at the same place the text
 }
 
 // members are those whose calls an actor may read, or asks for.
@@ -114,8 +114,8 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	for _, q := range askedBy(f.Q) {
 		other = append(other, need{q.sql, q.args, q.query})
-		if q.number != "" {
-			l.numbers, l.texts = append(l.numbers, q.number), append(l.texts, q.text)
+		if q.loose {
+			l.numbers, l.texts = append(l.numbers, q.number), append(l.texts, "^"+q.ahead)
 		}
 	}
 	if f.Agent != uuid.Nil {

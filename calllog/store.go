@@ -210,8 +210,9 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 	}
 	calls := make(map[uuid.UUID]*found, len(keys))
 	legs := make(map[uuid.UUID][]Leg, len(keys))
+	of := callsOf(ids)
 	batch := &pgx.Batch{}
-	batch.Queue(`SELECT `+callColumns+` FROM call c WHERE c.id = ANY($1) AND c.merged_into IS NULL`, ids).Query(func(rows pgx.Rows) error {
+	batch.Queue(`SELECT `+callColumns+` FROM `+of("call c", "c.id")+` AND c.merged_into IS NULL`, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			f, err := scanCall(rows)
 			if err != nil {
@@ -222,7 +223,7 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 		return rows.Err()
 	})
 	notes := make(map[uuid.UUID]string)
-	batch.Queue(`SELECT call_id, note FROM call_annotation WHERE call_id = ANY($1)`, ids).Query(func(rows pgx.Rows) error {
+	batch.Queue(`SELECT n.call_id, n.note FROM `+of("call_annotation n", "n.call_id"), ids).Query(func(rows pgx.Rows) error {
 		var id uuid.UUID
 		var note string
 		_, err := pgx.ForEachRow(rows, []any{&id, &note}, func() error { notes[id] = note; return nil })
@@ -231,8 +232,7 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 	batch.Queue(`
 		SELECT l.call_id, l.id, l.channel, l.role, l.extension, l.number, l.agent_id, coalesce(g.name, ''), l.offered_at,
 			l.answered_at, l.ended_at, l.ended_as, l.talk_ms, l.hold_ms, nullif(l.parent, ''), l.spans, l.pbx
-		FROM call_leg l LEFT JOIN agent g ON g.id = l.agent_id
-		WHERE l.call_id = ANY($1) AND NOT l.line ORDER BY l.call_id, l.offered_at, l.id`, ids).Query(func(rows pgx.Rows) error {
+		FROM `+of("call_leg l LEFT JOIN agent g ON g.id = l.agent_id", "l.call_id")+` AND NOT l.line ORDER BY l.call_id, l.offered_at, l.id`, ids).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var (
 				call uuid.UUID
@@ -275,7 +275,7 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 		}
 		return rows.Err()
 	})
-	if err := s.db.Pool().SendBatch(ctx, batch).Close(); err != nil {
+	if err := s.readCalls(ctx, ids, batch); err != nil {
 		return nil, fmt.Errorf("read calls: %w", err)
 	}
 	names, err := s.customerNames(ctx, calls)
@@ -315,6 +315,37 @@ func (s *Store) records(ctx context.Context, keys []cursor) ([]Record, error) {
 		}
 	}
 	return records, nil
+}
+
+// fewMonths is of how many months calls are read by a plan for these months alone. A plan for all takes long to make, and is kept.
+const fewMonths = 3
+
+func manyMonths(ids []uuid.UUID) bool {
+	var months []time.Time
+	for _, id := range ids {
+		if m := monthOf(idTime(id)); !slices.Contains(months, m) {
+			months = append(months, m)
+		}
+	}
+	return len(months) > fewMonths
+}
+
+// callsOf compiles what is to follow FROM, to read tables by the ids of calls, which are $1.
+func callsOf(ids []uuid.UUID) func(tables, key string) string {
+	if manyMonths(ids) { // each id says which month is looked into
+		return func(tables, key string) string {
+			return `unnest($1::uuid[]) u (id), ` + tables + ` WHERE ` + key + ` = u.id`
+		}
+	}
+	return func(tables, key string) string { return tables + ` WHERE ` + key + ` = ANY ($1)` }
+}
+
+// readCalls sends what callsOf has compiled.
+func (s *Store) readCalls(ctx context.Context, ids []uuid.UUID, batch *pgx.Batch) error {
+	if !manyMonths(ids) {
+		return s.db.Pool().SendBatch(ctx, batch).Close()
+	}
+	return pooled{s.db.Pool()}.inSnapshot(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
 }
 
 // customerNames are those of the customers that calls name.

@@ -13,14 +13,15 @@ import (
 	"ringbook/pbx"
 )
 
-// What a call is found by are its words, the lexemes of the function call_words: the folded words of its names and notes,
-// each of letters and digits only, the digits of its numbers, five from each on, what it is filtered by, and its day, which all have
-// other signs, so that none is taken for another. They are in one index, where what has all of several words is found without reading
+// What a call is found by are its words, the lexemes of the function call_words: how the folded words of its names and notes
+// begin, which are of letters and digits only, the digits of its numbers, five from each on, what it is filtered by, and its day, which
+// all have other signs, so that none is taken for another. They are in one index, where what has all of several words is found without reading
 // what has only one of them.
 
 const (
 	wordLong  = 64 // characters of a word that count
 	wordShort = 2  // characters of a word that must be the whole word: as a beginning it would find nearly all
+	wordBegun = 6  // characters, at most, of the beginning of a word by which it is found
 	digitsOne = 5  // digits of a number are a word
 )
 
@@ -79,11 +80,14 @@ func anyOf(words []string) string {
 	return "(" + strings.Join(all, " | ") + ")"
 }
 
-// matching is a condition twice: as a tsquery of words, and of the texts of a call c, with a "?" for each argument.
+// matching is a condition on the texts of a call c: as a tsquery of words, as SQL with a "?" for each argument, and as a regular
+// expression of what follows the beginning of textOf.
 type matching struct {
 	query string
 	sql   string
 	args  []any
+	ahead string
+	loose bool // the tsquery finds more
 }
 
 const (
@@ -94,30 +98,33 @@ const (
 // beginning matches a folded word: its beginning, of a short one the whole.
 func beginning(word string) matching {
 	word = short(word)
-	if utf8.RuneCountInString(word) <= wordShort {
-		return matching{lexeme(word), textOf + " LIKE ?", []any{"% " + word + " %"}}
+	as, all := " "+word, []rune(word)
+	if len(all) <= wordShort {
+		as += " "
 	}
-	return matching{lexeme(word) + ":*", textOf + " LIKE ?", []any{"% " + word + "%"}}
+	begun := string(all[:min(len(all), wordBegun)])
+	return matching{lexeme(begun), textOf + " LIKE ?", []any{"%" + as + "%"}, "(?=.*" + as + ")", begun != word}
 }
 
 // and matches what all match.
-func and(all []matching) matching { return combine(all, " & ", " AND ") }
-
-// or matches what any matches.
-func or(all ...matching) matching { return combine(all, " | ", " OR ") }
-
-func combine(all []matching, in, inSQL string) matching {
+func and(all []matching) matching {
 	if len(all) == 1 {
 		return all[0]
 	}
-	var m matching
-	for i, one := range all {
-		if i > 0 {
-			m.query, m.sql = m.query+in, m.sql+inSQL
-		}
-		m.query, m.sql, m.args = m.query+one.query, m.sql+one.sql, append(m.args, one.args...)
+	return combine(all, " & ", " AND ", "")
+}
+
+// or matches what any matches.
+func or(all ...matching) matching { return combine(all, " | ", " OR ", "|") }
+
+func combine(all []matching, in, inSQL, ahead string) matching {
+	m := all[0]
+	m.args = slices.Clip(m.args)
+	for _, one := range all[1:] {
+		m.query, m.sql, m.args = m.query+in+one.query, m.sql+inSQL+one.sql, append(m.args, one.args...)
+		m.ahead, m.loose = m.ahead+ahead+one.ahead, m.loose || one.loose
 	}
-	m.query, m.sql = "("+m.query+")", "("+m.sql+")"
+	m.query, m.sql, m.ahead = "("+m.query+")", "("+m.sql+")", "(?:"+m.ahead+")"
 	return m
 }
 
@@ -132,8 +139,7 @@ func beginnings(words []string) matching {
 // asked is one thing that a search asks for.
 type asked struct {
 	matching
-	// What the words find more than is asked for is left out by these patterns, of the numbers or of the text; empty: nothing is.
-	number, text string
+	number string // a pattern of the numbers, which does as well; empty: none
 }
 
 // askedBy is what a search asks for, all of it; at most wordsMost. What looks like a telephone number in all is one
@@ -176,11 +182,13 @@ func partOf(digits string) asked {
 		number = digits
 	}
 	word, pattern := beginning(digits), "%"+number+"%"
-	a := asked{matching: or(matching{digitWords(number), numbersOf + " LIKE ?", []any{pattern}}, word)}
-	if len(number) > digitsOne {
-		a.number, a.text = pattern, word.args[0].(string)
-	}
-	return a
+	return asked{matching{
+		query: "(" + digitWords(number) + " | " + word.query + ")",
+		sql:   "(" + numbersOf + " LIKE ? OR " + word.sql + ")",
+		args:  append([]any{pattern}, word.args...),
+		ahead: word.ahead,
+		loose: len(number) > digitsOne || word.loose,
+	}, pattern}
 }
 
 // digitWords is a tsquery that every number satisfies in which the digits occur, three at least; of up to five digits no other does.

@@ -11,13 +11,22 @@ CREATE FUNCTION call_words(search text, note_search text, caller_number text, di
 RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
 	queue text := queue_id::text;
-	words text[] := string_to_array(search || ' ' || note_search, ' ') || agents::text[] || ARRAY[
+	words text[] := agents::text[] || ARRAY[
 		'n=' || number, 'd=' || direction, 'o=' || outcome, direction || '/' || outcome,
 		coalesce('c=' || customer_id::text, ''), coalesce(queue, ''), coalesce(queue || '/' || direction, ''), coalesce(queue || '/' || outcome, ''),
 		CASE state WHEN 'ended' THEN '' ELSE 's=' || state END,
 		'@' || ((started_at AT TIME ZONE 'UTC')::date - DATE '1970-01-01')::text];
+	word text;
 	digits text;
 BEGIN
+	FOREACH word IN ARRAY string_to_array(search || ' ' || note_search, ' ') LOOP
+		IF length(word) < 3 THEN
+			words := words || word;
+		END IF;
+		FOR n IN 3..least(length(word), 6) LOOP
+			words := words || left(word, n);
+		END LOOP;
+	END LOOP;
 	FOREACH digits IN ARRAY ARRAY[caller_number, dialed_number] LOOP
 		FOR i IN 1..length(digits) - 2 LOOP
 			words := words || ('#' || substr(digits, i, 5));
@@ -27,7 +36,7 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION call_words IS 'what calls are searched by: folded words, which are letters and digits only; of the numbers what begins at each digit, five digits long; what they are filtered by; the day, counted from 1970; all but the first have other signs';
+COMMENT ON FUNCTION call_words IS 'what calls are searched by: how the folded words begin, which are letters and digits only, in three to six of them, and the shorter ones; of the numbers five digits from each on; what they are filtered by; the day, counted from 1970; all but the first have other signs';
 
 CREATE INDEX call_words ON call USING gin (call_words(search, note_search, caller_number, dialed_number, number, customer_id, agents,
 	direction, state, outcome, queue_id, started_at)) WITH (gin_pending_list_limit = 256);
