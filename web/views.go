@@ -2,8 +2,11 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -152,9 +155,34 @@ func oneOf[T ~string](values ...T) func(string) bool {
 	return func(s string) bool { return slices.Contains(values, T(s)) }
 }
 
+// isDay takes a day as 2026-11-22, or so many days before the one on which the view is opened: "-6d", and "0d" for that day.
 func isDay(s string) bool {
+	if _, relative := daysAgo(s); relative {
+		return true
+	}
 	_, err := time.Parse(time.DateOnly, s)
 	return err == nil
+}
+
+// daysAgo is how many days a relative day is before the one on which the view is opened; false: it is none.
+func daysAgo(s string) (n int, relative bool) {
+	if !relativeDay.MatchString(s) {
+		return 0, false
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(strings.TrimSuffix(s, "d"), "-"))
+	return n, err == nil
+}
+
+var relativeDay = regexp.MustCompile(`^(0|-[1-9][0-9]{0,2})d$`)
+
+// endsBefore says that a view ends before it begins, whenever it is opened.
+func endsBefore(from, to string) bool {
+	began, relative := daysAgo(from)
+	ended, both := daysAgo(to)
+	if relative && both {
+		return ended > began
+	}
+	return relative == both && to < from
 }
 
 func isID(s string) bool { return uuid.Validate(s) == nil && len(s) == 36 }
@@ -171,14 +199,20 @@ func checkViewQuery(page, query string) error {
 	}
 	var faults crm.FieldErrors
 	known := viewParameters[page]
-	for name, v := range values {
-		if ok, there := known[name]; !there || len(v) != 1 || !ok(v[0]) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		switch ok, there := known[name]; {
+		case !there: // whose name may be anything
 			faults = append(faults, crm.FieldError{Field: "query", Problem: "is none of the choices"})
-			break
+		case len(values[name]) != 1:
+			faults = append(faults, crm.FieldError{Field: "query." + name, Problem: "is there twice"})
+		case !ok(values[name][0]) && (name == "from" || name == "to"):
+			faults = append(faults, crm.FieldError{Field: "query." + name, Problem: "is no day, as 2026-11-22 or -6d"})
+		case !ok(values[name][0]):
+			faults = append(faults, crm.FieldError{Field: "query." + name, Problem: "is none of the choices"})
 		}
 	}
-	if from, to := values.Get("from"), values.Get("to"); faults == nil && from != "" && to != "" && to < from {
-		faults = append(faults, crm.FieldError{Field: "query", Problem: "is before from"})
+	if from, to := values.Get("from"), values.Get("to"); faults == nil && from != "" && to != "" && endsBefore(from, to) {
+		faults = append(faults, crm.FieldError{Field: "query.to", Problem: "is before from"})
 	}
 	if faults != nil {
 		return faults

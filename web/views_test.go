@@ -99,6 +99,7 @@ func TestViews_BadQueriesAndGoneFilters(t *testing.T) {
 	c := h.program(root)
 	for _, query := range []string{
 		"outcome=fine", "cursor=x", "agent=1", "agent=" + strings.Repeat("0", 36), "from=yesterday", "from=2026-02-30", "from=2026-02-02&to=2026-02-01",
+		"from=6d", "from=-0d", "from=-1000d", "from=-06d", "from=-1d&to=-6d", "from=-6",
 		"outcome=busy&outcome=missed", "%zz", "q=" + strings.Repeat("x", 201), "q=%00", "q=%ff", "queue=", strings.Repeat("q=x&", 600),
 	} {
 		if res, answer := c.send(http.MethodPost, "/views", object{"page": "calls", "name": "Bad", "query": query}); res.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(answer), "body.query") {
@@ -113,6 +114,24 @@ func TestViews_BadQueriesAndGoneFilters(t *testing.T) {
 	} {
 		c.want(http.StatusUnprocessableEntity, http.MethodPost, "/views", body, nil)
 	}
+	for query, location := range map[string]string{
+		"outcome=fine": "body.query.outcome", "to=-6d&from=-1d": "body.query.to", "from=yesterday": "body.query.from", "sort=name": "body.query",
+	} {
+		var problem struct{ Errors []struct{ Location string } }
+		c.want(http.StatusUnprocessableEntity, http.MethodPost, "/views", object{"page": "calls", "name": "Bad", "query": query}, &problem)
+		if len(problem.Errors) != 1 || problem.Errors[0].Location != location {
+			t.Errorf("%s: the fault is at %+v, want %s", query, problem.Errors, location)
+		}
+	}
+	for _, query := range []string{"from=-6d", "from=0d", "from=-1d&to=-1d", "from=-29d&to=0d", "from=2026-01-01&to=-1d"} {
+		if v := c.save(object{"page": "calls", "name": query, "query": query}); v.Query != query {
+			t.Errorf("%q is kept as %q", query, v.Query)
+		}
+	}
+	for _, v := range c.views() {
+		c.want(http.StatusOK, http.MethodDelete, "/views/"+v.ID.String(), nil, nil)
+	}
+
 	customer := h.customer("Sara", "09121112233")
 	v := c.save(object{"page": "calls", "name": "Neda", "query": "agent=" + neda.ID.String() + "&customer=" + customer.ID.String() + "&queue=support&outcome=missed"})
 	c.want(http.StatusUnprocessableEntity, http.MethodPost, "/views", object{"page": "calls", "name": "NEDA", "query": ""}, nil)

@@ -164,6 +164,31 @@ for (const language of ["fa", "en"] as const) {
       await page.setViewportSize({ width: 1440, height: 900 });
     });
 
+    test("a view of the last days stays one, and shows which days these are today", async () => {
+      const name = language === "fa" ? "هفته" : "The week";
+      await page.goto("/calls?view=all");
+      const days = page.getByRole("combobox", { name: w.calls.period });
+      await days.focus();
+      await page.keyboard.press("Enter");
+      const week = w.calls.periods.week.replace("{{n}}", language === "fa" ? "۷" : "7");
+      await page.getByRole("option", { name: week }).click();
+      await expect.poll(() => new URL(page.url()).searchParams.get("from")).toBe("-6d");
+      await page.getByRole("button", { name: w.view.saveAs }).click();
+      await page.getByRole("dialog").waitFor();
+      await page.keyboard.type(name);
+      await page.keyboard.press("Enter");
+      const bar = page.getByRole("navigation", { name: w.view.label });
+      await bar.locator('[aria-current="page"]').filter({ hasText: name }).waitFor();
+      await bar.getByRole("link", { name: w.view.all }).click();
+      await expect.poll(() => days.inputValue()).toBe("");
+      await bar.getByRole("button", { name }).click();
+      await expect.poll(() => days.inputValue()).toBe(week);
+      expect(new URL(page.url()).searchParams.get("from")).toBe("-6d");
+      await page.locator("tbody tr").first().waitFor();
+      expect(await axe(page)).toEqual([]);
+      await page.getByRole("button", { name: w.action.clear }).first().click();
+    });
+
     test("a view whose agent is gone opens with what is left, and says so", async () => {
       const made = await page.request.post("/api/v1/agents", { data: { username: `gone-${language}`, name: "Gone" } });
       const agent = ((await made.json()) as { id: string }).id;

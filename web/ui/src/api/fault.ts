@@ -31,7 +31,7 @@ const kinds: [RegExp, FaultKind][] = [
   [/^expected number >=? (-?[\d.]+)$/, "tooSmall"],
   [/^expected number <=? (-?[\d.]+)$|^must be from \d+ to (\d+)$/, "tooGreat"],
   [/^expected (?:number|integer)/, "noNumeral"],
-  [/^expected (?:string to be RFC (?:3339|1123)|duration)|^is no time of|^must be from a minute to/, "noTime"],
+  [/^expected (?:string to be RFC (?:3339|1123)|duration)|^is no (?:time of|day)|^must be from a minute to/, "noTime"],
   [/^is not a number(?: that can be dialled)?$/, "noNumber"],
   [/^is not digits/, "noDigits"],
   [/^emergency numbers are always/, "emergency"],

@@ -25,7 +25,18 @@ import { useFormat } from "../text/use-format";
 import { CallTable } from "./call-table";
 import styles from "./calls.module.css";
 import { ExportButton } from "./export-button";
-import { type CallSearch, directions, filters, outcomes, query, written } from "./search";
+import {
+  type CallSearch,
+  directions,
+  filters,
+  isoDay,
+  outcomes,
+  periodDays,
+  periodOf,
+  periods,
+  query,
+  written,
+} from "./search";
 import { ViewBar } from "./view-bar";
 
 const DayPicker = lazy(async () => ({ default: (await import("./day-picker")).DayPicker }));
@@ -116,6 +127,8 @@ function useFreshCalls() {
   }, [ended]);
 }
 
+type Period = keyof typeof periods;
+
 interface FiltersProps {
   search: CallSearch;
   filter: (change: { [K in keyof CallSearch]?: CallSearch[K] | "" }) => void;
@@ -141,6 +154,7 @@ function Filters({ search, filter, clear }: FiltersProps) {
           flex={narrow ? 1 : undefined}
           w={narrow ? undefined : 380}
         />
+        {!narrow && <PeriodFilter search={search} onSet={filter} />}
         {narrow && (
           <Button
             variant="default"
@@ -161,11 +175,16 @@ function Filters({ search, filter, clear }: FiltersProps) {
         <div className={styles.more}>
           {(!narrow || open) && (
             <>
+              {narrow && <PeriodFilter search={search} onSet={filter} />}
               <Suspense fallback={<Skeleton h={58} />}>
-                <DayPicker label={t("calls.from")} value={search.from ?? ""} onChange={(from) => filter({ from })} />
+                <DayPicker
+                  label={t("calls.from")}
+                  value={isoDay(search.from ?? "")}
+                  onChange={(from) => filter({ from })}
+                />
               </Suspense>
               <Suspense fallback={<Skeleton h={58} />}>
-                <DayPicker label={t("calls.to")} value={search.to ?? ""} onChange={(to) => filter({ to })} />
+                <DayPicker label={t("calls.to")} value={isoDay(search.to ?? "")} onChange={(to) => filter({ to })} />
               </Suspense>
             </>
           )}
@@ -211,6 +230,27 @@ function Filters({ search, filter, clear }: FiltersProps) {
         </div>
       </Collapse>
     </div>
+  );
+}
+
+/** PeriodFilter offers days that go on with the calendar: a view that is saved with them is of the last days whenever it is opened. */
+function PeriodFilter({ search, onSet }: { search: CallSearch; onSet: FiltersProps["filter"] }) {
+  const { t } = useTranslation();
+  const f = useFormat();
+  return (
+    <Select
+      aria-label={t("calls.period")}
+      placeholder={t("calls.period")}
+      maw={170}
+      clearable
+      clearButtonProps={{ "aria-label": t("action.remove") }}
+      data={Object.keys(periods).map((p) => ({
+        value: p,
+        label: t(`calls.periods.${p as Period}`, { n: f.number(periodDays[p as Period]) }),
+      }))}
+      value={periodOf(search)}
+      onChange={(p) => onSet({ from: "", to: "", ...(p ? periods[p as Period] : {}) })}
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { dayStart, query, readCallSearch, saved, written } from "./search";
+import { dayStart, isoDay, periodOf, query, readCallSearch, saved, written } from "./search";
 
 test("L14 days begin and end at midnight in Tehran", () => {
   expect(query({ from: "2026-11-22", to: "2026-11-22" })).toEqual({
@@ -17,6 +17,28 @@ test("an address is read leniently and numbers go out in ASCII", () => {
     outcome: "answered",
   });
   expect(query({ number: "۰۹۱۲" })).toEqual({ number: "0912" });
+});
+
+test("relative days are those of Tehran's today, whenever the view is opened", () => {
+  const late = Date.parse("2026-11-22T20:29:59Z"); // one second to midnight in Tehran
+  expect(["0d", "-1d", "-6d", "-29d"].map((day) => isoDay(day, late))).toEqual([
+    "2026-11-22",
+    "2026-11-21",
+    "2026-11-16",
+    "2026-10-24",
+  ]);
+  expect(isoDay("0d", late + 1000)).toBe("2026-11-23");
+  expect(isoDay("2026-01-02", late)).toBe("2026-01-02");
+  expect(query({ from: "0d", to: "0d" })).toEqual(query({ from: isoDay("0d"), to: isoDay("0d") }));
+  expect(saved("from=-6d")).toEqual({ from: "-6d" });
+  expect(written({ from: "-6d" })).toBe("from=-6d");
+  expect(readCallSearch({ from: "6d", to: "-1000d" })).toEqual({});
+  expect([{ from: "-6d" }, { from: "-1d", to: "-1d" }, { from: "-6d", to: "0d" }, {}].map(periodOf)).toEqual([
+    "week",
+    "yesterday",
+    null,
+    null,
+  ]);
 });
 
 test("a saved view is written in one way, read leniently, and never asked of the server", () => {

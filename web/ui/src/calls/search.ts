@@ -1,4 +1,5 @@
-// The filters of the call list, as they stand in its address. Days are ISO days of the business time zone.
+// The filters of the call list, as they stand in its address. Days are those of the business time zone: ISO days, or so many
+// before today, "-6d", which a saved view keeps as that; "0d" is today.
 import type { CallQuery, Direction, Outcome } from "../api/types";
 import { ascii } from "../text/digits";
 import { timeZone } from "../text/use-format";
@@ -21,6 +22,24 @@ export interface CallSearch {
   view?: string;
 }
 
+/** Periods are days that go on with the calendar; each has a word of its own. */
+export const periods = {
+  today: { from: "0d" },
+  yesterday: { from: "-1d", to: "-1d" },
+  week: { from: "-6d" },
+  month: { from: "-29d" },
+} satisfies Record<string, Pick<CallSearch, "from" | "to">>;
+
+/** How many days each lasts. */
+export const periodDays = { today: 1, yesterday: 1, week: 7, month: 30 };
+
+/** periodOf is the period that a search is of; null: other days, or none. */
+export function periodOf({ from, to }: CallSearch): keyof typeof periods | null {
+  const all = Object.entries(periods) as [keyof typeof periods, Pick<CallSearch, "from" | "to">][];
+  return all.find(([, p]) => p.from === from && p.to === to)?.[0] ?? null;
+}
+
+const isRelative = (v: unknown): v is string => typeof v === "string" && /^(0|-[1-9]\d{0,2})d$/.test(v);
 const isDay = (v: unknown): v is string =>
   typeof v === "string" && /^\d{4}-\d\d-\d\d$/.test(v) && !Number.isNaN(Date.parse(v));
 const isID = (v: unknown): v is string =>
@@ -30,8 +49,8 @@ const isText = (v: unknown): v is string => typeof v === "string" && v !== "" &&
 /** readCallSearch takes what an address says and drops what it does not understand. */
 export function readCallSearch(s: Record<string, unknown>): CallSearch {
   const out: CallSearch = {};
-  if (isDay(s.from)) out.from = s.from;
-  if (isDay(s.to)) out.to = s.to;
+  if (isDay(s.from) || isRelative(s.from)) out.from = s.from;
+  if (isDay(s.to) || isRelative(s.to)) out.to = s.to;
   if (directions.includes(s.direction as Direction)) out.direction = s.direction as Direction;
   if (outcomes.includes(s.outcome as Outcome)) out.outcome = s.outcome as Outcome;
   if (isID(s.agent)) out.agent = s.agent;
@@ -76,10 +95,17 @@ export function readDaySearch(s: Record<string, unknown>): DaySearch {
 export function query(s: CallSearch): CallQuery {
   const { from, to, number, ...rest } = filters(s);
   const q: CallQuery = { ...rest };
-  if (from) q.from = dayStart(from, 0).toISOString();
-  if (to) q.to = dayStart(to, 1).toISOString();
+  if (from) q.from = dayStart(isoDay(from), 0).toISOString();
+  if (to) q.to = dayStart(isoDay(to), 1).toISOString();
   if (number) q.number = ascii(number);
   return q;
+}
+
+/** isoDay is the ISO day that a day of a search is now. */
+export function isoDay(day: string, now = Date.now()): string {
+  if (!isRelative(day)) return day;
+  const today = new Date(now + offsetAt(now)).toISOString().slice(0, 10);
+  return new Date(Date.parse(today) + Number.parseInt(day, 10) * 86_400_000).toISOString().slice(0, 10);
 }
 
 /** dayStart is the moment at which an ISO day, or the one so many days later, begins in the business time zone. */

@@ -30,6 +30,8 @@ export const enLater = {
     lost: "Lost",
   },
   calls: {
+    period: "Days",
+    periods: { today: "Today", yesterday: "Yesterday", week: "Last {{n}} days", month: "Last {{n}} days" },
     title: "Calls",
     one: "Call",
     q: "Name, number or note",

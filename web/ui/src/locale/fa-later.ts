@@ -32,6 +32,8 @@ export const faLater: Words<typeof enLater> = {
     lost: "گم شد",
   },
   calls: {
+    period: "روزها",
+    periods: { today: "امروز", yesterday: "دیروز", week: "{{n}} روز گذشته", month: "{{n}} روز گذشته" },
     title: "تماس‌ها",
     one: "تماس",
     q: "نام، شماره یا یادداشت",
