@@ -22,6 +22,7 @@ type deskAtWork struct {
 	lab  *pbxtest.Asterisk
 	ids  map[string]string // of the exchange's agents, by extension
 	from string            // the extension
+	far  *pbxtest.Phone    // the far end of the line
 }
 
 // refusal is the code with which a request is refused; empty if it is not.
@@ -91,7 +92,7 @@ func TestActing_Live(t *testing.T) {
 			d.ids[extension] = a.ID.String()
 			labs[flavour].Phone(extension, pbxtest.Behaviour{Answer: true, Ring: 200 * time.Millisecond})
 		}
-		labs[flavour].Carrier(pbxtest.Behaviour{Answer: true, Ring: 200 * time.Millisecond})
+		d.far = labs[flavour].Carrier(pbxtest.Behaviour{Answer: true, Ring: 200 * time.Millisecond})
 		d.person = login(t, p.URL, flavour+"1001", testPassword)
 		desks[flavour] = d
 	}
@@ -117,6 +118,7 @@ func TestActing_Live(t *testing.T) {
 			p.t, d.t, d.person = t, t, &p
 			testDialled(t, &d, sara)
 			testHandedOver(t, &d, salesOf[flavour])
+			testFollowedUp(t, &d)
 		})
 	}
 }
