@@ -274,7 +274,7 @@ func checkDisposition(ctx context.Context, tx pgx.Tx, d *Disposition) error {
 		}
 		d.FollowUp.Title = text(&f, "follow_up.title", d.FollowUp.Title, maxDispositionTitle, false)
 		if d.FollowUp.AfterMS < 0 || d.FollowUp.AfterMS > maxDispositionAfterMS {
-			f.add("follow_up.after_ms", "must be from 0 to "+itoa(maxDispositionAfterMS))
+			f.add("follow_up.after_ms", fmt.Sprintf("must be from 0 to %d", maxDispositionAfterMS))
 		}
 	}
 	if err := f.err(); err != nil {

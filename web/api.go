@@ -126,6 +126,13 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 	add(a, crm.StatesManage, http.MethodPatch, "/pause-reasons/{id}", "updatePauseReason", "Change a reason, or offer it again", s.patchPauseReason)
 	add(a, crm.StatesManage, http.MethodDelete, "/pause-reasons/{id}", "archivePauseReason", "Offer a reason no more; who is paused with it stays so", s.archivePauseReason)
 
+	add(a, crm.MissedRead, http.MethodGet, "/missed", "listMissed", "Who called and was not answered since, oldest first", s.listMissed)
+	add(a, crm.MissedRead, http.MethodGet, "/missed/count", "countMissed", "How many of them I see, up to 100", s.countMissed)
+	add(a, crm.MissedRead, http.MethodPost, "/missed/{id}/claim", "claimMissed", "Take one in hand; 409 tells who has it", onMissed(s.Calls.ClaimMissed))
+	add(a, crm.MissedRead, http.MethodPost, "/missed/{id}/release", "releaseMissed", "Give one back", onMissed(s.Calls.ReleaseMissed))
+	add(a, crm.MissedRead, http.MethodPost, "/missed/{id}/done", "finishMissed", "Say that one is dealt with", onMissed(s.Calls.FinishMissed))
+	add(a, crm.MissedRead, http.MethodPost, "/missed/{id}/reopen", "reopenMissed", "Take that back", onMissed(s.Calls.ReopenMissed))
+
 	add(a, anySession, http.MethodGet, "/dispositions", "listDispositions", "How one may say that a call ended", s.listDispositions)
 	add(a, crm.DispositionsManage, http.MethodPost, "/dispositions", "createDisposition", "Offer another disposition", s.createDisposition)
 	add(a, crm.DispositionsManage, http.MethodPatch, "/dispositions/{id}", "updateDisposition", "Change a disposition, move it in its list, or offer it again", s.patchDisposition)
@@ -199,6 +206,7 @@ func describePush(doc *huma.OpenAPI) {
 	doc.Components.Schemas.Schema(reflect.TypeFor[DeskFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[SeenFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[BeatFrame](), true, "")
+	doc.Components.Schemas.Schema(reflect.TypeFor[MissedFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[FloorFrame](), true, "")
 	doc.Components.Schemas.Schema(reflect.TypeFor[FloorWish](), true, "")
 	doc.AddOperation(&huma.Operation{

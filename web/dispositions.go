@@ -43,7 +43,8 @@ func (in *listDispositionsInput) Resolve(ctx huma.Context) []error {
 type dispositionPageOutput struct{ Body crm.Page[crm.Disposition] }
 
 func (s *Server) listDispositions(ctx context.Context, in *listDispositionsInput) (*dispositionPageOutput, error) {
-	found, err := []crm.Disposition(nil), error(nil)
+	var found []crm.Disposition
+	var err error
 	if in.ofQueue && !in.Archived {
 		found, err = s.Store.DispositionsOf(ctx, in.Queue)
 	} else {

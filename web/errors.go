@@ -31,6 +31,7 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 	var fields crm.FieldErrors
 	var throttled *crm.ThrottledError
 	var left *calllog.FollowUpRefusal
+	var taken *calllog.MissedRefusal
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -41,6 +42,8 @@ func (s *Server) problem(ctx context.Context, method string, err error) huma.Sta
 		return refusal(pbx.Refused(err))
 	case errors.As(err, &left):
 		return followUpRefusal(left)
+	case errors.As(err, &taken):
+		return missedRefusal(taken)
 	case errors.As(err, &throttled):
 		seconds := int(throttled.RetryAfter.Seconds()) + 1
 		return &headedProblem{

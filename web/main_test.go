@@ -139,6 +139,8 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 		switch e.Kind {
 		case crm.EventAgent, crm.EventTeam:
 			h.server.RightsChanged()
+		case calllog.EventMissed:
+			h.server.MissedChanged(ctx, []uuid.UUID{id})
 		case crm.EventCustomer:
 			h.board.RefreshCustomer(id)
 		case calllog.EventCall:

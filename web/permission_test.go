@@ -158,6 +158,19 @@ func (c *cast) spareReason() string {
 	return r.ID.String()
 }
 
+// missed is a call to nobody in particular that nobody answered.
+func (c *cast) missed() string {
+	c.n++
+	number := fmt.Sprintf("0912555%04d", c.n)
+	c.follow(c.hangup(c.ring(number)))
+	c.sync()
+	page, err := c.server.Calls.Missed(context.Background(), crm.System, calllog.MissedFilter{Limit: 200})
+	if err != nil || len(page.Items) == 0 {
+		c.t.Fatal(err)
+	}
+	return page.Items[len(page.Items)-1].ID.String()
+}
+
 func (c *cast) spareDisposition() string {
 	d, err := c.store.CreateDisposition(context.Background(), crm.System, crm.DispositionInput{Name: c.name("Disposition ")})
 	if err != nil {
@@ -317,6 +330,13 @@ var table = map[string]may{
 		return "/pause-reasons/" + c.spareReason(), object{"label_en": "Other"}
 	}},
 	"archivePauseReason": {"----x", func(c *cast, _ string) (string, any) { return "/pause-reasons/" + c.spareReason(), nil }},
+
+	"listMissed":    {"-xxxx", at("/missed")},
+	"countMissed":   {"-xxxx", at("/missed/count")},
+	"claimMissed":   {"-xxxx", func(c *cast, _ string) (string, any) { return "/missed/" + c.missed() + "/claim", nil }},
+	"releaseMissed": {"-xxxx", func(c *cast, _ string) (string, any) { return "/missed/" + c.missed() + "/release", nil }},
+	"finishMissed":  {"-xxxx", func(c *cast, _ string) (string, any) { return "/missed/" + c.missed() + "/done", nil }},
+	"reopenMissed":  {"-xxxx", func(c *cast, _ string) (string, any) { return "/missed/" + c.missed() + "/reopen", nil }},
 
 	"listDispositions": {"-xxxx", at("/dispositions")},
 	"createDisposition": {"----x", func(c *cast, _ string) (string, any) {

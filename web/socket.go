@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
+	"ringbook/crm"
 	"ringbook/screenpop"
 )
 
@@ -40,6 +41,9 @@ type socket struct {
 	shown []shownPop // the pops of the frame written last
 
 	floor floorSide
+
+	actor  crm.Actor     // as of the connection
+	missed chan struct{} // capacity one: missed calls have changed for the actor
 }
 
 // shownPop is what a socket remembers of a pop that it has shown.
@@ -53,6 +57,7 @@ func newSocket(s *Server, conn *websocket.Conn, a identity) *socket {
 	return &socket{
 		server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, ended: make(chan ending, 1),
 		floor: floorSide{wishes: make(chan FloorWish, 1), actor: a.actor},
+		actor: a.actor, missed: make(chan struct{}, 1),
 	}
 }
 
@@ -141,6 +146,10 @@ func (c *socket) write(ctx context.Context) ending {
 				return slowOrGone(err)
 			}
 			beat.Reset(t.beat)
+		case <-c.missed:
+			if err := c.bare("missed", time.Now()); err != nil {
+				return slowOrGone(err)
+			}
 		case w := <-c.floor.wishes:
 			c.follow(w)
 		case <-c.floor.changes():
@@ -155,7 +164,7 @@ func (c *socket) write(ctx context.Context) ending {
 				beat.Stop()
 				continue
 			}
-			if err := c.beat(now); err != nil {
+			if err := c.bare("beat", now); err != nil {
 				return slowOrGone(err)
 			}
 		case now := <-ping.C:
@@ -167,13 +176,14 @@ func (c *socket) write(ctx context.Context) ending {
 	}
 }
 
-// beat says that nothing has changed: a browser whose server, or the way to it, has died hears nothing, as one whose
+// bare writes a frame that tells its type only. A beat says that nothing has changed: a browser whose server, or the way to it, has died hears nothing, as one whose
 // telephone does not ring.
-func (c *socket) beat(now time.Time) error {
+func (c *socket) bare(kind string, now time.Time) error {
 	if err := c.conn.SetWriteDeadline(now.Add(c.server.timings.write)); err != nil {
 		return err
 	}
-	b := append(make([]byte, 0, 64), `{"type":"beat","sent_at":"`...)
+	b := append(make([]byte, 0, 64), `{"type":"`...)
+	b = append(append(b, kind...), `","sent_at":"`...)
 	b = now.UTC().AppendFormat(b, time.RFC3339Nano)
 	return c.conn.WriteMessage(websocket.TextMessage, append(b, `"}`...))
 }

@@ -37,6 +37,7 @@ func newJobs(s Settings, database *db.DB, reminders *calllog.Reminders, log *slo
 	if err := errors.Join(
 		river.AddWorkerSafely(workers, calllog.NewMonths(database, s.KeepCalls, log).Worker()),
 		river.AddWorkerSafely(workers, reminders.Worker()),
+		river.AddWorkerSafely(workers, calllog.MissedWorker(database, s.KeepCalls)),
 	); err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func newJobs(s Settings, database *db.DB, reminders *calllog.Reminders, log *slo
 		Logger:       slog.New(quiet{log.Handler()}),
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: jobsAtOnce}},
 		Workers:      workers,
-		PeriodicJobs: []*river.PeriodicJob{calllog.MonthsJob{}.Schedule(), calllog.RemindJob{}.Schedule()},
+		PeriodicJobs: []*river.PeriodicJob{calllog.MonthsJob{}.Schedule(), calllog.RemindJob{}.Schedule(), calllog.MissedJob{}.Schedule()},
 		ErrorHandler: failedJob{log},
 	})
 	if err != nil {

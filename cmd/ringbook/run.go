@@ -307,10 +307,14 @@ func (h *house) follow(ctx context.Context, call pbx.Call) {
 // heed is the way of a change that people made, here or on another node, to what is kept in memory.
 func (h *house) heed(ctx context.Context, events []db.Event) {
 	h.store.Heed(ctx, events) // who is who, and who is logged in
+	var missed []uuid.UUID
 	for _, e := range events {
 		id, _ := uuid.Parse(e.ID)
 		switch e.Kind {
+		case calllog.EventMissed:
+			missed = append(missed, id)
 		case "":
+			h.app.MissedChanged(ctx, nil)
 			h.board.RefreshAll()
 			h.app.RightsChanged()
 		case crm.EventAgent, crm.EventTeam:
@@ -330,6 +334,9 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 		case calllog.EventPromise:
 			h.board.RefreshPromises(id, e.ID)
 		}
+	}
+	if len(missed) > 0 {
+		h.app.MissedChanged(ctx, missed)
 	}
 }
 
