@@ -75,6 +75,7 @@ func (r *Room) Run(ctx context.Context) error {
 	defer renew.Stop()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
+	told := uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -94,8 +95,10 @@ func (r *Room) Run(ctx context.Context) error {
 			return nil
 		case <-wait.C:
 		}
-		r.Picture()
-		r.nudge()
+		if f := r.Picture(); f.Seq != told {
+			told = f.Seq
+			r.nudge()
+		}
 	}
 }
 

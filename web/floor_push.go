@@ -88,6 +88,7 @@ type floorSide struct {
 	as     uint64    // what Server.rights was then
 	pace   *rate.Limiter
 	due    <-chan time.Time // a picture is to be written then; nil: none is
+	last   *floorCut        // what was written last
 	refuse bool             // it was told that it may not see the floor
 }
 
@@ -117,7 +118,7 @@ func (f *floorSide) changes() <-chan struct{} {
 // follow begins to show what is wished.
 func (c *socket) follow(w FloorWish) {
 	f := &c.floor
-	f.wish, f.refuse = w, false
+	f.wish, f.refuse, f.last = w, false, nil
 	if f.watch != nil && !w.On {
 		f.stop()
 	}
@@ -182,6 +183,10 @@ func (c *socket) writeFloor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if cut == f.last {
+		return nil
+	}
+	f.last = cut
 	c.conn.EnableWriteCompression(true)
 	defer c.conn.EnableWriteCompression(false)
 	if err := c.conn.WritePreparedMessage(cut.frame); err != nil {

@@ -188,6 +188,36 @@ for (const [name, { path, wait, looks }] of Object.entries(pages)) {
   });
 }
 
+test("the floor and the wallboard", async () => {
+  const office = await browser.newContext({ baseURL: demo.url });
+  const login = await office.request.post("/api/v1/session", { data: { username: "admin", password: demoPassword } });
+  expect(login.ok()).toBe(true);
+  const made = await office.request.post("/api/v1/wallboards", { data: { name: "تالار پاسخ‌گویی", names: true } });
+  expect(made.ok()).toBe(true);
+  const { secret } = (await made.json()) as { secret: string };
+  await office.close();
+  const looks = [wide("fa"), wide("en"), narrow("fa"), dark(wide("fa")), narrow("en")];
+  const seats: { look: Look; page: Page; name: string }[] = [];
+  for (const look of looks) seats.push({ look, page: await sit("admin", look, "/floor"), name: "floor" });
+  for (const look of [wide("fa"), wide("en"), narrow("fa")]) {
+    const { page } = await open(browser, demo, look);
+    await page.goto(`/wallboard#${secret}`);
+    seats.push({ look, page, name: "wallboard" });
+  }
+  demo.call(`queue-ringall-answered ${story.number} 1001 1002`);
+  demo.call("queue-nobody-there 09351234567");
+  demo.call("queue-inturn-abandoned 09121234567");
+  for (const { look, page, name } of seats) {
+    await page.bringToFront();
+    await page
+      .locator(name === "floor" ? "tr[data-state]" : "tbody tr")
+      .first()
+      .waitFor({ timeout: 30_000 });
+    await shoot(page, nameOf(name, look));
+  }
+  for (const { page } of seats) await page.context().close();
+});
+
 test("log in", async () => {
   for (const look of [wide("fa"), narrow("en")]) {
     const { context, page } = await open(browser, demo, look);
