@@ -151,6 +151,9 @@ type floorInput struct {
 type floorOutput struct{ Body Floor }
 
 func (s *Server) getFloor(ctx context.Context, in *floorInput) (*floorOutput, error) {
+	if s.Room == nil {
+		return nil, crm.ErrNotFound
+	}
 	v := viewOf(actorOf(ctx))
 	v.Team, v.Queue = in.Team, in.Queue
 	p := s.Room.Picture()

@@ -94,6 +94,9 @@ func (s *Server) getWallboard(ctx context.Context, _ *struct{}) (*wallboardOutpu
 	if err != nil {
 		return nil, noSession(err)
 	}
+	if s.Room == nil {
+		return nil, crm.ErrNotFound
+	}
 	return &wallboardOutput{s.wallboard(maker, w)}, nil
 }
 

@@ -119,7 +119,7 @@ function Filters({ search }: { search: FloorSearch }) {
     <>
       <Select
         size="xs"
-        w={180}
+        w="min(180px, 42vw)"
         aria-label={t("floor.team")}
         placeholder={t("floor.anyTeam")}
         data={teams.map((x) => ({ value: x.id, label: x.name }))}
@@ -132,7 +132,7 @@ function Filters({ search }: { search: FloorSearch }) {
       />
       <Select
         size="xs"
-        w={180}
+        w="min(180px, 42vw)"
         aria-label={t("queues.queue")}
         placeholder={t("floor.anyQueue")}
         data={queues.map((x) => ({ value: x.id, label: x.label }))}
