@@ -20,6 +20,7 @@ import (
 const (
 	monthsAhead = 3                // are made
 	monthsOnce  = 24               // are made in one go
+	besideOnce  = 5000             // rows beside the months are deleted at a time
 	monthsEvery = 6 * time.Hour    // they are looked after
 	monthsTime  = 10 * time.Minute // that may take
 	// A month is made and dropped between two calls: who waits longer makes all others wait.
@@ -134,7 +135,8 @@ func (m *Months) months(ctx context.Context) ([]time.Time, error) {
 	return months, nil
 }
 
-// drop takes the months before a time away, each with all that belongs to its calls, and what the rest has of them.
+// drop takes the months before a time away, each with all that belongs to its calls, what the rest has of them, and what
+// else tells of calls of that time.
 func (m *Months) drop(ctx context.Context, before time.Time) error {
 	months, err := m.months(ctx)
 	if err != nil {
@@ -148,7 +150,34 @@ func (m *Months) drop(ctx context.Context, before time.Time) error {
 			return fmt.Errorf("drop the calls of %s: %w", month.Format("2006-01"), err)
 		}
 	}
-	return m.dropRest(ctx, before)
+	if err := m.dropRest(ctx, before); err != nil {
+		return err
+	}
+	return m.dropBeside(ctx, before)
+}
+
+// beside is what tells of calls and is not cut by month: whom agents wanted to call, and what they were doing, with the
+// condition that it was over before $1.
+var beside = []struct{ of, over string }{
+	{"dial_attempt", "created_at < $1"},
+	{"agent_wrap_up", "from_at < $1"},
+	{"agent_choice", "until_at < $1"}, // the last one has no end
+}
+
+// dropBeside deletes a few at a time, so that nobody waits for it.
+func (m *Months) dropBeside(ctx context.Context, before time.Time) error {
+	for _, b := range beside {
+		for {
+			gone, err := m.db.Pool().Exec(ctx, `DELETE FROM `+b.of+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM `+b.of+` WHERE `+b.over+` LIMIT $2))`, before, besideOnce)
+			if err != nil {
+				return fmt.Errorf("drop the rows of %s before %s: %w", b.of, before.Format("2006-01"), err)
+			}
+			if gone.RowsAffected() < besideOnce {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 func (m *Months) dropMonth(ctx context.Context, month time.Time) error {

@@ -81,6 +81,37 @@ func TestMonths_AreMadeAheadAndDroppedWhole(t *testing.T) {
 	same("with one that came late", []int{91, 50, 1, 2, 3, 4, 7, 90})
 }
 
+// What else tells of calls goes with them: whom somebody wanted to call, and what agents were doing.
+func TestMonths_WhatTellsOfCallsGoesWithThem(t *testing.T) {
+	d, _ := callCentre(t)
+	months := NewMonths(d, 3, nil)
+	for n := range 6 { // in each of six months
+		at := start.AddDate(0, -n, 0)
+		for _, sql := range []string{
+			`INSERT INTO dial_attempt (id, agent_id, pbx, extension, number, dialled, state, created_at, settled_at)
+				VALUES (gen_random_uuid(), $1, 'main', '1001', '+989121234567', '09121234567', 'placed', $2, $2)`,
+			`INSERT INTO agent_wrap_up (agent_id, call_id, leg_id, from_at, until_at) VALUES ($1, gen_random_uuid(), '1', $2, $2)`,
+			`INSERT INTO agent_choice (agent_id, since_at, until_at, state, set_by) VALUES ($1, $2, $2::timestamptz + interval '1 hour', 'paused', 'desk')`,
+		} {
+			if _, err := d.Pool().Exec(deadline(t), sql, neda.ID, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// What was chosen long ago and counts still, stays.
+	if _, err := d.Pool().Exec(deadline(t), `INSERT INTO agent_choice (agent_id, since_at, state, set_by) VALUES ($1, $2, 'offline', 'desk')`, omid.ID, start.AddDate(-2, 0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := months.Look(deadline(t), start); err != nil {
+		t.Fatal(err)
+	}
+	for table, want := range map[string]int{"dial_attempt": 4, "agent_wrap_up": 4, "agent_choice": 5} {
+		if n := count(t, d, `SELECT count(*) FROM `+table); n != want {
+			t.Errorf("%d rows of %s are kept, want %d", n, table, want)
+		}
+	}
+}
+
 // Nobody waits long for a month, and a month that has to wait is made later.
 func TestMonths_WaitForWhoReads(t *testing.T) {
 	d, _ := callCentre(t)
