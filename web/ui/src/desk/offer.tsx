@@ -29,7 +29,9 @@ export default function Offer({ desk }: { desk: Desk }) {
   return (
     <>
       {f && <One key={f.id} f={f} all={offers} me={desk.agent.id} now={now} />}
-      <Progress place={place} />
+      <div className={styles.progress}>
+        <Progress place={place} />
+      </div>
     </>
   );
 }
@@ -62,8 +64,8 @@ function One({ f, all, me, now }: { f: DeskFollowUp; all: DeskFollowUp[]; me: st
         </span>
         <About f={f} me={me} />
         {f.note && (
-          <span className={`quiet ${styles.note}`} dir="auto">
-            {f.note}
+          <span className={`quiet ${styles.note}`}>
+            <bdi>{f.note}</bdi>
           </span>
         )}
       </div>
@@ -76,7 +78,9 @@ function One({ f, all, me, now }: { f: DeskFollowUp; all: DeskFollowUp[]; me: st
             why={block ? sayWhyNot(block, t) : ""}
             primary
           >
-            {t("toDo.call")} <Num value={f.number} />
+            <span>
+              {t("toDo.call")} <Num value={f.number} />
+            </span>
           </Act>
         )}
         {takes && (

@@ -21,8 +21,8 @@ export default function Promises({ list, me }: { list: DeskFollowUp[]; me: strin
               </span>
               <About f={f} me={me} />
               {f.note && (
-                <span className={`quiet ${styles.note}`} dir="auto">
-                  {f.note}
+                <span className={`quiet ${styles.note}`}>
+                  <bdi>{f.note}</bdi>
                 </span>
               )}
             </div>

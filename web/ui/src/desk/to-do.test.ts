@@ -47,7 +47,12 @@ test("who is on the phone is offered nothing; who has ended a call is", () => {
 
 test("a follow-up that was moved is another offer", () => {
   expect(offerID(due("a"))).not.toBe(offerID(due("a", { offered_at: at(60) })));
-  expect([overdue(due("a"), now), overdue(due("a", { due_at: at(1) }), now)]).toEqual([true, false]);
+  const coming = { due_at: at(1), offered_at: null };
+  expect([overdue(due("a"), now), overdue(due("a", coming), now), overdue(due("a", coming), now + 60_000)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
 });
 
 test("P8 marks are shared by tabs, survive a reload, and do not grow for ever", () => {

@@ -17,7 +17,7 @@ export function offerID(f: DeskFollowUp): string {
 
 /** overdue says that its time has come, by the server's clock. */
 export function overdue(f: DeskFollowUp, now: number): boolean {
-  return Date.parse(f.due_at) <= now;
+  return f.offered_at !== null || Date.parse(f.due_at) <= now;
 }
 
 /**

@@ -39,7 +39,9 @@ function Dial({ number, text, ...links }: Props & { text: string }) {
   const why = useId();
   const block = useDialBlock();
   const busy = useAttempt(place)?.state === "asking";
-  const label = t("dial.callNumber", { number: `\u2066${f.digits(spaced(number))}\u2069` });
+  const shown = `\u2066${f.digits(spaced(number))}\u2069`;
+  // A name has the words that are seen in it.
+  const label = text ? `${text}: ${shown}` : t("dial.callNumber", { number: shown });
   const props = {
     "aria-label": label,
     "aria-disabled": block !== "",

@@ -716,7 +716,7 @@ export const enLater = {
     more: "and {{n}} more",
     call: "Call",
     aside: "Not now",
-    promised: "What was promised",
+    promised: "Promised, or still to be done",
   },
   followUps: {
     newTitle: "New follow-up",

@@ -716,7 +716,7 @@ export const faLater: Words<typeof enLater> = {
     more: "و {{n}} تای دیگر",
     call: "تماس",
     aside: "اکنون نه",
-    promised: "آنچه قول داده شده",
+    promised: "قول‌ها و کارهای مانده",
   },
   followUps: {
     newTitle: "پیگیری تازه",
