@@ -6,6 +6,7 @@ import {
   IconAddressBook,
   IconBuilding,
   IconHeadset,
+  IconListCheck,
   IconPhone,
   IconPhoneCall,
   IconSearch,
@@ -70,6 +71,7 @@ export default function Find({ asked }: { asked: number }) {
   const pages: Entry[] = (
     [
       ["/desk", "nav.desk", <IconHeadset key="i" size={18} />],
+      ["/follow-ups", "nav.followUps", <IconListCheck key="i" size={18} />],
       ["/calls", "nav.calls", <IconPhoneCall key="i" size={18} />],
       ["/customers", "nav.customers", <IconAddressBook key="i" size={18} />],
       ["/settings/me", "nav.settings", <IconSettings key="i" size={18} />],

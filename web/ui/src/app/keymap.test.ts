@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keymap, label, matches, typing } from "./keymap";
+import { type Binding, type KeyID, keymap, label, matches, onFollowUps, typing } from "./keymap";
 
 const pressed = (code: string, mods: Partial<KeyboardEvent> = {}) => ({
   code,
@@ -23,9 +23,14 @@ test("a modifier too many or too few is another key", () => {
   expect(matches(pressed("Slash", { shiftKey: true }), keymap.help)).toBe(true);
 });
 
-test("no two actions share a key", () => {
-  const labels = (Object.keys(keymap) as (keyof typeof keymap)[]).map(label);
-  expect(new Set(labels).size).toBe(labels.length);
+test("no two actions of a page share a key", () => {
+  const own = onFollowUps.filter((id) => id.endsWith("FollowUp"));
+  const others = (Object.keys(keymap) as KeyID[]).filter((id) => !own.some((x) => x === id));
+  const everywhere = others.filter((id) => (keymap[id] as Binding).ctrl || (keymap[id] as Binding).alt);
+  for (const page of [others, [...onFollowUps, ...everywhere]]) {
+    const labels = page.map(label);
+    expect(new Set(labels).size).toBe(labels.length);
+  }
 });
 
 test("keys inside a text belong to the text", () => {

@@ -37,9 +37,28 @@ export const keymap = {
   offerTake: { code: "KeyB" },
   offerDone: { code: "KeyM" },
   offerLater: { code: "KeyL" },
+  goFollowUps: { code: "Digit5", alt: true, whileTyping: true },
+  addFollowUp: { code: "KeyN" },
+  selectFollowUp: { code: "KeyX" },
+  doneFollowUp: { code: "KeyD" },
+  callFollowUp: { code: "KeyC" },
+  moveFollowUp: { code: "KeyR" },
+  assignFollowUp: { code: "KeyA" },
 } as const satisfies Record<string, Binding>;
 
 export type KeyID = keyof typeof keymap;
+
+/** The keys of the list of follow-ups. The other pages' plain keys do something else. */
+export const onFollowUps = [
+  "addFollowUp",
+  "next",
+  "previous",
+  "selectFollowUp",
+  "callFollowUp",
+  "doneFollowUp",
+  "moveFollowUp",
+  "assignFollowUp",
+] as const satisfies KeyID[];
 
 /** label writes a binding for people, in Latin letters as on the keycaps: Ctrl+K, Alt+1, N, ?. */
 export function label(id: KeyID): string {

@@ -1,14 +1,18 @@
 import "./rest.css";
 import { Kbd, Modal, Stack, Table, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import type { en } from "../locale/en";
 import { Key } from "../parts/text";
-import type { KeyID } from "./keymap";
+import { type KeyID, onFollowUps } from "./keymap";
+
+type Word = keyof (typeof en)["keys"];
 
 const everywhere = [
   ["find", "find"],
   ["goDesk", "desk"],
   ["goCalls", "calls"],
   ["goCustomers", "customers"],
+  ["goFollowUps", "followUps"],
   ["goSettings", "settings"],
   ["goFloor", "floor"],
   ["pause", "pause"],
@@ -37,6 +41,12 @@ const onDesk = [
   ["dial", "dial"],
 ] as const satisfies [KeyID, string][];
 
+const rows: Record<"everywhere" | "onDesk" | "onFollowUps", readonly (readonly [KeyID, Word])[]> = {
+  everywhere,
+  onDesk,
+  onFollowUps: onFollowUps.map((id) => [id, id === "next" || id === "previous" ? `${id}FollowUp` : id]),
+};
+
 /** KeysHelp lists every key; opened with ?. */
 export default function KeysHelp({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
@@ -49,14 +59,14 @@ export default function KeysHelp({ onClose }: { onClose: () => void }) {
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       <Stack gap="md">
-        {(["everywhere", "onDesk"] as const).map((group) => (
+        {(["everywhere", "onDesk", "onFollowUps"] as const).map((group) => (
           <section key={group}>
             <Title order={3} mb={4}>
               {t(`keys.${group}`)}
             </Title>
             <Table verticalSpacing={4} horizontalSpacing={0}>
               <Table.Tbody>
-                {(group === "everywhere" ? everywhere : onDesk).map(([id, word]) => (
+                {rows[group].map(([id, word]) => (
                   <Table.Tr key={id}>
                     <Table.Td>{t(`keys.${word}`)}</Table.Td>
                     <Table.Td ta="end">

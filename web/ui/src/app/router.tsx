@@ -5,6 +5,7 @@ import { me, queryClient } from "../api/queries";
 import { readCallSearch, readDaySearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { readFloorSearch } from "../floor/search";
+import { readFollowUpSearch } from "../followups/search";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
 import { readQueueSearch } from "../settings/queue";
@@ -109,6 +110,15 @@ const editCustomer = createRoute({
   component: lazyRouteComponent(
     withWords(() => import("../customers/edit-page")),
     "EditCustomerPage",
+  ),
+});
+const followUps = createRoute({
+  getParentRoute: () => inside,
+  path: "/follow-ups",
+  validateSearch: readFollowUpSearch,
+  component: lazyRouteComponent(
+    withWords(() => import("../followups/page")),
+    "FollowUpsPage",
   ),
 });
 const day = createRoute({
@@ -265,6 +275,7 @@ const tree = root.addChildren([
     editCustomer,
     day,
     floor,
+    followUps,
     settings.addChildren([
       settingsHome,
       settingsMe,

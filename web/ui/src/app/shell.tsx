@@ -5,6 +5,7 @@ import {
   IconAddressBook,
   IconHeadset,
   IconLayoutDashboard,
+  IconListCheck,
   IconPhoneCall,
   IconPhoneIncoming,
   IconSearch,
@@ -38,6 +39,7 @@ const StateMenu = lazy(() => import("../states/state-menu"));
 const pages = [
   { to: "/desk", word: "nav.desk", icon: IconHeadset, keys: "goDesk" },
   { to: "/floor", word: "nav.floor", icon: IconLayoutDashboard, keys: "goFloor", permission: "floor.read" },
+  { to: "/follow-ups", word: "nav.followUps", icon: IconListCheck, keys: "goFollowUps" },
   { to: "/calls", word: "nav.calls", icon: IconPhoneCall, keys: "goCalls" },
   { to: "/customers", word: "nav.customers", icon: IconAddressBook, keys: "goCustomers" },
   { to: "/settings", word: "nav.settings", icon: IconSettings, keys: "goSettings" },
@@ -64,6 +66,7 @@ export function Shell() {
     find: () => setFinding((n) => n + 1),
     help: () => setHelp(true),
     goDesk: () => void navigate({ to: "/desk" }),
+    goFollowUps: () => void navigate({ to: "/follow-ups" }),
     goCalls: () => void navigate({ to: "/calls" }),
     goCustomers: () => void navigate({ to: "/customers" }),
     goSettings: () => void navigate({ to: "/settings" }),

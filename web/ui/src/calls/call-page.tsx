@@ -10,6 +10,7 @@ import type { Call } from "../api/types";
 import { useNow } from "../app/clock";
 import { Note } from "../desk/note";
 import { Callable } from "../dial/call-button";
+import { FollowUpPanel } from "../followups/panel";
 import { complain } from "../parts/notice";
 import { DirectionIcon, endedBy, OutcomeText } from "../parts/outcome";
 import { Page } from "../parts/page";
@@ -135,40 +136,50 @@ function CallView({ call: c }: { call: Call }) {
             </Text>
           )}
         </Stack>
-        <section className="panel">
-          <Title order={2} mb={8}>
-            {t("calls.customer")}
-          </Title>
-          <Stack gap="xs" align="flex-start">
-            {c.customer ? (
-              <Anchor component={Link} to={`/customers/${c.customer.id}`}>
-                {c.customer.name}
-              </Anchor>
-            ) : (
-              <Text c="dimmed">{t("calls.noCustomer")}</Text>
-            )}
-            <Text size="xs" c="dimmed">
-              {t(`rule.${c.match.rule}`)}
-            </Text>
-            {!c.customer &&
-              c.match.candidates.map((x) => (
-                <Button
-                  key={x.id}
-                  variant="default"
-                  size="compact-sm"
-                  disabled={!mayWrite}
-                  onClick={() => link.mutate(x.id)}
-                >
-                  {x.name}
+        <Stack gap="md">
+          <FollowUpPanel
+            of={{ call: c.id }}
+            start={{
+              call: c.id,
+              customer: c.customer,
+              number: c.direction === "internal" || c.caller.withheld ? undefined : number,
+            }}
+          />
+          <section className="panel">
+            <Title order={2} mb={8}>
+              {t("calls.customer")}
+            </Title>
+            <Stack gap="xs" align="flex-start">
+              {c.customer ? (
+                <Anchor component={Link} to={`/customers/${c.customer.id}`}>
+                  {c.customer.name}
+                </Anchor>
+              ) : (
+                <Text c="dimmed">{t("calls.noCustomer")}</Text>
+              )}
+              <Text size="xs" c="dimmed">
+                {t(`rule.${c.match.rule}`)}
+              </Text>
+              {!c.customer &&
+                c.match.candidates.map((x) => (
+                  <Button
+                    key={x.id}
+                    variant="default"
+                    size="compact-sm"
+                    disabled={!mayWrite}
+                    onClick={() => link.mutate(x.id)}
+                  >
+                    {x.name}
+                  </Button>
+                ))}
+              {mayWrite && (
+                <Button variant="default" leftSection={<IconLink size={16} />} onClick={() => setAttaching(true)}>
+                  {t(c.customer ? "calls.changeCustomer" : "desk.attach")}
                 </Button>
-              ))}
-            {mayWrite && (
-              <Button variant="default" leftSection={<IconLink size={16} />} onClick={() => setAttaching(true)}>
-                {t(c.customer ? "calls.changeCustomer" : "desk.attach")}
-              </Button>
-            )}
-          </Stack>
-        </section>
+              )}
+            </Stack>
+          </section>
+        </Stack>
       </div>
       <Suspense>
         {attaching && (

@@ -13,6 +13,7 @@ import {
 import type { Customer } from "../api/types";
 import { CallTable } from "../calls/call-table";
 import { Callable } from "../dial/call-button";
+import { FollowUpPanel } from "../followups/panel";
 import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Failed, Loading } from "../parts/states";
@@ -151,6 +152,10 @@ function CustomerView({ customer: c }: { customer: Customer }) {
               </ul>
             )}
           </section>
+          <FollowUpPanel
+            of={{ customer: c.id }}
+            start={{ customer: { id: c.id, name: c.name }, kind: c.numbers.length > 0 ? "callback" : "task" }}
+          />
           {c.organization_id && (
             <section className="panel">
               <Title order={2} mb={8}>

@@ -23,6 +23,8 @@ interface Props extends Omit<Wish, "number"> {
   number: string;
   /** A button with this text in the place of the plain icon. */
   text?: string;
+  /** Where it is asked for, if the same can be asked for by a key. */
+  place?: string;
 }
 
 /** CallButton calls a number through the agent's own phone, and says what became of that. Nothing where one may not. */
@@ -32,10 +34,11 @@ export function CallButton({ number, text, ...links }: Props) {
   return <Dial number={number} text={text ?? ""} {...links} />;
 }
 
-function Dial({ number, text, ...links }: Props & { text: string }) {
+function Dial({ number, text, place: named, ...links }: Props & { text: string }) {
   const { t } = useTranslation();
   const f = useFormat();
-  const place = useId();
+  const own = useId();
+  const place = named ?? own;
   const why = useId();
   const block = useDialBlock();
   const busy = useAttempt(place)?.state === "asking";

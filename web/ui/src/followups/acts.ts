@@ -2,9 +2,13 @@
 import i18next from "i18next";
 import { api, got } from "../api/client";
 import { queryClient } from "../api/queries";
-import type { FollowUp } from "../api/types";
-import { complain } from "../parts/notice";
+import type { FollowUp, FollowUpBulk } from "../api/types";
+import { now } from "../app/clock";
+import { preferences } from "../app/preferences";
+import { complain, notice } from "../parts/notice";
 import { offerUndo } from "../parts/undo";
+import { Format } from "../text/format";
+import { timeZone } from "../text/use-format";
 
 /** refreshFollowUps asks anew for all that is shown of follow-ups. */
 export function refreshFollowUps(): Promise<void> {
@@ -57,4 +61,58 @@ export const openAgain = (f: FollowUp) => reopen(f);
 /** closed says that nothing more is to be done. */
 export function closed(f: FollowUp): boolean {
   return f.closed_at !== null;
+}
+
+/** The most that the server changes at once. */
+export const bulkMost = 500;
+
+/**
+ * bulk does one change to many, says how many were changed and how many left, and offers to take it back. It throws what the
+ * server refuses for all of them.
+ */
+export async function bulk(items: FollowUp[], change: Omit<FollowUpBulk, "ids">): Promise<void> {
+  const ids = items.slice(0, bulkMost).map((f) => f.id);
+  try {
+    const { changed, refused } = await got(api.POST("/api/v1/follow-ups/bulk", { body: { ids, ...change } }));
+    const { language, digits } = preferences();
+    const n = (x: number) => new Format({ language, digits, timeZone }).number(x);
+    const left = new Set(refused.map((r) => r.id));
+    const said = [
+      changed > 0 && i18next.t("followUps.bulkDone", { count: changed, n: n(changed) }),
+      left.size > 0 && i18next.t("followUps.bulkLeft", { count: left.size, n: n(left.size) }),
+    ].filter(Boolean);
+    if (changed === 0) notice(said.join(" "));
+    else
+      void offerUndo(
+        said.join(" "),
+        () =>
+          void back(
+            items.filter((f) => ids.includes(f.id) && !left.has(f.id)),
+            change,
+          ),
+      );
+  } finally {
+    void refreshFollowUps();
+  }
+}
+
+/** back makes follow-ups what they were before a change, as far as that is possible: a time that is past by now is not. */
+async function back(items: FollowUp[], change: Omit<FollowUpBulk, "ids">): Promise<void> {
+  try {
+    for (const f of items) {
+      if (change.cancel) await got(api.POST("/api/v1/follow-ups/{id}/reopen", at(f)));
+      else if (change.due_at || change.later_ms) {
+        const soonest = new Date(now() + 60_000).toISOString();
+        const due_at = f.due_at > soonest ? f.due_at : soonest;
+        await got(api.PATCH("/api/v1/follow-ups/{id}", { ...at(f), body: { due_at } }));
+      } else {
+        const body = f.assignee ? { assignee_id: f.assignee.id } : f.team ? { team_id: f.team.id } : { anyone: true };
+        await got(api.PATCH("/api/v1/follow-ups/{id}", { ...at(f), body }));
+      }
+    }
+  } catch (error) {
+    complain(error);
+  } finally {
+    void refreshFollowUps();
+  }
 }

@@ -868,6 +868,7 @@ export const enLater = {
       due_at: "due time",
     },
     none: "None yet",
+    comma: ", ",
     ofCustomer: "All follow-ups",
     clearCustomer: "Of one customer",
   },

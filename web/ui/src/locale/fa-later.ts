@@ -867,6 +867,7 @@ export const faLater: Words<typeof enLater> = {
       due_at: "زمان",
     },
     none: "هنوز هیچ",
+    comma: "، ",
     ofCustomer: "همهٔ پیگیری‌ها",
     clearCustomer: "از یک مشتری",
   },

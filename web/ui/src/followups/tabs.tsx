@@ -1,0 +1,21 @@
+// What is to be done for customers who wait: the pages of it, side by side.
+import { Link } from "@tanstack/react-router";
+import { useTranslation } from "react-i18next";
+import bar from "../calls/view-bar.module.css";
+
+const pages = [{ to: "/follow-ups", word: "followUps.pageTitle" }] as const;
+
+/** FollowUpTabs leads from one to the other; one alone needs no tabs. */
+export function FollowUpTabs() {
+  const { t } = useTranslation();
+  if (pages.length < 2) return null;
+  return (
+    <nav className={bar.views} aria-label={t("followUps.tabs")}>
+      {pages.map((p) => (
+        <Link key={p.to} to={p.to} className={bar.view} activeProps={{ "aria-current": "page" }}>
+          {t(p.word)}
+        </Link>
+      ))}
+    </nav>
+  );
+}
