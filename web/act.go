@@ -92,17 +92,31 @@ func (s *Server) dial(ctx context.Context, in *dialInput) (*attemptOutput, error
 	if in.Body.ID != nil {
 		want.ID = *in.Body.ID
 	}
+	actor := actorOf(ctx)
 	var a calllog.Attempt
 	var err error
 	if id := want.FollowUpID; id != nil {
-		a, err = s.FollowUps.Dial(ctx, actorOf(ctx), *id, calllog.FollowUpDial{ID: want.ID, Extension: want.Extension, Number: want.Number})
+		a, err = s.FollowUps.Dial(ctx, actor, *id, calllog.FollowUpDial{ID: want.ID, Extension: want.Extension, Number: want.Number})
 	} else {
-		a, err = s.Acts.Dial(ctx, actorOf(ctx), want)
+		a, err = s.Acts.Dial(ctx, actor, want)
+		if complainsOf(err, "call_id") && s.Board.Shows(actor.AgentID, *want.CallID) {
+			// The recorder writes in the background, and this call has not had its turn.
+			if err := s.Recorder.Sync(ctx); err != nil {
+				return nil, err
+			}
+			a, err = s.Acts.Dial(ctx, actor, want)
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &attemptOutput{Attempt{a.ID, a.CallID, a.Extension, a.Number}}, nil
+}
+
+// complainsOf says that err complains of a field.
+func complainsOf(err error, field string) bool {
+	faults, _ := errors.AsType[crm.FieldErrors](err)
+	return slices.ContainsFunc(faults, func(f crm.FieldError) bool { return f.Field == field })
 }
 
 func (s *Server) hangUp(ctx context.Context, in *idInput) (*struct{}, error) {

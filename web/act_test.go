@@ -77,6 +77,22 @@ func TestActing_WhoseCallItIs(t *testing.T) {
 	}
 }
 
+// Who calls back at once does so from a call that the log has not had the time to write.
+func TestActing_CallingBackAtOnce(t *testing.T) {
+	h := newHouse(t)
+	c := h.program(h.agent("neda", crm.RoleAgent, "1001"))
+	for range 4 {
+		call := h.ring("09121112233", "1001")
+		h.follow(call)
+		h.follow(h.hangup(call))
+		// No exchange is this program's, which is what is in the way; not the call.
+		c.refusedWith(pbx.PBXAway, http.StatusServiceUnavailable, http.MethodPost, "/calls", object{"number": "09121112233", "call_id": call.ID})
+	}
+	elsewhere := h.ring("09121112233", "1002")
+	h.follow(elsewhere)
+	c.want(http.StatusUnprocessableEntity, http.MethodPost, "/calls", object{"number": "09121112233", "call_id": elsewhere.ID}, nil)
+}
+
 // The desk says beforehand what cannot be done.
 func TestActing_TheDeskSaysBeforehand(t *testing.T) {
 	h := newHouse(t)
