@@ -1,11 +1,11 @@
-import "../app/rest.css";
-import { Alert, Button, Group, Modal, Radio, Select, Stack, TextInput } from "@mantine/core";
+import { Radio, Select, Stack, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { sayFault } from "../api/fault";
-import { Problem, say } from "../api/problem";
+import { Problem } from "../api/problem";
 import type { Agent, Phone, PhonePatch } from "../api/types";
 import { ascii } from "../text/digits";
+import { FormFrame } from "./form-frame";
 
 type Meaning = "rule" | "extension" | "line";
 
@@ -47,74 +47,50 @@ export function PhoneForm({ phone, agents, fault, saving, onSave, onClose }: Pro
     else onSave(change);
   };
   return (
-    <Modal
-      opened
+    <FormFrame
+      title={t("phones.correct")}
+      name={phone.endpoint}
+      fault={placed ? null : fault}
+      saving={saving}
+      ready={meaning !== "extension" || typed !== ""}
+      onSave={save}
       onClose={onClose}
-      title={
-        <>
-          {t("phones.correct")}: <bdi dir="ltr">{phone.endpoint}</bdi>
-        </>
-      }
-      closeButtonProps={{ "aria-label": t("action.close") }}
     >
-      <form
-        noValidate
-        onSubmit={(e) => {
-          e.preventDefault();
-          save();
-        }}
-      >
-        <Stack gap="md">
-          {fault && !placed && (
-            <Alert color="red" role="alert" py={8}>
-              {say(fault, t)}
-            </Alert>
-          )}
-          <Radio.Group label={t("phones.meaning")} value={meaning} onChange={(v) => setMeaning(v as Meaning)}>
-            <Stack gap="xs" mt="xs">
-              <Radio value="rule" label={t("phones.meaningRule")} description={t("phones.meaningRuleBody")} />
-              <Radio value="extension" label={t("phones.meaningExtension")} />
-              {meaning === "extension" && (
-                <TextInput
-                  aria-label={t("phones.extension")}
-                  placeholder="1001"
-                  dir="ltr"
-                  inputMode="numeric"
-                  autoComplete="off"
-                  ms={32}
-                  value={extension}
-                  error={at("extension")}
-                  onChange={(e) => setExtension(e.currentTarget.value)}
-                />
-              )}
-              <Radio value="line" label={t("phones.meaningLine")} description={t("phones.meaningLineBody")} />
-            </Stack>
-          </Radio.Group>
-          {asksAgent && (
-            <Select
-              label={t("phones.agent")}
-              description={t("phones.agentBody")}
-              placeholder={t("phones.nobody")}
-              searchable
-              clearable
-              clearButtonProps={{ "aria-label": t("action.remove") }}
-              nothingFoundMessage={t("phones.nobodyFound")}
-              data={agents.map((a) => ({ value: a.id, label: a.name }))}
-              value={chosen === undefined ? owner : chosen}
-              error={at("agent_id")}
-              onChange={setChosen}
+      <Radio.Group label={t("phones.meaning")} value={meaning} onChange={(v) => setMeaning(v as Meaning)}>
+        <Stack gap="xs" mt="xs">
+          <Radio value="rule" label={t("phones.meaningRule")} description={t("phones.meaningRuleBody")} />
+          <Radio value="extension" label={t("phones.meaningExtension")} />
+          {meaning === "extension" && (
+            <TextInput
+              aria-label={t("phones.extension")}
+              placeholder="1001"
+              dir="ltr"
+              inputMode="numeric"
+              autoComplete="off"
+              ms={32}
+              value={extension}
+              error={at("extension")}
+              onChange={(e) => setExtension(e.currentTarget.value)}
             />
           )}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {t("action.cancel")}
-            </Button>
-            <Button type="submit" loading={saving} disabled={meaning === "extension" && typed === ""}>
-              {t("action.save")}
-            </Button>
-          </Group>
+          <Radio value="line" label={t("phones.meaningLine")} description={t("phones.meaningLineBody")} />
         </Stack>
-      </form>
-    </Modal>
+      </Radio.Group>
+      {asksAgent && (
+        <Select
+          label={t("phones.agent")}
+          description={t("phones.agentBody")}
+          placeholder={t("phones.nobody")}
+          searchable
+          clearable
+          clearButtonProps={{ "aria-label": t("action.remove") }}
+          nothingFoundMessage={t("phones.nobodyFound")}
+          data={agents.map((a) => ({ value: a.id, label: a.name }))}
+          value={chosen === undefined ? owner : chosen}
+          error={at("agent_id")}
+          onChange={setChosen}
+        />
+      )}
+    </FormFrame>
   );
 }

@@ -1,14 +1,14 @@
-import "../app/rest.css";
-import { Alert, Button, Group, Modal, Select, Stack, Switch, Table, Textarea, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Select, Switch, Table, Textarea, TextInput } from "@mantine/core";
 import { IconPlayerPause } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { sayFault } from "../api/fault";
-import { Problem, say } from "../api/problem";
+import { Problem } from "../api/problem";
 import type { Queue, QueuePatch, Team } from "../api/types";
 import { Moment, Num } from "../parts/text";
 import { ascii } from "../text/digits";
 import { useFormat } from "../text/use-format";
+import { FormFrame } from "./form-frame";
 import { numbersOf, type Sayable } from "./queue";
 import styles from "./settings.module.css";
 
@@ -93,140 +93,116 @@ export function QueueForm({ queue: q, now, teams, fault, saving, onSave, onClose
   const typed = (field: Sayable) => setLearned(learned.filter((x) => x !== field));
 
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FormFrame
+      title={t("queues.edit")}
+      name={q.name}
       size="lg"
-      title={
-        <>
-          {t("queues.edit")}: <bdi dir="ltr">{q.name}</bdi>
-        </>
+      fault={placed.some(at) ? null : fault}
+      saving={saving}
+      ready={label.trim() !== ""}
+      onSave={save}
+      onClose={onClose}
+      aside={
+        <span className="quiet">
+          {now.strategy ? t("queues.strategy", { name: now.strategy }) : t("queues.since")}{" "}
+          {!now.strategy && f.date(new Date(q.learned_at))}
+        </span>
       }
-      closeButtonProps={{ "aria-label": t("action.close") }}
     >
-      <form
-        noValidate
-        onSubmit={(e) => {
-          e.preventDefault();
-          save();
+      {q.gone_at && (
+        <Alert color="gray" py={8}>
+          {t("queues.goneBody")} <Moment at={q.gone_at} />
+        </Alert>
+      )}
+      <TextInput
+        label={t("queues.field.label")}
+        description={known("label", () => setLabel(q.name))}
+        data-autofocus
+        dir="auto"
+        autoComplete="off"
+        value={label}
+        error={at("label")}
+        onChange={(e) => {
+          typed("label");
+          setLabel(e.currentTarget.value);
         }}
-      >
-        <Stack gap="md">
-          {fault && !placed.some(at) && (
-            <Alert color="red" role="alert" py={8}>
-              {say(fault, t)}
-            </Alert>
-          )}
-          {q.gone_at && (
-            <Alert color="gray" py={8}>
-              {t("queues.goneBody")} <Moment at={q.gone_at} />
-            </Alert>
-          )}
-          <TextInput
-            label={t("queues.field.label")}
-            description={known("label", () => setLabel(q.name))}
-            data-autofocus
-            dir="auto"
-            autoComplete="off"
-            value={label}
-            error={at("label")}
-            onChange={(e) => {
-              typed("label");
-              setLabel(e.currentTarget.value);
-            }}
-          />
-          <TextInput
-            label={t("queues.field.numbers")}
-            description={known("numbers", () => setNumbers(q.learned.numbers.join(", ")))}
-            placeholder={t("queues.numbersHint")}
-            dir="ltr"
-            autoComplete="off"
-            value={numbers}
-            error={at("numbers")}
-            onChange={(e) => {
-              typed("numbers");
-              setNumbers(e.currentTarget.value);
-            }}
-          />
-          <TextInput
-            label={t("queues.field.service_level_s")}
-            description={known("service_level_s", () => setSeconds(String(q.learned.service_level_s ?? 20)))}
-            dir="ltr"
-            inputMode="numeric"
-            autoComplete="off"
-            value={seconds}
-            error={at("service_level_s")}
-            onChange={(e) => {
-              typed("service_level_s");
-              setSeconds(e.currentTarget.value);
-            }}
-          />
-          <Group grow align="flex-start">
-            <TextInput
-              label={t("queues.percent")}
-              dir="ltr"
-              inputMode="numeric"
-              autoComplete="off"
-              value={percent}
-              error={at("service_level_percent")}
-              onChange={(e) => setPercent(e.currentTarget.value)}
-            />
-            <TextInput
-              label={t("queues.wrapUpSeconds")}
-              dir="ltr"
-              inputMode="numeric"
-              autoComplete="off"
-              value={wrapUp}
-              error={at("wrap_up_s")}
-              onChange={(e) => setWrapUp(e.currentTarget.value)}
-            />
-          </Group>
-          <Select
-            label={t("queues.team")}
-            description={t("queues.teamBody")}
-            placeholder={t("queues.noTeam")}
-            clearable
-            clearButtonProps={{ "aria-label": t("action.remove") }}
-            data={teams.map((x) => ({ value: x.id, label: x.name }))}
-            value={team}
-            error={at("team_id")}
-            onChange={setTeam}
-          />
-          <Textarea
-            label={t("queues.script")}
-            description={t("queues.scriptBody")}
-            dir="auto"
-            autosize
-            minRows={3}
-            maxRows={12}
-            value={script}
-            error={at("script")}
-            onChange={(e) => setScript(e.currentTarget.value)}
-          />
-          <Switch
-            label={t("queues.archived")}
-            description={t("queues.archivedBody")}
-            checked={archived}
-            onChange={(e) => setArchived(e.currentTarget.checked)}
-          />
-          <Live queue={now} />
-          <Group justify="space-between" gap="xs">
-            <span className="quiet">
-              {now.strategy ? t("queues.strategy", { name: now.strategy }) : t("queues.since")}{" "}
-              {!now.strategy && f.date(new Date(q.learned_at))}
-            </span>
-            <Group gap="xs">
-              <Button variant="default" onClick={onClose}>
-                {t("action.cancel")}
-              </Button>
-              <Button type="submit" loading={saving} disabled={label.trim() === ""}>
-                {t("action.save")}
-              </Button>
-            </Group>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      />
+      <TextInput
+        label={t("queues.field.numbers")}
+        description={known("numbers", () => setNumbers(q.learned.numbers.join(", ")))}
+        placeholder={t("queues.numbersHint")}
+        dir="ltr"
+        autoComplete="off"
+        value={numbers}
+        error={at("numbers")}
+        onChange={(e) => {
+          typed("numbers");
+          setNumbers(e.currentTarget.value);
+        }}
+      />
+      <TextInput
+        label={t("queues.field.service_level_s")}
+        description={known("service_level_s", () => setSeconds(String(q.learned.service_level_s ?? 20)))}
+        dir="ltr"
+        inputMode="numeric"
+        autoComplete="off"
+        value={seconds}
+        error={at("service_level_s")}
+        onChange={(e) => {
+          typed("service_level_s");
+          setSeconds(e.currentTarget.value);
+        }}
+      />
+      <Group grow align="flex-start">
+        <TextInput
+          label={t("queues.percent")}
+          dir="ltr"
+          inputMode="numeric"
+          autoComplete="off"
+          value={percent}
+          error={at("service_level_percent")}
+          onChange={(e) => setPercent(e.currentTarget.value)}
+        />
+        <TextInput
+          label={t("queues.wrapUpSeconds")}
+          dir="ltr"
+          inputMode="numeric"
+          autoComplete="off"
+          value={wrapUp}
+          error={at("wrap_up_s")}
+          onChange={(e) => setWrapUp(e.currentTarget.value)}
+        />
+      </Group>
+      <Select
+        label={t("queues.team")}
+        description={t("queues.teamBody")}
+        placeholder={t("queues.noTeam")}
+        clearable
+        clearButtonProps={{ "aria-label": t("action.remove") }}
+        data={teams.map((x) => ({ value: x.id, label: x.name }))}
+        value={team}
+        error={at("team_id")}
+        onChange={setTeam}
+      />
+      <Textarea
+        label={t("queues.script")}
+        description={t("queues.scriptBody")}
+        dir="auto"
+        autosize
+        minRows={3}
+        maxRows={12}
+        value={script}
+        error={at("script")}
+        onChange={(e) => setScript(e.currentTarget.value)}
+      />
+      <Switch
+        label={t("queues.archived")}
+        description={t("queues.archivedBody")}
+        checked={archived}
+        onChange={(e) => setArchived(e.currentTarget.checked)}
+      />
+      <Live queue={now} />
+    </FormFrame>
   );
 }
 
