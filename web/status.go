@@ -135,14 +135,47 @@ func (p Part) canaryAge(now time.Time) *float64 {
 	return &age
 }
 
+// ReadyPart is what anybody may know of a part who asks whether this node is ready: a balancer, or who upgrades the nodes one
+// after the other. What the exchange is, and which nodes there are, is for who has logged in (Status).
+type ReadyPart struct {
+	Name    string     `json:"name"`
+	Live    bool       `json:"live"`
+	Since   *time.Time `json:"since"`        // since when it has been so; nil: not known
+	Canary  *float64   `json:"canary_age_s"` // as in PartStatus
+	Reason  string     `json:"reason"`
+	AMI     *bool      `json:"ami,omitempty"`     // of an exchange: its manager is live; nil: none is configured
+	Leader  string     `json:"leader,omitempty"`  // of an exchange: "here", "elsewhere" or "none"; empty: not known
+	Standby bool       `json:"standby,omitempty"` // of an exchange: a node stands by
+}
+
+func readyPart(p PartStatus) ReadyPart {
+	r := ReadyPart{Name: p.Name, Live: p.Live, Since: p.Since, Canary: p.Canary, Reason: p.Reason}
+	if p.AMI != nil {
+		r.AMI = &p.AMI.Live
+	}
+	if l := p.Leader; l != nil {
+		r.Standby = l.Standby != ""
+		switch {
+		case l.Here:
+			r.Leader = "here"
+		case l.Node != "":
+			r.Leader = "elsewhere"
+		default:
+			r.Leader = "none"
+		}
+	}
+	return r
+}
+
 // readyz is 200 when every part is live, else 503; the body names the parts either way.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	st := s.lookAround(r.Context())
 	answer := struct {
-		Ready bool         `json:"ready"`
-		Parts []PartStatus `json:"parts"`
-	}{Ready: true, Parts: append([]PartStatus{st.Database}, st.PBX...)}
-	for _, p := range answer.Parts {
+		Ready bool        `json:"ready"`
+		Parts []ReadyPart `json:"parts"`
+	}{Ready: true}
+	for _, p := range append([]PartStatus{st.Database}, st.PBX...) {
+		answer.Parts = append(answer.Parts, readyPart(p))
 		answer.Ready = answer.Ready && p.Live
 	}
 	w.Header().Set("Content-Type", "application/json")

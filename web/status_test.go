@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
+// It names no node and no version, since anybody may ask.
 func TestReadyz_NamesThePart(t *testing.T) {
 	since := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	var database error
-	parts := []Part{{Name: "main", Live: true, Since: since}, {Name: "branch", Live: true, Leader: &Leader{Node: "node-b", Epoch: 7, Since: since, Standby: "node-a"}}}
+	parts := []Part{{Name: "main", Live: true, Since: since, Version: "22.10.1"}, {Name: "branch", Live: true, Leader: &Leader{Node: "node-b", Epoch: 7, Since: since, Standby: "node-a"}}}
 	s := New(Config{
 		Database: func(context.Context) error { return database }, Exchanges: func() []Part { return parts },
 	})
@@ -24,21 +25,24 @@ func TestReadyz_NamesThePart(t *testing.T) {
 			t.Errorf("%d %s, want %d %s", res.StatusCode, got, status, body)
 		}
 	}
-	const db = `{"name":"database","live":true,"since":null,"canary_age_s":null,"reason":"","leader":null}`
-	const main = `{"name":"main","live":true,"since":"2026-11-22T10:00:00Z","canary_age_s":null,"reason":"","canary_rtt_ms":0,"events_per_second":0,"leader":null}`
-	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":"","canary_rtt_ms":0,"events_per_second":0,"leader":{"node":"node-b","here":false,"epoch":7,"since":"2026-11-22T10:00:00Z","standby":"node-a"}}]}`)
+	const db = `{"name":"database","live":true,"since":null,"canary_age_s":null,"reason":""}`
+	const main = `{"name":"main","live":true,"since":"2026-11-22T10:00:00Z","canary_age_s":null,"reason":""}`
+	check(200, `{"ready":true,"parts":[`+db+`,`+main+`,{"name":"branch","live":true,"since":null,"canary_age_s":null,"reason":"","leader":"elsewhere","standby":true}]}`)
 	parts[1].Live, parts[1].Reason = false, "The exchange does not answer."
-	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":{"node":"node-b","here":false,"epoch":7,"since":"2026-11-22T10:00:00Z","standby":"node-a"}}]}`)
+	parts[1].Leader = &Leader{Node: "node-a", Here: true}
+	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":"here"}]}`)
+	parts[1].Leader = &Leader{}
+	check(503, `{"ready":false,"parts":[`+db+`,`+main+`,{"name":"branch","live":false,"since":null,"canary_age_s":null,"reason":"The exchange does not answer.","leader":"none"}]}`)
 	// The manager's trouble is told, and makes nothing unready.
 	both := parts
 	parts = []Part{both[0]}
 	parts[0].AMI = &AMI{Reason: "the PBX refuses the AMI user", Missing: []string{}}
-	check(200, `{"ready":true,"parts":[`+db+`,`+strings.TrimSuffix(main, "}")+`,"ami":{"live":false,"since":null,"reason":"the PBX refuses the AMI user","missing":[]}}]}`)
+	check(200, `{"ready":true,"parts":[`+db+`,`+strings.TrimSuffix(main, "}")+`,"ami":false}]}`)
 	parts = both
 	parts, database = parts[:1], errors.New("dial unix /secret/path: connection refused")
-	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer.","leader":null},`+main+`]}`)
+	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"The database does not answer."},`+main+`]}`)
 	database = Reason("the database cannot be reached")
-	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"the database cannot be reached","leader":null},`+main+`]}`)
+	check(503, `{"ready":false,"parts":[{"name":"database","live":false,"since":null,"canary_age_s":null,"reason":"the database cannot be reached"},`+main+`]}`)
 }
 
 // However many requests come while the database is away, the log tells of it once, and once when it is back.

@@ -143,7 +143,7 @@ func TestTwoNodes_StatesAndQueuesInStep(t *testing.T) {
 	// The other node takes over. Logging out makes offline, logging in available.
 	nodes[0].stop()
 	<-nodes[0].done
-	eventually(t, "the second node leads", func() bool { return leader(t, nodes[1].URL).Here })
+	eventually(t, "the second node leads", func() bool { return leader(t, nodes[1].URL) == "here" })
 	there.do(http.MethodPut, "/me/state", map[string]any{"state": "available"}, nil)
 	awaitDesk(t, second, "she is available at the node that is left", inState(crm.Available, crm.ByDesk, "", ""))
 	eventually(t, "her phones are not paused", func() bool { return !manager.Paused("PJSIP/1001") && !manager.Paused("Local/1001@from-queue/n") })

@@ -130,7 +130,7 @@ func await(t testing.TB, longest time.Duration, what string, state func() bool) 
 var oneRequest = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 
 // readyz is what the program says of itself.
-func readyz(t testing.TB, base string) (status int, parts map[string]web.PartStatus) {
+func readyz(t testing.TB, base string) (status int, parts map[string]web.ReadyPart) {
 	t.Helper()
 	answer, err := oneRequest.Get(base + "/readyz")
 	if err != nil {
@@ -138,8 +138,8 @@ func readyz(t testing.TB, base string) (status int, parts map[string]web.PartSta
 	}
 	defer answer.Body.Close()
 	var body struct {
-		Ready bool             `json:"ready"`
-		Parts []web.PartStatus `json:"parts"`
+		Ready bool            `json:"ready"`
+		Parts []web.ReadyPart `json:"parts"`
 	}
 	if err := json.NewDecoder(answer.Body).Decode(&body); err != nil {
 		t.Fatalf("readyz: %v", err)
@@ -147,7 +147,7 @@ func readyz(t testing.TB, base string) (status int, parts map[string]web.PartSta
 	if body.Ready != (answer.StatusCode == http.StatusOK) {
 		t.Errorf("readyz says %v with status %d", body.Ready, answer.StatusCode)
 	}
-	parts = map[string]web.PartStatus{}
+	parts = map[string]web.ReadyPart{}
 	for _, part := range body.Parts {
 		parts[part.Name] = part
 	}
