@@ -100,7 +100,11 @@ func (d demoCommand) Run(c *console) error {
 			if err := store.SeedDemo(ctx, demoCustomers, demoPassword); err != nil {
 				return err
 			}
-			return seedCalls(ctx, database, store, filepath.Join(d.Data, "past"), settings, time.Now(), log)
+			err := seedCalls(ctx, database, store, filepath.Join(d.Data, "past"), settings, time.Now(), log)
+			if err != nil || d.Conduct {
+				return err
+			}
+			return seedFollowUps(ctx, database, store, settings)
 		},
 		running: func(store *crm.Store) { ready <- store },
 	})

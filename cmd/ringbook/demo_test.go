@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"ringbook/calllog"
 	"ringbook/crm"
 	"ringbook/pbx"
 	"ringbook/pbx/ari"
@@ -181,6 +182,11 @@ func TestDemo(t *testing.T) {
 		login(t, base, "admin", demoPassword).do("GET", "/calls?to="+time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), nil, &past)
 		var customers struct{ Items []crm.Customer }
 		neda.do("GET", "/customers", nil, &customers)
+		var sales crm.Page[calllog.FollowUp]
+		login(t, base, "amir", demoPassword).do("GET", "/follow-ups", nil, &sales)
+		if len(sales.Items) != 6 || sales.Items[0].State != calllog.FollowUpDue {
+			t.Errorf("round %d: the sales team has %d follow-ups", round, len(sales.Items))
+		}
 		if len(past.Items) < 50 || len(customers.Items) < 25 {
 			t.Errorf("round %d: %d past calls and %d customers on the first page", round, len(past.Items), len(customers.Items))
 		}
