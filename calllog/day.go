@@ -100,10 +100,8 @@ func (d *Days) Run(ctx context.Context) error {
 		began := time.Now()
 		day, err := d.store.Day(ctx, began, d.zone)
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err != nil:
-			if failed++; failed == 1 {
+			if failed++; failed == 1 && ctx.Err() == nil {
 				d.log.WarnContext(ctx, "the day's figures cannot be read, and stay as they are", "err", err)
 			}
 		default:

@@ -121,6 +121,11 @@
 // States tells what an agent was doing: what was chosen and the wrap-ups (crm) with the legs of the agent's calls laid over
 // them. Nothing is kept twice, so a call that is repaired repairs the agent's day.
 //
+// # The day
+//
+// Days reads what has become of the queues' calls since midnight (Day), every few seconds while somebody wants to know, once for
+// all who do.
+//
 // # Files
 //
 // An Export is a list as a file, made while somebody fetches it: batches along the list's own walk, neither connection nor snapshot

@@ -1,4 +1,4 @@
-// Package screenpop decides what each desk should show right now.
+// Package screenpop decides what each desk, and the supervisors' floor, should show right now.
 //
 // # Model
 //
@@ -43,6 +43,12 @@
 //
 // The board tells States when an answered call has ended, and when the agent puts it away. A wrap-up that is over leaves the
 // finished call where it is. To be paused or offline makes no pop go: see above.
+//
+// # The floor
+//
+// A Room makes of the same cards, presences and of the exchanges' queues one picture of everything (Floor), at most one every
+// Pace for all who look, and none while nobody does; a View cuts out of it what somebody may see. It holds moments, so that a
+// picture stays right while nothing changes.
 //
 // # Guarantees
 //

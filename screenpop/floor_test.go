@@ -173,12 +173,16 @@ func TestFloor_QueueAsTheExchangeTells(t *testing.T) {
 			b.Update(t.Context(), c)
 		}
 		since := time.Now().Add(-42 * time.Second)
-		live := []pbx.Queue{{PBX: "main", Name: "support", Known: true, Members: []pbx.Member{{Extension: "1001"}, {Extension: "2001"}, {Extension: "77"}, {}},
+		live := []pbx.Queue{{
+			PBX: "main", Name: "support", Known: true, Members: []pbx.Member{{Extension: "1001"}, {Extension: "2001"}, {Extension: "77"}, {}},
 			Callers: []pbx.Waiting{
-				{CallID: second.ID, Position: 1, Since: since}, {CallID: third.ID, Position: 2, Since: since},
-				{CallID: uuid.New(), Position: 3, Since: since}, {Position: 4, Since: since.Add(time.Second)},
+				{CallID: second.ID, Position: 1, Since: since},
+				{CallID: third.ID, Position: 2, Since: since},
+				{CallID: uuid.New(), Position: 3, Since: since},
+				{Position: 4, Since: since.Add(time.Second)},
 				{Position: 5, Since: since.Add(2 * time.Second)},
-			}}, {PBX: "main", Name: "sales", Known: true}}
+			},
+		}, {PBX: "main", Name: "sales", Known: true}}
 		f := room(t, b, func() []pbx.Queue { return live }).Picture()
 		if c := callOf(t, f, second.ID); c.Position != 1 || c.WaitsFrom.Before(second.StartedAt) {
 			t.Errorf("the one who is told to be first: %+v", c)

@@ -366,8 +366,13 @@ func TestWallboard_S3_ShowsFiguresAndOpensNothingElse(t *testing.T) {
 	secret, plain := make(object{"name": "Hall"})
 	named, _ := make(object{"name": "Back room", "names": true, "team_id": day.ID, "queues": []uuid.UUID{dayQ}})
 	for _, body := range []object{
-		{"name": ""}, {"name": " "}, {"name": "x", "team_id": night.ID}, {"name": "x", "queues": []uuid.UUID{nightQ}}, {"name": "x", "queues": []string{"x"}},
-		{"name": "x", "queues": []uuid.UUID{uuid.New()}}, {"name": strings.Repeat("x", 300)},
+		{"name": ""},
+		{"name": " "},
+		{"name": "x", "team_id": night.ID},
+		{"name": "x", "queues": []uuid.UUID{nightQ}},
+		{"name": "x", "queues": []string{"x"}},
+		{"name": "x", "queues": []uuid.UUID{uuid.New()}},
+		{"name": strings.Repeat("x", 300)},
 	} {
 		supervisor.want(http.StatusUnprocessableEntity, http.MethodPost, "/wallboards", body, nil)
 	}
