@@ -160,7 +160,7 @@ func (s *Store) saveNote(ctx context.Context, tx pgx.Tx, a crm.Actor, id uuid.UU
 		id, note, byWhom(a)); err != nil {
 		return fmt.Errorf("save note: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `UPDATE call SET note_search = $2 WHERE id = $1`, id, searchable(note)); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE call SET note_search = $2 || coalesce(`+saidWord+`, '') WHERE id = $1`, id, searchable(note)); err != nil {
 		return fmt.Errorf("save note: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package calllog
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -122,4 +123,52 @@ func TestStore_DispositionOfAMergedCall(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestStore_CallsByDisposition(t *testing.T) {
+	d, s := callCentre(t)
+	r, _ := record(t, config(t, d))
+	sold, lost := offer(t, s, uuid.Nil, "Sold"), offer(t, s, uuid.Nil, "Lost")
+	for n := range 6 {
+		c := ended(answered(ringing(n+1, "1001")))
+		if n >= 4 {
+			c = ended(ringing(n+1, "1001"))
+		}
+		r.Update(c)
+		settle(t, r)
+		said, note := []crm.Disposition{sold, lost}[n%2], "two licences"
+		for _, p := range []Patch{{Note: &note}, {Disposition: &said.ID}} {
+			if n%3 == 0 { // a note before, or after
+				p, note = Patch{Disposition: &said.ID, Note: &note}, "three licences"
+			}
+			if _, err := s.Annotate(deadline(t), admin, c.ID, p, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	check := func(what string, f Filter, want ...int) {
+		t.Helper()
+		if got := ids(list(t, s, admin, f)); !slices.Equal(got, want) {
+			t.Errorf("%s: calls %v, want %v", what, got, want)
+		}
+		if e, err := s.Estimate(deadline(t), admin, f); err != nil || e.Rows != int64(len(want)) {
+			t.Errorf("%s: about %+v, %v", what, e, err)
+		}
+	}
+	check("alone", Filter{Disposition: sold.ID}, 5, 3, 1)
+	check("with an outcome", Filter{Disposition: sold.ID, Outcome: pbx.Answered}, 3, 1)
+	check("with another", Filter{Disposition: lost.ID, Outcome: pbx.Missed, Direction: pbx.Inbound}, 6)
+	check("with words of the note", Filter{Disposition: lost.ID, Q: "licen"}, 6, 4, 2)
+	check("with an agent and a queue", Filter{Disposition: lost.ID, Agent: neda.ID, Queue: "support"}, 6, 4, 2)
+	check("of none", Filter{Disposition: uuid.New()})
+	check("of none, with an outcome", Filter{Disposition: uuid.New(), Outcome: pbx.Missed})
+	if _, err := s.Annotate(deadline(t), admin, list(t, s, admin, Filter{Disposition: sold.ID}).Items[0].ID, Patch{Disposition: &lost.ID}, false); err != nil {
+		t.Fatal(err)
+	}
+	check("changed", Filter{Disposition: sold.ID, Direction: pbx.Inbound}, 3, 1)
+	check("changed to", Filter{Disposition: lost.ID, Direction: pbx.Inbound}, 6, 5, 4, 2)
+	if _, err := s.Annotate(deadline(t), admin, list(t, s, admin, Filter{Disposition: sold.ID}).Items[0].ID, Patch{Disposition: new(uuid.Nil)}, false); err != nil {
+		t.Fatal(err)
+	}
+	check("taken back", Filter{Disposition: sold.ID, Q: "licences"}, 1)
 }

@@ -36,6 +36,7 @@ type exportRow struct {
 	transfers        int
 	partial, guessed bool
 	note, customer   string
+	said             string // the disposition
 	agent, extension string // who talked last
 }
 
@@ -44,12 +45,12 @@ const exportRowColumns = `c.id, c.pbx, c.started_at, c.direction, c.state, c.out
 	c.caller_withheld, c.dialed_number, c.dialed_raw,
 	coalesce((SELECT coalesce(q.said_label, q.name) FROM queue q WHERE q.id = c.queue_id), c.queue), c.wait_ms, c.talk_ms, c.hold_ms, c.hangup_by,
 	jsonb_array_length(c.transfers), c.partial, c.reconstructed, coalesce(n.note, ''),
-	coalesce((SELECT u.name FROM customer u WHERE u.id = c.customer_id), '')`
+	coalesce((SELECT u.name FROM customer u WHERE u.id = c.customer_id), ''), coalesce((SELECT d.name FROM disposition d WHERE d.id = c.disposition_id), '')`
 
 func scanExportRow(row pgx.CollectableRow) (r exportRow, err error) {
 	err = row.Scan(&r.key, &r.pbx, &r.at, &r.direction, &r.state, &r.outcome, &r.caller, &r.raw, &r.name,
 		&r.withheld, &r.dialed, &r.rawDial, &r.queue, &r.wait, &r.talk, &r.hold, &r.hangup,
-		&r.transfers, &r.partial, &r.guessed, &r.note, &r.customer)
+		&r.transfers, &r.partial, &r.guessed, &r.note, &r.customer, &r.said)
 	r.id = r.key.String()
 	return r, err
 }
@@ -164,6 +165,7 @@ var exportHeadings = []struct {
 	{"calls.onHold", 10},
 	{"export.column.transfers", 10},
 	{"export.column.by", 14},
+	{"desk.disposition", 20},
 	{"calls.note", 40},
 	{"export.column.remark", 24},
 	{"desk.line", 12},
@@ -238,6 +240,7 @@ func (f *exportForm) cells(cells []cell, r *exportRow) []cell {
 		by = f.words["by."+by]
 	}
 	text(by)
+	text(r.said)
 	text(r.note)
 	var remarks []string
 	if r.partial {

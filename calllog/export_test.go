@@ -230,7 +230,7 @@ func TestExport_FurtherSheets(t *testing.T) {
 			t.Errorf("%s: %d rows, %v", sheet, len(rows), err)
 		}
 		for _, row := range rows[1:] {
-			seen[row[19]] = true
+			seen[row[20]] = true
 		}
 	}
 	if len(seen) != 6 {
@@ -272,12 +272,12 @@ func TestExport_L14_EveryCallOfTheDayOnce(t *testing.T) {
 			want := count(t, d, `SELECT count(*) FROM call WHERE `+c.want)
 			seen, last := map[string]bool{}, "9999"
 			for _, row := range rows[1:] {
-				if at := row[0] + row[1]; at > last || seen[row[19]] {
-					t.Errorf("%s at %s comes after %s, or again", row[19], at, last)
+				if at := row[0] + row[1]; at > last || seen[row[20]] {
+					t.Errorf("%s at %s comes after %s, or again", row[20], at, last)
 				} else {
 					last = at
 				}
-				seen[row[19]] = true
+				seen[row[20]] = true
 				if name == "yesterday" && row[0] != from.Format(time.DateOnly) {
 					t.Errorf("a call of %s", row[0])
 				}

@@ -86,7 +86,7 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 		l.after = &after
 	}
 	l.always = []need{{sql: "c.merged_into IS NULL"}}
-	var live, customer, numbered, queue, outcome, direction, other []need
+	var live, customer, numbered, said, queue, outcome, direction, other []need
 	if f.State == pbx.StateEnded {
 		l.always = append(l.always, need{sql: "c.state = 'ended'"})
 		l.ended = true
@@ -95,6 +95,9 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	if f.Customer != uuid.Nil {
 		customer = []need{{sql: "c.customer_id = ?", args: []any{f.Customer}, word: lexeme(customerWord(f.Customer))}}
+	}
+	if f.Disposition != uuid.Nil {
+		said = []need{{sql: "c.disposition_id = ?", args: []any{f.Disposition}, word: lexeme(f.said)}}
 	}
 	if number != "" {
 		numbered = []need{{sql: "c.number = ? AND c.number <> ''", args: []any{number}, word: lexeme(numberWord(number))}}
@@ -127,7 +130,7 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 		}
 	}
 	// The first that is asked for is what the walk is along: there are the fewer of it the earlier it stands here.
-	for _, asked := range [][]need{live, customer, numbered, queue, outcome} {
+	for _, asked := range [][]need{live, customer, numbered, said, queue, outcome} {
 		if len(l.along) == 0 {
 			l.along = asked
 		} else {

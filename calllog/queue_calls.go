@@ -12,6 +12,13 @@ import (
 
 // resolved is a filter with the queues that it names: by id, or by the exchange's name on whichever exchange.
 func (s *Store) resolved(ctx context.Context, f Filter) (Filter, error) {
+	if f.Disposition != uuid.Nil {
+		var no int // 0: there is none
+		if err := s.db.Pool().QueryRow(ctx, `SELECT coalesce((SELECT no FROM disposition WHERE id = $1), 0)`, f.Disposition).Scan(&no); err != nil {
+			return f, fmt.Errorf("find disposition: %w", err)
+		}
+		f.said = dispositionWord(no)
+	}
 	if f.Queue == "" {
 		return f, nil
 	}

@@ -191,20 +191,22 @@ type Annotation struct {
 
 // Filter says which calls are wanted. The zero value of a field wants all. Its JSON is the query of GET /calls.
 type Filter struct {
-	From      time.Time     `json:"from,omitzero" doc:"started then or later"`
-	To        time.Time     `json:"to,omitzero" doc:"started before"`
-	Direction pbx.Direction `json:"direction,omitzero"`
-	State     pbx.State     `json:"state,omitzero"`
-	Outcome   pbx.Outcome   `json:"outcome,omitzero"`
-	Agent     uuid.UUID     `json:"agent,omitzero" doc:"took part or was rung"`
-	Queue     string        `json:"queue,omitzero" maxLength:"100" doc:"its id, or the exchange's name: then of any exchange that has one"`
-	Number    string        `json:"number,omitzero" maxLength:"255" doc:"the other party's, in any spelling"`
-	Customer  uuid.UUID     `json:"customer,omitzero" doc:"the customer's history, with calls.read_customer also the calls of others"`
-	Q         string        `json:"q,omitzero" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`
-	Cursor    string        `json:"-"` // Page.Next of the page before
-	Limit     int           `json:"-"` // 1 to 200; 0: 50
+	From        time.Time     `json:"from,omitzero" doc:"started then or later"`
+	To          time.Time     `json:"to,omitzero" doc:"started before"`
+	Direction   pbx.Direction `json:"direction,omitzero"`
+	State       pbx.State     `json:"state,omitzero"`
+	Outcome     pbx.Outcome   `json:"outcome,omitzero"`
+	Agent       uuid.UUID     `json:"agent,omitzero" doc:"took part or was rung"`
+	Queue       string        `json:"queue,omitzero" maxLength:"100" doc:"its id, or the exchange's name: then of any exchange that has one"`
+	Number      string        `json:"number,omitzero" maxLength:"255" doc:"the other party's, in any spelling"`
+	Customer    uuid.UUID     `json:"customer,omitzero" doc:"the customer's history, with calls.read_customer also the calls of others"`
+	Disposition uuid.UUID     `json:"disposition,omitzero" doc:"how the agent said that it ended"`
+	Q           string        `json:"q,omitzero" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`
+	Cursor      string        `json:"-"` // Page.Next of the page before
+	Limit       int           `json:"-"` // 1 to 200; 0: 50
 
 	queues []uuid.UUID // those that Queue names, once resolved
+	said   string      // the word of Disposition, once resolved
 }
 
 // Page is a part of a list. Next is the cursor of the next page, nil at the end.

@@ -143,7 +143,7 @@ WITH moved AS (
 	WHERE strpos(a.note, excluded.note) = 0
 	RETURNING call_id, note, updated_by, updated_at),
 written AS (INSERT INTO call_note (call_id, note, written_by, written_at) SELECT * FROM moved)
-UPDATE call SET note_search = note_search || ' ' || (SELECT note_search FROM call WHERE id = $1)
+UPDATE call SET note_search = note_search || ' ' || (SELECT ` + noteWords + ` FROM call WHERE id = $1)
 WHERE id = $2 AND EXISTS (SELECT FROM moved)`
 
 // expand writes a merge template out.

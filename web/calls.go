@@ -24,16 +24,17 @@ type CallPatch struct {
 
 // CallFilter is the query by which calls are listed, estimated and exported.
 type CallFilter struct {
-	From      time.Time `query:"from" doc:"started then or later"`
-	To        time.Time `query:"to" doc:"started before"`
-	Direction string    `query:"direction" enum:"inbound,outbound,internal"`
-	State     string    `query:"state" enum:"ringing,queued,talking,held,ended"`
-	Outcome   string    `query:"outcome" enum:"answered,missed,abandoned,busy,failed,voicemail,cancelled"`
-	Agent     uuid.UUID `query:"agent" format:"uuid" doc:"took part or was rung"`
-	Queue     string    `query:"queue" maxLength:"100" doc:"its id; or the exchange's name, of whichever exchange"`
-	Number    string    `query:"number" maxLength:"255" doc:"the other party's, in any spelling"`
-	Customer  uuid.UUID `query:"customer" format:"uuid" doc:"the customer's history, also the calls of others"`
-	Q         string    `query:"q" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`
+	From        time.Time `query:"from" doc:"started then or later"`
+	To          time.Time `query:"to" doc:"started before"`
+	Direction   string    `query:"direction" enum:"inbound,outbound,internal"`
+	State       string    `query:"state" enum:"ringing,queued,talking,held,ended"`
+	Outcome     string    `query:"outcome" enum:"answered,missed,abandoned,busy,failed,voicemail,cancelled"`
+	Agent       uuid.UUID `query:"agent" format:"uuid" doc:"took part or was rung"`
+	Queue       string    `query:"queue" maxLength:"100" doc:"its id; or the exchange's name, of whichever exchange"`
+	Number      string    `query:"number" maxLength:"255" doc:"the other party's, in any spelling"`
+	Customer    uuid.UUID `query:"customer" format:"uuid" doc:"the customer's history, also the calls of others"`
+	Disposition uuid.UUID `query:"disposition" format:"uuid" doc:"how the agent said that it ended"`
+	Q           string    `query:"q" maxLength:"200" doc:"words of names, numbers and notes; all must occur"`
 }
 
 // Resolve refuses what would be read as if it had not been said.
@@ -58,7 +59,7 @@ func unsaid(ctx huma.Context, from, to time.Time, problem string) (faults []erro
 func (f *CallFilter) filter() calllog.Filter {
 	return calllog.Filter{
 		From: f.From, To: f.To, Direction: pbx.Direction(f.Direction), State: pbx.State(f.State), Outcome: pbx.Outcome(f.Outcome),
-		Agent: f.Agent, Queue: f.Queue, Number: f.Number, Customer: f.Customer, Q: f.Q,
+		Agent: f.Agent, Queue: f.Queue, Number: f.Number, Customer: f.Customer, Disposition: f.Disposition, Q: f.Q,
 	}
 }
 

@@ -123,7 +123,7 @@ func TestExport_FileOfAnyFilter(t *testing.T) {
 		t.Errorf("the file is called %s", name)
 	}
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(file), "\ufeff"))).ReadAll()
-	if err != nil || len(rows) != 2 || rows[1][19] != call.ID.String() || rows[0][0] != "تاریخ" {
+	if err != nil || len(rows) != 2 || rows[1][20] != call.ID.String() || rows[0][0] != "تاریخ" {
 		t.Errorf("%v %q", err, rows)
 	}
 	if done := c.became(e.ID); done.State != calllog.ExportDone || done.Rows != 1 || done.Bytes != int64(len(file)) {

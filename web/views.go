@@ -146,7 +146,7 @@ var viewParameters = map[string]map[string]func(string) bool{
 		"from": isDay, "to": isDay,
 		"direction": oneOf(pbx.Inbound, pbx.Outbound, pbx.Internal),
 		"outcome":   oneOf(pbx.Answered, pbx.Missed, pbx.Abandoned, pbx.Busy, pbx.Failed, pbx.Voicemail, pbx.Cancelled),
-		"agent":     isID, "customer": isID,
+		"agent":     isID, "customer": isID, "disposition": isID,
 		"queue": isShort, "number": isShort, "q": isShort,
 	},
 }

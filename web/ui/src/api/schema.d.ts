@@ -1770,6 +1770,11 @@ export interface components {
             /** @enum {string} */
             direction?: "inbound" | "outbound" | "internal";
             /**
+             * Format: uuid
+             * @description how the agent said that it ended
+             */
+            disposition?: string;
+            /**
              * Format: date-time
              * @description started then or later
              */
@@ -3958,6 +3963,8 @@ export interface operations {
                 number?: string;
                 /** @description the customer's history, also the calls of others */
                 customer?: string;
+                /** @description how the agent said that it ended */
+                disposition?: string;
                 /** @description words of names, numbers and notes; all must occur */
                 q?: string;
                 cursor?: string;
@@ -4040,6 +4047,8 @@ export interface operations {
                 number?: string;
                 /** @description the customer's history, also the calls of others */
                 customer?: string;
+                /** @description how the agent said that it ended */
+                disposition?: string;
                 /** @description words of names, numbers and notes; all must occur */
                 q?: string;
             };
