@@ -27,6 +27,8 @@ const (
 	gatherMore = 8       // times the stretch before
 	someFound  = 5
 	daysMost   = 16 // by whose words is looked for
+
+	gatherTries = 3
 )
 
 // reading is what a list is looked up in.
@@ -63,13 +65,11 @@ const gatherFrom = `SELECT c.started_at, c.id FROM %s c
 // gather looks up the next calls of the list that began before a time, zero for any, newest first, so many at most. calls is of
 // how many the first stretch is, of all that there are.
 func (l *listing) gather(ctx context.Context, on reading, before time.Time, calls float64, most int) ([]cursor, error) {
-	for {
+	for try := 1; ; try++ {
 		found, err := l.gatherNow(ctx, on, before, calls, most)
 		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code == "42P01" { // a month was dropped just now
-			if ctx.Err() == nil {
-				continue
-			}
+		if try < gatherTries && errors.As(err, &refused) && refused.Code == "42P01" { // a month was dropped just now
+			continue
 		}
 		return found, err
 	}

@@ -206,7 +206,11 @@ func TestStore_L14_AnyListIsWhatALookAtEveryCallFinds(t *testing.T) {
 	if _, err := d.Pool().Exec(deadline(t), `ANALYZE call`); err != nil { // so that a stretch is as long as it should be
 		t.Fatal(err)
 	}
-	for range 120 {
+	rounds := 120
+	if testing.Short() {
+		rounds = 40
+	}
+	for range rounds {
 		f, a := anyFilter(r, now), pickOf(r, admin, admin, leader, agentNeda)
 		f.Limit = pickOf(r, 1, 7, 50, 200)
 		name := fmt.Sprintf("%s: %+v", a.Role, f)
@@ -259,4 +263,64 @@ func TestStore_L14_AnyListIsWhatALookAtEveryCallFinds(t *testing.T) {
 			t.Errorf("%s, by words (-want +got):\n%s", name, diff)
 		}
 	}
+}
+
+// A list that was about to look into a month while it is dropped is the list without it.
+func TestStore_L14_AMonthIsDroppedMeanwhile(t *testing.T) {
+	d, s := callCentre(t)
+	r := rand.New(rand.NewPCG(5, 6))
+	now := time.Now()
+	anyLog(t, d, r, now, 300)
+	months := NewMonths(d, 3, nil)
+	if err := NewMonths(d, 0, nil).Look(deadline(t), now); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.list(deadline(t), admin, crm.ScopeAll, Filter{Direction: pbx.Inbound})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := l.gather(deadline(t), pooled{d.Pool()}, time.Time{}, gatherMany, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := &meanwhile{pooled: pooled{d.Pool()}, do: func() {
+		if err := months.Look(deadline(t), now); err != nil {
+			t.Error(err)
+		}
+	}}
+	after, err := l.gather(deadline(t), on, time.Time{}, gatherMany, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := idAt(monthOf(now).AddDate(0, -3, 0))
+	want := slices.DeleteFunc(before, func(c cursor) bool {
+		return slices.Compare(c.id[:], first[:]) < 0 && idTime(c.id).Year() >= monthsFirst
+	})
+	if len(want) == 0 || on.snapshots != 2 || !slices.Equal(after, want) {
+		t.Errorf("%d calls in %d snapshots, want %d in 2", len(after), on.snapshots, len(want))
+	}
+}
+
+// meanwhile does something once, between the look at which months there are and that into them.
+type meanwhile struct {
+	pooled
+	do        func()
+	snapshots int
+}
+
+func (m *meanwhile) inSnapshot(ctx context.Context, do func(pgx.Tx) error) error {
+	m.snapshots++
+	return m.pooled.inSnapshot(ctx, func(tx pgx.Tx) error { return do(meanwhileTx{tx, m}) })
+}
+
+type meanwhileTx struct {
+	pgx.Tx
+	to *meanwhile
+}
+
+func (t meanwhileTx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	if t.to.snapshots == 1 {
+		t.to.do()
+	}
+	return t.Tx.SendBatch(ctx, b)
 }
