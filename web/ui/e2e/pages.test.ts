@@ -1,7 +1,7 @@
 // The lists and settings in a real browser against the real program.
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Call } from "../src/api/types";
+import type { Call, FollowUp } from "../src/api/types";
 import { axe, launch, logIn, open, phone, type Server, startDemo } from "./harness";
 import { en, fa } from "./words";
 
@@ -114,6 +114,84 @@ for (const language of ["fa", "en"] as const) {
         expect(await page.locator("details th").getByText(head, { exact: true }).count()).toBe(1);
       }
       expect(await axe(page)).toEqual([]);
+    });
+
+    test("follow-ups: made with words, filtered, moved together, done and brought back", async () => {
+      const w2 = w.locale.followUps;
+      const fa = language === "fa";
+      const name = `Renewal ${language} ${Date.now()}`;
+      const due = fa ? "فردا ساعت ۱۰" : "tomorrow 10am";
+      const open = async () => {
+        const list = await page.request.get(`/api/v1/follow-ups?q=${encodeURIComponent(name)}`);
+        return ((await list.json()) as { items: FollowUp[] }).items;
+      };
+      await page.goto(`/follow-ups?owner=all&q=${encodeURIComponent(name)}`);
+      await page.locator(".empty").waitFor();
+      await page.keyboard.press("n");
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel(w2.title).fill(`${name} one`);
+      const when = dialog.getByLabel(w2.due);
+      // What is not understood is said, with what would be right, and nothing is saved.
+      await when.fill(fa ? "یک وقتی" : "some time");
+      await dialog.getByText(w.locale.fault.noDue).waitFor();
+      await when.fill(due);
+      await expect.poll(() => dialog.getByTestId("due-reading").textContent()).toContain(fa ? "۱۰:۰۰" : "10:00");
+      expect(await axe(page)).toEqual([]);
+      await page.keyboard.press("Enter");
+      await page.locator("tr[data-row]").waitFor();
+      const [first] = await open();
+      expect(new Date(first?.due_at ?? "").toISOString()).toMatch(/T06:30:00/);
+      const customer = await page.request.post("/api/v1/customers", {
+        data: { name: `${name} Ltd`, numbers: [{ number: "09121234567" }] },
+      });
+      const { id } = (await customer.json()) as { id: string };
+      const made = await page.request.post("/api/v1/follow-ups", {
+        data: { kind: "callback", customer_id: id, due_at: new Date(Date.now() + 3 * 86_400_000).toISOString() },
+      });
+      expect(made.status()).toBe(201);
+
+      // The filters are the address; the customer's name finds the callback, too.
+      await page.reload();
+      await expect.poll(() => page.locator("tr[data-row]").count()).toBe(2);
+      expect(await axe(page)).toEqual([]);
+      await page.goto(`/follow-ups?owner=all&kind=callback&q=${encodeURIComponent(name)}`);
+      await expect.poll(() => page.locator("tr[data-row]").count()).toBe(1);
+      await page.getByRole("button", { name: w2.states.closed }).click();
+      await page.locator(".empty").waitFor();
+      expect(new URL(page.url()).searchParams.get("state")).toBe("closed");
+
+      // Two rows by keyboard, and another time for both.
+      await page.goto(`/follow-ups?owner=all&q=${encodeURIComponent(name)}`);
+      await expect.poll(() => page.locator("tr[data-row]").count()).toBe(2);
+      for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
+      await page.getByRole("toolbar").waitFor();
+      await page.keyboard.press("r");
+      await dialog.getByLabel(w2.due).fill(fa ? "شنبه عصر" : "Saturday 17:00");
+      await page.keyboard.press("Enter");
+      await dialog.waitFor({ state: "detached" });
+      const moved = await open();
+      expect(moved.map((x) => x.state)).toEqual(["rescheduled", "rescheduled"]);
+      expect(new Set(moved.map((x) => x.due_at)).size).toBe(1);
+      expect(new Date(moved[0]?.due_at ?? "").toISOString()).toMatch(/T13:30:00/);
+
+      // Done by key, and brought back.
+      await page.locator("tr[data-row]").first().focus();
+      await page.keyboard.press("d");
+      await expect.poll(() => page.locator("tr[data-row]").count()).toBe(1);
+      await page
+        .locator(".mantine-Notification-root")
+        .getByRole("button", { name: w.locale.action.undo })
+        .last()
+        .click();
+      await expect.poll(() => page.locator("tr[data-row]").count()).toBe(2);
+
+      // One is looked at by its address, with all that was done to it.
+      await page.locator("tr[data-row]").first().focus();
+      await page.keyboard.press("Enter");
+      await dialog.locator("ol li").nth(3).waitFor();
+      expect(new URL(page.url()).searchParams.get("id")).toBeTruthy();
+      await page.keyboard.press("Escape");
+      await expect.poll(() => new URL(page.url()).searchParams.has("id")).toBe(false);
     });
 
     test("time runs as the language reads: from the right in Persian, from the left in English", async () => {

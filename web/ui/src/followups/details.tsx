@@ -54,7 +54,7 @@ function Details({ item, onEdit, onMove }: Omit<Props, "id" | "onClose"> & { ite
   return (
     <Stack gap="md">
       <dl className="facts">
-        <Fact word={t("followUps.due")}>{t("followUps.reading", { day: f.longDate(due), time: f.time(due) })}</Fact>
+        <Fact word={t("followUps.dueAt")}>{t("followUps.reading", { day: f.longDate(due), time: f.time(due) })}</Fact>
         {item.until && (
           <Fact word={t("followUps.until")}>
             <Moment at={item.until} />
@@ -63,7 +63,7 @@ function Details({ item, onEdit, onMove }: Omit<Props, "id" | "onClose"> & { ite
         <Fact word={t("followUps.stateOf")}>
           <StateText item={item} />
         </Fact>
-        <Fact word={t("followUps.owner")}>
+        <Fact word={t("followUps.ownerOf")}>
           <OwnerText item={item} />
         </Fact>
         <Fact word={t("followUps.priority")}>{t(`followUps.priorities.${item.priority}`)}</Fact>

@@ -161,7 +161,7 @@ export default function FollowUpDialog({ edit, start = {}, onClose, onSaved }: F
             {kind === "callback" && (
               <Autocomplete
                 label={t("calls.number")}
-                placeholder={offered[0] ? f.digits(spaced(offered[0].number)) : t("followUps.numberHint")}
+                placeholder={`\u2066${offered[0] ? f.digits(spaced(offered[0].number)) : t("followUps.numberHint")}\u2069`}
                 data={offered.map((n) => f.digits(spaced(n.number)))}
                 filter={({ options }) => options}
                 maxLength={64}

@@ -64,6 +64,7 @@ export function DueField({ value, onChange, error, focus }: Props) {
   const [settled] = useDebouncedValue(value, 900);
   const wrong = error ?? (fault && fresh && settled === value && asked !== "" ? sayDue(fault) : undefined);
   const pick = (day: string, minute: number) => onChange(dueText(new Date(momentOf(day, minute)), f));
+  const offered = quick.filter((q) => q !== "evening" || minuteOf(new Date(now()), f) < 17 * 60);
   const shown = at ?? new Date(now() + 3_600_000);
   return (
     <div className={styles.due}>
@@ -73,7 +74,6 @@ export function DueField({ value, onChange, error, focus }: Props) {
         required
         withAsterisk={false}
         autoComplete="off"
-        dir="auto"
         maxLength={200}
         {...(focus ? { "data-autofocus": true } : {})}
         aria-describedby={said}
@@ -106,7 +106,7 @@ export function DueField({ value, onChange, error, focus }: Props) {
         </Suspense>
       ) : (
         <Group gap={6}>
-          {quick.map((q) => (
+          {offered.map((q) => (
             <Button key={q} size="compact-xs" variant="default" onClick={() => onChange(t(`followUps.quick.${q}`))}>
               {t(`followUps.quick.${q}`)}
             </Button>

@@ -45,7 +45,7 @@ export function FollowUpTable({ items, selected, onSelect, onOpen, ...acts }: Pr
   const chosen = items.filter((x) => selected.has(x.id)).length;
   let before: Section | undefined;
   return (
-    <Table className="table" aria-label={t("followUps.pageTitle")}>
+    <Table className={`table ${styles.list}`} aria-label={t("followUps.pageTitle")}>
       <Table.Thead>
         <Table.Tr>
           <Table.Th w={36}>
@@ -62,12 +62,12 @@ export function FollowUpTable({ items, selected, onSelect, onOpen, ...acts }: Pr
               }
             />
           </Table.Th>
-          <Table.Th>{t("followUps.due")}</Table.Th>
+          <Table.Th className={styles.whenCell ?? ""}>{t("followUps.dueAt")}</Table.Th>
           <Table.Th>{t("followUps.what")}</Table.Th>
           <Table.Th className="only-wide">{t("followUps.who")}</Table.Th>
-          <Table.Th className="only-wide">{t("followUps.owner")}</Table.Th>
+          <Table.Th className="only-wide">{t("followUps.ownerOf")}</Table.Th>
           <Table.Th className="only-wide">{t("followUps.stateOf")}</Table.Th>
-          <Table.Th>
+          <Table.Th className={styles.actsCell ?? ""}>
             <span className="visually-hidden">{t("followUps.actions")}</span>
           </Table.Th>
         </Table.Tr>

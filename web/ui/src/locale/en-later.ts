@@ -791,6 +791,8 @@ export const enLater = {
       expired: "Expired",
       cancelled: "Cancelled",
     },
+    dueAt: "Due",
+    ownerOf: "Owner",
     stateOf: "State",
     claimedBy: "with {{name}}",
     tries_one: "dialled once",

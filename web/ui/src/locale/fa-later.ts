@@ -791,6 +791,8 @@ export const faLater: Words<typeof enLater> = {
       expired: "مهلت گذشت",
       cancelled: "لغو شد",
     },
+    dueAt: "زمان",
+    ownerOf: "صاحب",
     stateOf: "وضعیت",
     claimedBy: "در دست {{name}}",
     tries_one: "یک بار شماره گرفته شد",
