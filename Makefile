@@ -45,10 +45,11 @@ test: deps ## Everything: lint, Go with the race detector, UI, PostgreSQL, a rea
 	@$(MAKE) test-browser
 
 .PHONY: test-fast
+# Tests make much garbage of small heaps: collected a quarter as often, they take a third less of the processors.
 test-fast: deps-fast ## The tests without Asterisk, browser, race detector and linters: under three minutes
 	@tools/step "Go: vet and tests, without the lab"
 	go vet ./...
-	RINGBOOK_LAB=off go test ./...
+	RINGBOOK_LAB=off GOGC=400 go test ./...
 	@$(MAKE) test-ui
 
 .PHONY: test-go
