@@ -73,6 +73,11 @@ export class Office {
     return page;
   }
 
+  /** stranger is a browser in which nobody is logged in. */
+  stranger(language: "fa" | "en"): ReturnType<typeof open> {
+    return open(this.#browser, this.service, { language });
+  }
+
   get seats(): [Seat, Seat] {
     return [this.neda, this.omid];
   }
