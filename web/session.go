@@ -15,6 +15,7 @@ type Me struct {
 	Preferences crm.Preferences `json:"preferences"`
 	Permissions []Grant         `json:"permissions" doc:"what the role allows; what is not listed is not allowed"`
 	Version     string          `json:"version" doc:"the running version of ringbook"`
+	TimeZone    string          `json:"time_zone" doc:"the business time zone, as Asia/Tehran: what a day is"`
 }
 
 // Grant is one permission of the actor, and whose things it covers.
@@ -123,7 +124,7 @@ func (s *Server) describe(ctx context.Context, actor crm.Actor) (Me, error) {
 	if err != nil {
 		return Me{}, err
 	}
-	me := Me{Agent: wholeAgent(a), Preferences: likes, Permissions: []Grant{}, Version: s.Version}
+	me := Me{Agent: wholeAgent(a), Preferences: likes, Permissions: []Grant{}, Version: s.Version, TimeZone: s.Zone.String()}
 	for _, p := range crm.Permissions() {
 		if scope := actor.Scope(p); scope > crm.ScopeNone {
 			me.Permissions = append(me.Permissions, Grant{p, scope.String()})

@@ -26,6 +26,9 @@ func TestSession_LogInAndOut(t *testing.T) {
 	}
 	var me Me
 	c.want(200, http.MethodGet, "/me", nil, &me)
+	if me.TimeZone != "Asia/Tehran" {
+		t.Errorf("days are those of %q", me.TimeZone)
+	}
 	if me.Agent.Username != "neda" || me.Preferences != (crm.Preferences{Language: "fa", Theme: "auto", Digits: "persian"}) || me.Version != "test" {
 		t.Errorf("%+v", me)
 	}

@@ -2784,6 +2784,8 @@ export interface components {
             /** @description what the role allows; what is not listed is not allowed */
             permissions: components["schemas"]["Grant"][];
             preferences: components["schemas"]["Preferences"];
+            /** @description the business time zone, as Asia/Tehran: what a day is */
+            time_zone: string;
             /** @description the running version of ringbook */
             version: string;
         };

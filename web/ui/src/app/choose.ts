@@ -3,7 +3,7 @@ import { api } from "../api/client";
 import { me, queryClient } from "../api/queries";
 import type { Me } from "../api/types";
 import { Format } from "../text/format";
-import { timeZone } from "../text/use-format";
+import { timeZone } from "../text/zone";
 import { type Preferences, preferences, setPreferences } from "./preferences";
 
 /** choose changes preferences; the server hears of those that it keeps. */

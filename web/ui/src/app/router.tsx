@@ -10,6 +10,7 @@ import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
 import { readQueueSearch } from "../settings/queue";
 import { withWords } from "../text/i18n";
+import { setTimeZone } from "../text/zone";
 import { NoPage, Root } from "./root";
 
 const shell = () => import("./shell");
@@ -40,7 +41,7 @@ const inside = createRoute({
   errorComponent: ({ error, reset }) => <Failed error={error} retry={reset} />,
   beforeLoad: async ({ location }) => {
     try {
-      await queryClient.ensureQueryData(me);
+      setTimeZone((await queryClient.ensureQueryData(me)).time_zone);
     } catch (e) {
       if (e instanceof Problem && e.status === 401) throw redirect({ to: "/login", search: { next: location.href } });
       throw e;

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { setTimeZone } from "../text/zone";
 import { dayStart, isoDay, periodOf, query, readCallSearch, saved, written } from "./search";
 
 test("L14 days begin and end at midnight in Tehran", () => {
@@ -10,6 +11,22 @@ test("L14 days begin and end at midnight in Tehran", () => {
 
 test("days of years with summer time have their own offset", () => {
   expect(dayStart("2021-07-01", 0).toISOString()).toBe("2021-06-30T19:30:00.000Z");
+});
+
+test("days are those of the time zone that the server names", () => {
+  setTimeZone("Europe/Berlin");
+  try {
+    // The day on which summer time ends there has 25 hours.
+    expect(query({ from: "2026-10-25", to: "2026-10-25" })).toEqual({
+      from: "2026-10-24T22:00:00.000Z",
+      to: "2026-10-25T23:00:00.000Z",
+    });
+    expect(isoDay("0d", Date.parse("2026-11-22T22:59:59Z"))).toBe("2026-11-22");
+    setTimeZone("Local"); // which no browser knows
+    expect(dayStart("2026-11-22", 0).toISOString()).toBe("2026-11-21T23:00:00.000Z");
+  } finally {
+    setTimeZone("Asia/Tehran");
+  }
 });
 
 test("an address is read leniently and numbers go out in ASCII", () => {

@@ -2,7 +2,7 @@
 // before today, "-6d", which a saved view keeps as that; "0d" is today.
 import type { CallQuery, Direction, Outcome } from "../api/types";
 import { ascii } from "../text/digits";
-import { timeZone } from "../text/use-format";
+import { timeZone } from "../text/zone";
 
 export const directions: Direction[] = ["inbound", "outbound", "internal"];
 export const outcomes: Outcome[] = ["answered", "missed", "abandoned", "busy", "failed", "voicemail", "cancelled"];
@@ -117,18 +117,23 @@ export function dayStart(day: string, later: number): Date {
   return new Date(at);
 }
 
-const parts = new Intl.DateTimeFormat("en-CA", {
-  timeZone,
-  hourCycle: "h23",
-  year: "numeric",
-  month: "2-digit",
-  day: "2-digit",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-});
+let parts: Intl.DateTimeFormat | undefined;
+let partsZone = "";
 
 function offsetAt(at: number): number {
+  if (!parts || partsZone !== timeZone) {
+    const two = "2-digit";
+    const time = { hour: two, minute: two, second: two } as const;
+    parts = new Intl.DateTimeFormat("en-CA", {
+      timeZone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: two,
+      day: two,
+      ...time,
+    });
+    partsZone = timeZone;
+  }
   const p = Object.fromEntries(parts.formatToParts(at).map((x) => [x.type, x.value]));
   const local = Date.parse(`${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}:${p.second}Z`);
   return local - Math.floor(at / 1000) * 1000;

@@ -8,7 +8,7 @@ import { preferences } from "../app/preferences";
 import { complain, notice } from "../parts/notice";
 import { offerUndo } from "../parts/undo";
 import { Format } from "../text/format";
-import { timeZone } from "../text/use-format";
+import { timeZone } from "../text/zone";
 
 /** refreshFollowUps asks anew for all that is shown of follow-ups. */
 export function refreshFollowUps(): Promise<void> {

@@ -1,9 +1,7 @@
 import { useMemo } from "react";
 import { usePreferences } from "../app/preferences";
 import { Format } from "./format";
-
-/** The business time zone. */
-export const timeZone = "Asia/Tehran";
+import { timeZone } from "./zone";
 
 /** useFormat is the current person's Format; it changes when they switch language or digits. */
 export function useFormat(): Format {
