@@ -115,7 +115,7 @@ generate: ## Write the generated files anew: settings reference, example environ
 
 .PHONY: bench
 bench: deps-run ## Measure, and write docs/benchmarks.md and docs/log-at-size.md; needs 50 GB of disk, or RINGBOOK_BENCH_CALLS=1000000
-	go test -timeout 20m -count=1 -run '^$$' -bench '^Benchmark(Goals|Floor)$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
+	go test -timeout 20m -count=1 -run '^$$' -bench '^Benchmark(Goals|Floor|ToDo)$$' -benchtime 1x ./cmd/ringbook -args -report ../../docs/benchmarks.md
 	@$(MAKE) bench-log
 
 .PHONY: bench-log

@@ -127,8 +127,11 @@ type popHouse struct {
 	database  *db.DB
 	recorder  *calllog.Recorder
 	watch     *stopwatch
+	followUps *calllog.FollowUps
+	agents    []uuid.UUID // of the desks
 	customers int
-	desks     int
+	first     int       // of the desks that ring
+	desks     int       // that ring
 	recording []message // one call's events, at the times at which Asterisk sent them
 	began     time.Time // when it did
 	push      string    // the address of the push socket
@@ -140,6 +143,7 @@ type popHouse struct {
 type popHouseConfig struct {
 	customers, desks int
 	check            time.Duration // how often the exchange is asked which channels it has; 0: as usual
+	followUps        int           // open ones of each of the first half of the desks
 }
 
 func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
@@ -150,12 +154,13 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	numbering := crm.Numbering{Default: crm.Rules{Region: "IR", Area: "21"}}
 	store := crm.NewStore(database, crm.Config{Numbering: numbering, Log: log})
 	fill(b, database, c.customers, 1)
-	tokens := make([]string, c.desks)
+	tokens, agents := make([]string, c.desks), make([]uuid.UUID, c.desks)
 	for i := range tokens {
 		agent, err := store.CreateAgent(ctx, crm.System, crm.AgentInput{Username: fmt.Sprintf("agent%d", i), Extensions: []string{fmt.Sprint(20000 + i)}})
 		if err != nil {
 			b.Fatal(err)
 		}
+		agents[i] = agent.ID
 		if tokens[i], _, err = store.CreateToken(ctx, crm.System, agent.ID, "bench", 0); err != nil {
 			b.Fatal(err)
 		}
@@ -163,8 +168,13 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	if err := store.Refresh(ctx); err != nil {
 		b.Fatal(err)
 	}
+	if c.followUps > 0 {
+		fillFollowUps(b, database, agents[:c.desks/2], c.followUps)
+	}
 
 	calls := calllog.NewStore(database, store)
+	acts := calllog.NewActs(calllog.ActsConfig{DB: database, CRM: store, Calls: calls})
+	followUps := calllog.NewFollowUps(calllog.FollowUpsConfig{DB: database, CRM: store, Calls: calls, Acts: acts})
 	normalise := func(pbx, trunk, raw string) crm.Number { return crm.ParseNumber(raw, numbering.Rules(pbx, trunk)) }
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
 		DB: database, Spool: b.TempDir(), Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues,
@@ -173,9 +183,12 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	if err != nil {
 		b.Fatal(err)
 	}
-	board := screenpop.NewBoard(screenpop.BoardConfig{Match: store.Match, History: history{calls}, Directory: store.Directory(), States: store.States(), Normalise: normalise, Log: log})
+	board := screenpop.NewBoard(screenpop.BoardConfig{
+		Match: store.Match, History: history{calls}, FollowUps: toDo{followUps}, Directory: store.Directory(), States: store.States(),
+		Normalise: normalise, Log: log,
+	})
 	app := web.New(web.Config{
-		Store: store, Calls: calls, Recorder: recorder, Board: board, Log: log, Acts: calllog.NewActs(calllog.ActsConfig{DB: database, CRM: store, Calls: calls}),
+		Store: store, Calls: calls, Recorder: recorder, Board: board, Log: log, Acts: acts, FollowUps: followUps,
 		Database: database.Healthy, Exchanges: func() []web.Part { return nil },
 	})
 	fake := pbxtest.NewFake(pbxtest.FakeConfig{})
@@ -218,7 +231,8 @@ func newPopHouse(b testing.TB, c popHouseConfig) *popHouse {
 	}
 	recording, began := recordedCall(b)
 	return &popHouse{
-		fake: fake, database: database, recorder: recorder, watch: watch, customers: c.customers, desks: c.desks, recording: recording, began: began,
+		fake: fake, database: database, recorder: recorder, watch: watch, followUps: followUps, agents: agents,
+		customers: c.customers, desks: c.desks, recording: recording, began: began,
 		push: push, tokens: tokens,
 		stop: func() {
 			cancel()
@@ -271,7 +285,7 @@ var recordedTime = regexp.MustCompile(`"20[0-9-]+T[0-9:.]+[+-][0-9]{4}"`)
 
 var recordedID = regexp.MustCompile(`"id":"([0-9]+)\.([0-9]+)"`)
 
-// rings are the events of calls from..to, which begin at the rate: to every desk in turn, from customers all over the
+// rings are the events of calls from..to, which begin at the rate: to every desk that rings in turn, from customers all over the
 // table. atOnce: all that comes before the hang-up comes in one instant.
 func (h *popHouse) rings(from, to, rate int, atOnce bool) []message {
 	var all []message
@@ -279,7 +293,7 @@ func (h *popHouse) rings(from, to, rate int, atOnce bool) []message {
 	for n := from; n < to; n++ {
 		begin := time.Duration(n-from) * time.Second / time.Duration(rate)
 		number := filledNumber(n * 997 % h.customers)
-		extension := fmt.Sprint(20000 + n%h.desks)
+		extension := fmt.Sprint(20000 + h.first + n%h.desks)
 		root := uuid.New().ID()
 		hungUp := false
 		for _, m := range h.recording {

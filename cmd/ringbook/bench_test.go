@@ -63,7 +63,7 @@ doing this would need.
 `+"`RINGBOOK_BENCH_CUSTOMERS=10000 RINGBOOK_BENCH_NUMBERS=100000 RINGBOOK_BENCH_SECONDS=4 make bench`"+`.
 `, time.Now().UTC().Format(time.DateOnly), processor(), runtime.Version(), runtime.NumCPU(), load, loadAverage(), strings.Join(tables, "\n"))
 	var soaked []string // the sections that others write
-	for _, heading := range []string{floorHeading, soakHeading, awayHeading, crowdHeading} {
+	for _, heading := range []string{floorHeading, toDoHeading, soakHeading, awayHeading, crowdHeading} {
 		soaked = append(soaked, section(*report, heading))
 	}
 	if err := os.WriteFile(*report, []byte(text), 0o644); err != nil {
