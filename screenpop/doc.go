@@ -50,6 +50,13 @@
 // Pace for all who look, and none while nobody does; a View cuts out of it what somebody may see. It holds moments, so that a
 // picture stays right while nothing changes.
 //
+// # What is to be done
+//
+// An agent's desk shows follow-ups (Agenda): the agent's own of today, and, while the agent is available, those of the team and of
+// anyone that are due. Each owner's are read once for all desks, when the first desk that may show them is opened and when
+// RefreshAgenda says that they have changed, and kept in memory: at most twenty each. A pop shows the open ones with its customer
+// or number, read beside the last calls.
+//
 // # Guarantees
 //
 // Update takes a time that depends only on the number of legs, and waits for nobody: not for the database, not for a
@@ -57,7 +64,8 @@
 // waits at most Patience for its look-up. Until the look-up has succeeded the pop says so (LookedUp is false:
 // "unchecked", which is not "unknown"); a failed look-up is tried again for as long as the call is on the board.
 //
-// Memory is bounded by the calls that are live, one finished call per agent, and the watches.
+// Memory is bounded by the calls that are live, one finished call per agent, the watches, and twenty follow-ups for each agent with a
+// watch and each team.
 //
 // # What it leaves to others
 //

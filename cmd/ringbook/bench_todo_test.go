@@ -68,14 +68,14 @@ func benchToDo(b *testing.B) string {
 	return fmt.Sprintf(`%s
 
 Written by `+"`make bench`"+` on %s. %d desks have %d open follow-ups each, of which a third is overdue and 30 are due today; %d have none. %d rings per second for %d s
-at each, in turns of two seconds. A frame of the former has %d bytes, of the latter %d. Each cell tells: with many / with none (ratio).
+at each, in turns of two seconds; the load average was %s. A frame of the former has %d bytes, of the latter %d. Each cell tells: with many / with none (ratio).
 
 | | p50 | p95 | p99 |
 |---|---|---|---|
 %s%s
 A ring asks the database for the follow-ups of the caller, beside the look-up of the last calls, and for none of the agent's: what the agent has to do is read when the
 desk is opened and when it changes, some short walks along an index however many there are.
-`, toDoHeading, time.Now().UTC().Format(time.DateOnly), desks/2, each, desks/2, rate, seconds, withMany, withNone,
+`, toDoHeading, time.Now().UTC().Format(time.DateOnly), desks/2, each, desks/2, rate, seconds, loadAverage(), withMany, withNone,
 		row("event → pop with the customer", pops, floors), row("what an agent has to do is read", read, readNone))
 }
 

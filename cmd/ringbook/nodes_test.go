@@ -13,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"ringbook/calllog"
 	"ringbook/crm"
 	"ringbook/db"
 	"ringbook/db/dbtest"
@@ -288,6 +289,10 @@ func TestTwoNodes_ChangesReachTheOther(t *testing.T) {
 	admin.do(http.MethodPost, "/customers", map[string]any{"name": "Sara", "numbers": []any{map[string]any{"number": "09121234567"}}}, &sara)
 	here, there := login(t, a, "neda", testPassword), login(t, b, "neda", testPassword)
 	first, second := here.push(), there.push()
+	var promised calllog.FollowUp
+	here.do(http.MethodPost, "/follow-ups", map[string]any{
+		"kind": "callback", "title": "about the offer", "customer_id": sara.ID, "due_at": time.Now().Add(time.Hour),
+	}, &promised)
 
 	played := make(chan struct{})
 	go func() {
@@ -301,6 +306,12 @@ func TestTwoNodes_ChangesReachTheOther(t *testing.T) {
 		}
 	}
 	call := awaitDesk(t, second, "the customer rings where the agent has moved to", ringing("Sara")).Calls[0].Call.ID.String()
+	// She rings before she is called: the pops show what was promised, until it is kept.
+	if p := awaitDesk(t, first, "the promise is on the pop", func(d web.Desk) bool {
+		return ringing("Sara")(d) && len(d.Calls[0].FollowUps) == 1
+	}).Calls[0].FollowUps[0]; p.ID != promised.ID || p.Title != "about the offer" || p.Assignee == nil || p.Assignee.Name != "Neda" {
+		t.Errorf("the promise on the pop is %+v", p)
+	}
 	admin.do(http.MethodPatch, "/customers/"+sara.ID.String(), map[string]any{"name": "Sara Ahmadi"}, nil)
 	awaitDesk(t, second, "the customer has her new name", ringing("Sara Ahmadi"))
 	awaitDesk(t, first, "and on the node of the change", ringing("Sara Ahmadi"))
@@ -312,11 +323,30 @@ func TestTwoNodes_ChangesReachTheOther(t *testing.T) {
 	there.do(http.MethodPatch, "/calls/"+call, map[string]any{"note": "from the second node"}, nil)
 	awaitDesk(t, first, "and the other way round", noted("from the second node"))
 	<-played
-	over := func(d web.Desk) bool { return len(d.Calls) == 1 && d.Calls[0].State == "ended" }
-	awaitDesk(t, first, "the call has ended", over)
-	awaitDesk(t, second, "the call has ended", over)
+	over := func(d web.Desk) bool {
+		return len(d.Calls) == 1 && d.Calls[0].State == "ended" && len(d.Calls[0].FollowUps) == 0 && len(d.FollowUps.Items) == 0
+	}
+	awaitDesk(t, first, "the call has ended, and the promise is kept", over)
+	awaitDesk(t, second, "the call has ended, and the promise is kept", over)
+	there.do(http.MethodGet, "/follow-ups/"+promised.ID.String(), nil, &promised)
+	if n := len(promised.Changes); promised.State != calllog.FollowUpReached || n != 2 || promised.Changes[1].What != "called_again" {
+		t.Errorf("who was promised a call and rang herself: %s, %+v", promised.State, promised.Changes)
+	}
 	here.do(http.MethodPost, "/desk/dismiss", map[string]any{"call_id": call}, nil)
 	awaitDesk(t, second, "the call is put away", func(d web.Desk) bool { return len(d.Calls) == 0 })
+
+	// What is anyone's is offered on the desks of both nodes when it is due, until one takes it.
+	var shared calllog.FollowUp
+	there.do(http.MethodPost, "/follow-ups", map[string]any{"title": "send the offer", "anyone": true, "due_at": time.Now().Add(time.Second)}, &shared)
+	for _, desk := range []*websocket.Conn{first, second} {
+		awaitDesk(t, desk, "it is offered", func(d web.Desk) bool {
+			return len(d.FollowUps.Items) == 1 && d.FollowUps.Items[0].ID == shared.ID && d.FollowUps.Items[0].OfferedAt != nil
+		})
+	}
+	admin.do(http.MethodPost, "/follow-ups/"+shared.ID.String()+"/claim", nil, nil)
+	for _, desk := range []*websocket.Conn{first, second} {
+		awaitDesk(t, desk, "another has it", func(d web.Desk) bool { return len(d.FollowUps.Items) == 0 })
+	}
 
 	admin.do(http.MethodPatch, "/agents/"+neda.ID.String(), map[string]any{"password": testPassword + "!"}, nil)
 	for _, desk := range []*websocket.Conn{first, second} {
