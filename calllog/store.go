@@ -109,6 +109,17 @@ func (s *Store) Call(ctx context.Context, a crm.Actor, id uuid.UUID) (Record, er
 	return records[0], nil
 }
 
+// Rung says whether an agent's phone has ever taken part in a call.
+func (s *Store) Rung(ctx context.Context, a crm.Actor) (rung bool, err error) {
+	if err := a.Require(crm.CallsRead); err != nil {
+		return false, err
+	}
+	if err := s.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT FROM call_agent)`).Scan(&rung); err != nil {
+		return false, fmt.Errorf("see whether a phone has rung: %w", err)
+	}
+	return rung, nil
+}
+
 // currentCall finds the call that one is part of now, which is mostly itself; one that is not known is left as it is.
 func currentCall(ctx context.Context, on querier, id uuid.UUID) (uuid.UUID, error) {
 	for range 10 { // a call becomes part of another once or twice

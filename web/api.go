@@ -146,6 +146,7 @@ func (s *Server) newAPI(r chi.Router) huma.API {
 
 	add(a, anySession, http.MethodPost, "/desk/dismiss", "dismissCall", "Put a call that has ended off my desk", s.dismiss)
 	add(a, anySession, http.MethodGet, "/when", "when", "Read a due time as people write it", s.when)
+	add(a, crm.AgentsWrite, http.MethodGet, "/setup", "getSetup", "What is not set up yet", s.setup)
 	add(a, anySession, http.MethodGet, "/status", "status", "What is live", s.status)
 	describePush(api.OpenAPI())
 	describeExportFile(api.OpenAPI())

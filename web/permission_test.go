@@ -367,6 +367,7 @@ var table = map[string]may{
 	"archiveTeam": {"----x", func(c *cast, _ string) (string, any) { return "/teams/" + c.spareTeam(), nil }},
 
 	"getFloor":       {"---xx", at("/floor")},
+	"getSetup":       {"----x", at("/setup")},
 	"listWallboards": {"---xx", at("/wallboards")},
 	"createWallboard": {"---xx", func(c *cast, _ string) (string, any) {
 		return "/wallboards", object{"name": c.name("Hall ")}
