@@ -57,6 +57,25 @@ export const calls = (query: CallQuery) =>
     refetchOnWindowFocus: true,
   });
 
+/** Setup is what is not set up yet; an administrator may ask. */
+export const setup = queryOptions({
+  queryKey: ["setup"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/setup", { signal })),
+  refetchOnWindowFocus: true,
+  refetchInterval: 5000,
+  staleTime: 0,
+});
+
+/** The newest call that began since a moment, looked for every second until it has ended. */
+export const newestCall = (since: string) =>
+  queryOptions({
+    queryKey: ["newest call", since],
+    queryFn: async ({ signal }) =>
+      (await got(api.GET("/api/v1/calls", { params: { query: { from: since, limit: 1 } }, signal }))).items[0] ?? null,
+    refetchInterval: (q) => (q.state.data?.state === "ended" ? false : 1000),
+    staleTime: 0,
+  });
+
 /** Gaps are the stretches of time in which an exchange was not heard, newest first. */
 export const gaps = (query: GapQuery) =>
   queryOptions({

@@ -1228,6 +1228,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is not set up yet
+         * @description Permission: agents.write.
+         */
+        get: operations["getSetup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/states": {
         parameters: {
             query?: never;
@@ -3373,6 +3393,31 @@ export interface components {
         SessionPage: {
             items: components["schemas"]["Session"][];
             next: string | null;
+        };
+        Setup: {
+            /** @description all that is needed is done */
+            done: boolean;
+            /** @description in the order in which they are best done */
+            steps: components["schemas"]["SetupStep"][];
+        };
+        SetupStep: {
+            done: boolean;
+            /** @enum {string} */
+            key: "pbx" | "agents" | "phones" | "teams" | "queues" | "dispositions" | "customers" | "manager" | "call";
+            /** @description of exchanges, those that are not live */
+            names: string[];
+            /** @description without it ringbook does not do what it is for; else it is worth doing */
+            needed: boolean;
+            /**
+             * Format: int64
+             * @description of them, those that still need something
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description how many there are of what the step is about: exchanges, agents, phones to be given, teams, queues; 0 where that is not counted
+             */
+            there: number;
         };
         Span: {
             /** Format: date-time */
@@ -6249,6 +6294,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSetup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setup"];
+                };
             };
             /** @description Error */
             default: {

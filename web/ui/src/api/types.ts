@@ -36,6 +36,7 @@ export type Wallboard = S["Wallboard"];
 export type WallboardKey = S["WallboardKey"];
 export type WallboardInput = S["WallboardInput"];
 export type Status = S["Status"];
+export type SetupStep = S["SetupStep"];
 export type Gap = S["Gap"];
 export type Abilities = Pop["abilities"];
 export type Destinations = S["Destinations"];

@@ -1,7 +1,8 @@
 // The pages and their addresses. Every page is its own chunk; what a list shows is in its address.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
 import { Problem } from "../api/problem";
-import { me, queryClient } from "../api/queries";
+import { me, queryClient, setup } from "../api/queries";
+import type { Role } from "../api/types";
 import { readCallSearch, readDaySearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { readFloorSearch } from "../floor/search";
@@ -33,6 +34,21 @@ const login = createRoute({
   component: lazyRouteComponent(() => import("../login/login-page"), "LoginPage"),
 });
 
+/** work is where the day of whoever is logged in begins. */
+async function work() {
+  let role: Role;
+  try {
+    role = (await queryClient.ensureQueryData(me)).agent.role;
+  } catch {
+    return "/desk"; // which says what is wrong, or asks for a log-in
+  }
+  if (role === "sales") return "/follow-ups";
+  if (role === "supervisor") return "/floor";
+  if (role !== "admin") return "/desk";
+  const open = await queryClient.fetchQuery(setup).catch(() => null);
+  return open && !open.done ? "/settings/setup" : "/floor";
+}
+
 const inside = createRoute({
   getParentRoute: () => root,
   id: "inside",
@@ -52,8 +68,8 @@ const inside = createRoute({
 const home = createRoute({
   getParentRoute: () => root,
   path: "/",
-  beforeLoad: () => {
-    throw redirect({ to: "/desk" });
+  beforeLoad: async () => {
+    throw redirect({ to: await work() });
   },
 });
 const desk = createRoute({
@@ -253,6 +269,14 @@ const settingsDialling = createRoute({
     "DiallingPage",
   ),
 });
+const settingsSetup = createRoute({
+  getParentRoute: () => settings,
+  path: "/setup",
+  component: lazyRouteComponent(
+    withWords(() => import("../settings/setup-page")),
+    "SetupPage",
+  ),
+});
 const settingsHealth = createRoute({
   getParentRoute: () => settings,
   path: "/health",
@@ -280,6 +304,7 @@ const tree = root.addChildren([
     settings.addChildren([
       settingsHome,
       settingsMe,
+      settingsSetup,
       settingsAgents,
       settingsPhones,
       settingsQueues,

@@ -38,7 +38,7 @@ export function LoginPage() {
       // A language chosen on this page is the person's newest word; otherwise what the server remembers of them holds.
       if (chose.current) choose({ language });
       else follow(data.preferences);
-      router.history.push(next ?? "/desk");
+      router.history.push(next ?? "/");
     },
     onError: () => form.setFieldValue("password", ""),
   });

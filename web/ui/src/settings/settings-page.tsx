@@ -17,6 +17,7 @@ export function SettingsPage() {
   const admin = me.permissions.some((p) => p.permission === "agents.write");
   const parts = admin
     ? ([
+        "setup",
         "me",
         "agents",
         "phones",
@@ -33,6 +34,7 @@ export function SettingsPage() {
       ? (["me", "agents", "tokens", "wallboards"] as const)
       : (["me", "tokens"] as const);
   const words = {
+    setup: "setup.title",
     me: "settings.mine",
     agents: "settings.agents",
     phones: "settings.phones",
