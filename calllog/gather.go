@@ -60,6 +60,7 @@ const gatherFrom = `SELECT c.started_at, c.id FROM %s c
 		AND c.merged_into IS NULL AND (c.state = 'ended' OR NOT $2)
 		AND c.started_at + interval '0' >= $3 AND c.started_at + interval '0' < $4 AND (c.started_at + interval '0', c.id) < ($5, $6)
 		AND (cardinality($7::text[]) = 0 OR (SELECT bool_and(` + numbersOf + ` LIKE p.number OR ` + textOf + ` ~ p.text) FROM unnest($7::text[], $8::text[]) p (number, text)))
+		AND ($10 OR c.agents && $11 OR c.queue_id = ANY ($12))
 	ORDER BY c.started_at + interval '0' DESC, c.id DESC LIMIT $9`
 
 // gather looks up the next calls of the list that began before a time, zero for any, newest first, so many at most. calls is of
@@ -109,6 +110,10 @@ func (l *listing) gatherPart(ctx context.Context, tx pgx.Tx, months logParts, pa
 	if to.IsZero() {
 		to = forever
 	}
+	among := l.among
+	if among == nil {
+		among = &members{agents: []uuid.UUID{}, queues: []uuid.UUID{}}
+	}
 	after := cursor{forever, uuid.Max}
 	if l.after != nil {
 		after = *l.after
@@ -125,7 +130,7 @@ func (l *listing) gatherPart(ctx context.Context, tx pgx.Tx, months logParts, pa
 		if days := daysOf(from, until); days != "" {
 			words += " & " + days
 		}
-		ask.Queue(fmt.Sprintf(gatherFrom, m.table), words, l.ended, part.from, to, after.at, after.id, l.numbers, l.texts, most).Query(func(rows pgx.Rows) error {
+		ask.Queue(fmt.Sprintf(gatherFrom, m.table), words, l.ended, part.from, to, after.at, after.id, l.numbers, l.texts, most, l.among == nil, among.agents, among.queues).Query(func(rows pgx.Rows) error {
 			keys, err := pgx.CollectRows(rows, scanKey)
 			found = append(found, keys...)
 			return err

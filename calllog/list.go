@@ -49,6 +49,7 @@ type listing struct {
 	words   string   // the tsquery of all that is asked for, but the times; empty: nothing is
 	numbers []string // and what they do not tell: each of these patterns must fit the numbers,
 	texts   []string // or the regular expression at the same place the text
+	among   *members // and these must have had part; nil: the words tell it
 }
 
 // members are those whose calls an actor may read, or asks for.
@@ -139,7 +140,12 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	l.rest = append(append(l.rest, direction...), other...)
 	l.few = len(live)+len(customer)+len(numbered) > 0
-	l.words = wordsOf(l.members, l.along, l.rest)
+	if m := l.members; m != nil && l.few && len(m.agents)+len(m.queues) > 1 { // to begin with the words of each takes longer than to look at few calls
+		l.among = m
+		l.words = wordsOf(nil, l.along, l.rest)
+	} else {
+		l.words = wordsOf(m, l.along, l.rest)
+	}
 	if m := l.members; m != nil && len(l.along)+len(l.rest) > 0 {
 		if len(m.agents) == 1 && len(m.queues) == 0 && !l.few {
 			l.rest = append(l.along, l.rest...)
