@@ -9,6 +9,7 @@ import type {
   Export,
   FollowUpQuery,
   GapQuery,
+  MissedQuery,
   PhoneQuery,
   QueueQuery,
   StateStretch,
@@ -152,6 +153,28 @@ export const pauseReasons = (archived = false) =>
     queryFn: ({ signal }) => got(api.GET("/api/v1/pause-reasons", { params: { query: { archived } }, signal })),
     staleTime: 60_000,
   });
+
+/** Who was not answered, oldest first. The server says when it has changed. */
+export const missed = (query: MissedQuery) =>
+  infiniteQueryOptions({
+    queryKey: ["missed", "list", query],
+    queryFn: ({ signal, pageParam }) =>
+      got(
+        api.GET("/api/v1/missed", {
+          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+
+export const missedCount = queryOptions({
+  queryKey: ["missed", "count"],
+  queryFn: ({ signal }) => got(api.GET("/api/v1/missed/count", { signal })),
+  refetchInterval: 60_000,
+});
 
 /** How one may say that calls ended: all lists, or what is archived of them. */
 export const dispositions = (archived = false) =>

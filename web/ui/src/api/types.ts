@@ -48,6 +48,9 @@ export type DialClass = NonNullable<DialRule["class"]>;
 export type AgentState = Desk["state"];
 export type StateStretch = S["StateStretch"];
 export type PauseReason = S["PauseReason"];
+export type Missed = S["Missed"];
+export type MissedFrame = S["MissedFrame"];
+export type MissedQuery = NonNullable<operations["listMissed"]["parameters"]["query"]>;
 export type Disposition = S["Disposition"];
 export type StateInput = S["StateInput"];
 /** How an agent stands, as in the desk's picture. */

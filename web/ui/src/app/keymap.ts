@@ -16,6 +16,7 @@ export const keymap = {
   goCalls: { code: "Digit2", alt: true, whileTyping: true },
   goCustomers: { code: "Digit3", alt: true, whileTyping: true },
   goSettings: { code: "Digit4", alt: true, whileTyping: true },
+  goMissed: { code: "Digit7", alt: true, whileTyping: true },
   goFloor: { code: "Digit6", alt: true, whileTyping: true },
   note: { code: "KeyN" },
   noteDone: { code: "Enter", ctrl: true, whileTyping: true },

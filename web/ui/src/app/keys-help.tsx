@@ -15,6 +15,7 @@ const everywhere = [
   ["goFollowUps", "followUps"],
   ["goSettings", "settings"],
   ["goFloor", "floor"],
+  ["goMissed", "missed"],
   ["pause", "pause"],
   ["offerTake", "offerTake"],
   ["offerDone", "offerDone"],

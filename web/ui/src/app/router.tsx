@@ -7,6 +7,7 @@ import { readCallSearch, readDaySearch } from "../calls/search";
 import { readCustomerSearch } from "../customers/search";
 import { readFloorSearch } from "../floor/search";
 import { readFollowUpSearch } from "../followups/search";
+import type { MissedSearch } from "../missed/missed-page";
 import { Failed, Loading } from "../parts/states";
 import { readPhoneSearch } from "../settings/phone";
 import { readQueueSearch } from "../settings/queue";
@@ -76,6 +77,19 @@ const desk = createRoute({
   getParentRoute: () => inside,
   path: "/desk",
   component: lazyRouteComponent(deskPage, "DeskPage"),
+});
+const missed = createRoute({
+  getParentRoute: () => inside,
+  path: "/missed",
+  validateSearch: (s: Record<string, unknown>): MissedSearch => ({
+    ...(typeof s.queue === "string" && s.queue !== "" ? { queue: s.queue } : {}),
+    ...(typeof s.team === "string" && s.team !== "" ? { team: s.team } : {}),
+    ...(s.claimed === "true" || s.claimed === "false" ? { claimed: s.claimed } : {}),
+  }),
+  component: lazyRouteComponent(
+    withWords(() => import("../missed/missed-page")),
+    "MissedPage",
+  ),
 });
 const calls = createRoute({
   getParentRoute: () => inside,
@@ -292,6 +306,7 @@ const tree = root.addChildren([
   wallboard,
   inside.addChildren([
     desk,
+    missed,
     calls,
     call,
     customers,

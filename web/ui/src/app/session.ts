@@ -57,6 +57,12 @@ export function begin(me: Me): Session {
     },
     onSessionEnded: announceLostSession,
   });
+  // Several changes at once are one look, and not all browsers look at one moment.
+  let looking: ReturnType<typeof setTimeout> | undefined;
+  socket.onMissed = () => {
+    clearTimeout(looking);
+    looking = setTimeout(() => void queryClient.invalidateQueries({ queryKey: ["missed"] }), 50 + Math.random() * 250);
+  };
   session = { agentID: me.agent.id, socket, drafts };
   socket.start();
   return session;

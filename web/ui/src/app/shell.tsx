@@ -8,6 +8,7 @@ import {
   IconListCheck,
   IconPhoneCall,
   IconPhoneIncoming,
+  IconPhoneOff,
   IconSearch,
   IconSettings,
 } from "@tabler/icons-react";
@@ -18,6 +19,7 @@ import { useTranslation } from "react-i18next";
 import { me as meQuery, status } from "../api/queries";
 import { incoming } from "../desk/pop";
 import { isLive, useDesk } from "../desk/store";
+import { MissedCount } from "../missed/count";
 import { Hint } from "../parts/hint";
 import { Key } from "../parts/text";
 import { StateButton } from "../states/state-button";
@@ -40,6 +42,7 @@ const pages = [
   { to: "/desk", word: "nav.desk", icon: IconHeadset, keys: "goDesk" },
   { to: "/floor", word: "nav.floor", icon: IconLayoutDashboard, keys: "goFloor", permission: "floor.read" },
   { to: "/follow-ups", word: "nav.followUps", icon: IconListCheck, keys: "goFollowUps" },
+  { to: "/missed", word: "nav.missed", icon: IconPhoneOff, keys: "goMissed" },
   { to: "/calls", word: "nav.calls", icon: IconPhoneCall, keys: "goCalls" },
   { to: "/customers", word: "nav.customers", icon: IconAddressBook, keys: "goCustomers" },
   { to: "/settings", word: "nav.settings", icon: IconSettings, keys: "goSettings" },
@@ -67,6 +70,7 @@ export function Shell() {
     help: () => setHelp(true),
     goDesk: () => void navigate({ to: "/desk" }),
     goFollowUps: () => void navigate({ to: "/follow-ups" }),
+    goMissed: () => void navigate({ to: "/missed" }),
     goCalls: () => void navigate({ to: "/calls" }),
     goCustomers: () => void navigate({ to: "/customers" }),
     goSettings: () => void navigate({ to: "/settings" }),
@@ -109,6 +113,7 @@ export function Shell() {
               <Link key={p.to} to={p.to} className="tab" activeProps={{ "data-active": true }}>
                 <p.icon size={22} stroke={1.6} aria-hidden />
                 <span>{t(p.word)}</span>
+                {p.to === "/missed" && <MissedCount />}
               </Link>
             ))}
           </nav>
@@ -154,6 +159,7 @@ function NavItem({ page: { to, word, icon: Icon, keys: id } }: { page: (typeof p
       <Link to={to} className="nav-item" activeProps={{ "data-active": true }} aria-keyshortcuts={ariaKeys(id)}>
         <Icon size={20} stroke={1.6} aria-hidden />
         <span>{t(word)}</span>
+        {to === "/missed" && <MissedCount />}
       </Link>
     </Hint>
   );

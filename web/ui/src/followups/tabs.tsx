@@ -3,12 +3,14 @@ import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import bar from "../calls/view-bar.module.css";
 
-const pages = [{ to: "/follow-ups", word: "followUps.pageTitle" }] as const;
+const pages = [
+  { to: "/follow-ups", word: "followUps.pageTitle" },
+  { to: "/missed", word: "missed.title" },
+] as const;
 
-/** FollowUpTabs leads from one to the other; one alone needs no tabs. */
+/** FollowUpTabs leads from one to the other. */
 export function FollowUpTabs() {
   const { t } = useTranslation();
-  if (pages.length < 2) return null;
   return (
     <nav className={bar.views} aria-label={t("followUps.tabs")}>
       {pages.map((p) => (

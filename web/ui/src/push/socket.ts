@@ -1,6 +1,6 @@
 // The one socket of this tab. It reconnects for ever with jitter; every frame is a whole picture that replaces the one
 // before, so nothing is asked for again after a reconnect and a gap in the numbers does no harm (it is counted).
-import type { DeskFrame, FloorFrame, FloorWish } from "../api/types";
+import type { DeskFrame, FloorFrame, FloorWish, MissedFrame } from "../api/types";
 
 export type Link =
   | { state: "connecting"; since: number }
@@ -45,6 +45,9 @@ export class PushSocket {
   skipped = 0;
   /** Who draws the floor; null: nobody does, and it is not asked for. */
   onFloor: ((frame: FloorFrame) => void) | null = null;
+
+  /** Is told that the list of missed calls has changed for this person. */
+  onMissed: (() => void) | null = null;
 
   constructor(options: SocketOptions) {
     this.#o = options;
@@ -136,14 +139,18 @@ export class PushSocket {
   }
 
   #take(text: string): void {
-    let frame: DeskFrame | FloorFrame;
+    let frame: DeskFrame | FloorFrame | MissedFrame;
     try {
-      frame = JSON.parse(text) as DeskFrame | FloorFrame;
+      frame = JSON.parse(text) as DeskFrame | FloorFrame | MissedFrame;
     } catch {
       return;
     }
     if (frame?.type === "floor") {
       this.onFloor?.(frame);
+      return;
+    }
+    if (frame?.type === "missed") {
+      this.onMissed?.();
       return;
     }
     if (frame?.type !== "desk" || typeof frame.seq !== "number" || !frame.desk) return;
