@@ -22,7 +22,7 @@ import { ListPanel } from "../parts/list-panel";
 import { More } from "../parts/more";
 import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
-import { Duration, Key, Moment, Num } from "../parts/text";
+import { Duration, Moment, Num } from "../parts/text";
 import { offerUndo } from "../parts/undo";
 import { useFormat } from "../text/use-format";
 import styles from "./missed.module.css";
@@ -207,7 +207,6 @@ export function MissedPage() {
                     size="compact-sm"
                     variant={m.id === row?.id ? "filled" : "default"}
                     leftSection={<IconPhone size={16} aria-hidden />}
-                    rightSection={m.id === row?.id && <Key id="dial" />}
                     disabled={block !== ""}
                     onClick={() => callBack(m)}
                     aria-label={`${t("dial.callBack")}: ${nameOf(m)}`}
