@@ -66,7 +66,7 @@ test-asterisk: deps ## Every scenario on Asterisk 16, 18 and 20, too
 		deploy/lab/asterisk.sh install; \
 		tools/step "Go: every scenario on Asterisk $$version"; \
 		go test -timeout 15m -count=1 -run '^TestScenarios_Live$$' ./cmd/ringbook; \
-		go test -timeout 5m -count=1 -run '^Test(Client|Exchange)_Live(_Queues)?$$' ./pbx/ami ./pbx; \
+		go test -timeout 5m -count=1 -run '^Test(Client|Exchange)_Live(_Queues|_Hold|_L9_.*|.*Transfer.*)?$$' ./pbx/ami ./pbx; \
 	done
 
 .PHONY: test-ui
