@@ -57,8 +57,16 @@ func newJobs(s Settings, database *db.DB, reminders *calllog.Reminders, log *slo
 // run does jobs until ctx ends, on a migrated database; while that is away it waits. It returns nil.
 func (j *jobs) run(ctx context.Context) error {
 	// Ending is ours to order: jobs under way are given some time.
-	for j.client.Start(context.WithoutCancel(ctx)) != nil {
-		j.log.WarnContext(ctx, "jobs wait for the database", "again_in", jobsRetry)
+	for failed := 0; ; failed++ {
+		err := j.client.Start(context.WithoutCancel(ctx))
+		if err == nil {
+			break
+		}
+		level := slog.LevelDebug
+		if failed == 0 {
+			level = slog.LevelWarn
+		}
+		j.log.Log(ctx, level, "jobs wait for the database", "err", err, "again_in", jobsRetry)
 		select {
 		case <-ctx.Done():
 			return nil
