@@ -205,12 +205,12 @@ test("the floor and the wallboard", async () => {
     seats.push({ look, page, name: "wallboard" });
   }
   demo.call(`queue-ringall-answered ${story.number} 1001 1002`);
-  demo.call("queue-nobody-there 09351234567");
-  demo.call("queue-inturn-abandoned 09121234567");
+  demo.call("queue-ringall-timeout 09351234567");
+  demo.call("queue-nobody-there 09361112233");
   for (const { look, page, name } of seats) {
     await page.bringToFront();
     await page
-      .locator(name === "floor" ? "tr[data-state]" : "tbody tr")
+      .locator(name === "floor" ? 'tr:is([data-state="waiting"], [data-state="talking"])' : "tr[data-waiting]")
       .first()
       .waitFor({ timeout: 30_000 });
     await shoot(page, nameOf(name, look));

@@ -37,7 +37,9 @@ export function AgentList({ agents, calls }: { agents: FloorAgent[]; calls: Floo
         <ul className={styles.agents}>
           {agents.map((a) => (
             <li key={a.id} data-state={a.state} data-agent={a.name}>
-              <bdi className={styles.agentName}>{a.name}</bdi>
+              <span className={styles.agentName}>
+                <bdi>{a.name}</bdi>
+              </span>
               <AgentState agent={a} standing={a} may={change} />
               <On call={on.get(a.id)} />
             </li>
