@@ -118,17 +118,17 @@ func (s *Store) CreateView(ctx context.Context, a Actor, in ViewInput) (View, er
 		return View{}, err
 	}
 	v := View{ID: id, Page: in.Page, Name: in.Name, Query: in.Query, TeamID: in.TeamID}
-	return s.saveView(ctx, a, id, "create", func(tx pgx.Tx) error {
+	return s.saveView(ctx, a, id, "create", func(tx pgx.Tx) (bool, error) {
 		if err := checkView(ctx, tx, a, &v); err != nil {
-			return err
+			return false, err
 		}
 		if in.TeamID != nil {
 			var live bool
 			if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM team WHERE id = $1 AND archived_at IS NULL)`, in.TeamID).Scan(&live); err != nil {
-				return wrap(err, "read team %s", in.TeamID)
+				return false, wrap(err, "read team %s", in.TeamID)
 			}
 			if !live {
-				return FieldErrors{{"team_id", "there is no such team"}}
+				return false, FieldErrors{{"team_id", "there is no such team"}}
 			}
 		}
 		owner := &a.AgentID
@@ -140,44 +140,44 @@ func (s *Store) CreateView(ctx context.Context, a Actor, in ViewInput) (View, er
 			SELECT $1, $2, $3, $4, $5, $6, coalesce(max(position) + 1, 0) FROM saved_view
 			 WHERE page = $2 AND agent_id IS NOT DISTINCT FROM $5 AND team_id IS NOT DISTINCT FROM $6`,
 			id, v.Page, v.Name, v.Query, owner, in.TeamID)
-		return wrap(err, "save view %s", id)
+		return true, wrap(err, "save view %s", id)
 	})
 }
 
 // UpdateView changes one.
 func (s *Store) UpdateView(ctx context.Context, a Actor, id uuid.UUID, p ViewPatch) (View, error) {
-	return s.saveView(ctx, a, id, "update", func(tx pgx.Tx) error {
+	return s.saveView(ctx, a, id, "update", func(tx pgx.Tx) (bool, error) {
 		v, err := readView(ctx, tx, a, id)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if p.Default != nil {
 			if err := setDefaultView(ctx, tx, a, v, *p.Default); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if p.Name == nil && p.Query == nil && p.Position == nil {
-			return nil
+			return false, nil
 		}
 		if !v.Writable {
-			return fmt.Errorf("view %s: %w", id, ErrForbidden)
+			return false, fmt.Errorf("view %s: %w", id, ErrForbidden)
 		}
 		if p.Version != nil && *p.Version != v.Version {
-			return fmt.Errorf("view %s has version %d, not %d: %w", id, v.Version, *p.Version, ErrConflict)
+			return false, fmt.Errorf("view %s has version %d, not %d: %w", id, v.Version, *p.Version, ErrConflict)
 		}
 		set(&v.Name, p.Name)
 		set(&v.Query, p.Query)
 		if err := checkView(ctx, tx, a, &v); err != nil {
-			return err
+			return false, err
 		}
 		if _, err := tx.Exec(ctx, `UPDATE saved_view SET name = $2, query = $3, version = version + 1, updated_at = now() WHERE id = $1`,
 			id, v.Name, v.Query); err != nil {
-			return wrap(err, "save view %s", id)
+			return false, wrap(err, "save view %s", id)
 		}
 		if p.Position != nil {
-			return placeView(ctx, tx, id, *p.Position)
+			return true, placeView(ctx, tx, id, *p.Position)
 		}
-		return nil
+		return true, nil
 	})
 }
 
@@ -192,26 +192,27 @@ func (s *Store) RestoreView(ctx context.Context, a Actor, id uuid.UUID) (View, e
 }
 
 func (s *Store) shelveView(ctx context.Context, a Actor, id uuid.UUID, action, sql string) (View, error) {
-	return s.saveView(ctx, a, id, action, func(tx pgx.Tx) error {
+	return s.saveView(ctx, a, id, action, func(tx pgx.Tx) (bool, error) {
 		v, err := readView(ctx, tx, a, id)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !v.Writable {
-			return fmt.Errorf("%s view %s: %w", action, id, ErrForbidden)
+			return false, fmt.Errorf("%s view %s: %w", action, id, ErrForbidden)
 		}
 		if action == "restore" {
 			if err := checkView(ctx, tx, a, &v); err != nil {
-				return err
+				return false, err
 			}
 		}
 		_, err = tx.Exec(ctx, sql, id)
-		return wrap(err, "%s view %s", action, id)
+		return true, wrap(err, "%s view %s", action, id)
 	})
 }
 
-// saveView does a change in a transaction of its own and reads what came of it. Changes of a team's view are audited.
-func (s *Store) saveView(ctx context.Context, a Actor, id uuid.UUID, action string, change func(pgx.Tx) error) (View, error) {
+// saveView does a change in a transaction of its own and reads what came of it. change says whether the view itself is another
+// then: that of a team's is audited.
+func (s *Store) saveView(ctx context.Context, a Actor, id uuid.UUID, action string, change func(pgx.Tx) (changed bool, err error)) (View, error) {
 	var saved View
 	err := s.db.InTx(ctx, func(tx pgx.Tx) error {
 		// One change after the other, so that the counts and places are true.
@@ -221,11 +222,11 @@ func (s *Store) saveView(ctx context.Context, a Actor, id uuid.UUID, action stri
 		if _, err := tx.Exec(ctx, `DELETE FROM saved_view WHERE archived_at < now() - $1::interval`, viewKept); err != nil {
 			return wrap(err, "save view %s", id)
 		}
-		err := change(tx)
+		changed, err := change(tx)
 		if err != nil {
 			return err
 		}
-		if saved, err = readView(ctx, tx, a, id); err != nil || saved.TeamID == nil {
+		if saved, err = readView(ctx, tx, a, id); err != nil || saved.TeamID == nil || !changed {
 			return err
 		}
 		return AuditTx(ctx, tx, a, action, "view", id.String(), map[string]any{"name": saved.Name, "query": saved.Query, "team_id": saved.TeamID})

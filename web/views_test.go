@@ -68,7 +68,15 @@ func TestViews_OwnAndTheTeams(t *testing.T) {
 
 	// The default is everybody's own choice, also of what they may not write.
 	nedas.want(http.StatusOK, http.MethodPatch, "/views/"+teams.ID.String(), object{"default": true}, nil)
+	var changed int
+	const changes = `SELECT count(*) FROM audit WHERE entity = 'view' AND action = 'update' AND entity_id = $1`
+	if err := h.db.Pool().QueryRow(t.Context(), changes, teams.ID.String()).Scan(&changed); err != nil || changed != 0 {
+		t.Errorf("the audit says %d times that the team's view was changed, by who only opens the page with it; %v", changed, err)
+	}
 	maryams.want(http.StatusOK, http.MethodPatch, "/views/"+teams.ID.String(), object{"name": "Engaged", "version": 1}, nil)
+	if err := h.db.Pool().QueryRow(t.Context(), changes, teams.ID.String()).Scan(&changed); err != nil || changed != 1 {
+		t.Errorf("the audit says %d times that it was changed, want once; %v", changed, err)
+	}
 	maryams.want(http.StatusConflict, http.MethodPatch, "/views/"+teams.ID.String(), object{"name": "Late", "version": 1}, nil)
 	for who, want := range map[*client][]string{
 		nedas: {"Missed", "All", "Engaged* (read)"}, saras: {"Failed (read)"}, maryams: {"Engaged"}, roots: {"Engaged", "Failed"},
