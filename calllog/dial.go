@@ -270,7 +270,7 @@ func (s *Acts) keep(ctx context.Context, a crm.Actor, done attempt) {
 	defer cancel()
 	err := s.cfg.DB.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
-			UPDATE dial_attempt SET state = $2, code = $3, call_id = $4, settled_at = clock_timestamp() WHERE id = $1`,
+			UPDATE dial_attempt SET state = $2, code = $3, call_id = coalesce($4, call_id), settled_at = clock_timestamp() WHERE id = $1`,
 			done.ID, done.state, string(done.code), idOrNil(done.CallID)); err != nil {
 			return err
 		}

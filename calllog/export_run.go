@@ -53,10 +53,6 @@ func (s *Store) StartExport(ctx context.Context, a crm.Actor, id uuid.UUID, node
 	if err != nil {
 		return nil, err
 	}
-	filter, err := s.resolved(ctx, e.Filter)
-	if err != nil {
-		return nil, err
-	}
 	tag, err := s.db.Pool().Exec(ctx, `UPDATE export SET state = 'running', node = $2, beat_at = now() WHERE id = $1 AND state = 'ready'`, id, node)
 	if err != nil {
 		return nil, fmt.Errorf("start export %s: %w", id, err)
@@ -64,7 +60,7 @@ func (s *Store) StartExport(ctx context.Context, a crm.Actor, id uuid.UUID, node
 	if tag.RowsAffected() == 0 {
 		return nil, fmt.Errorf("start export %s: %w", id, ErrExportTaken)
 	}
-	e.State, e.Filter = ExportRunning, filter
+	e.State = ExportRunning
 	return &ExportRun{Export: e, store: s, actor: a, scope: scope, most: sheetRows}, nil
 }
 
