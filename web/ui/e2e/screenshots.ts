@@ -81,8 +81,27 @@ async function tell(api: APIRequestContext): Promise<typeof story> {
   });
   expect(changed.ok()).toBe(true);
   const customer = (await changed.json()) as Customer;
+  await promise(api, all, customer);
   const number = customer.numbers[0]?.number.replace("+98", "0") ?? "";
   return { customer, number, moved };
+}
+
+/** promise plans a day of follow-ups. */
+async function promise(api: APIRequestContext, calls: Call[], first: Customer): Promise<void> {
+  const whom = [...new Set(calls.flatMap((c) => (c.customer ? [c.customer.id] : [])))].filter((id) => id !== first.id);
+  const plan: [minutes: number, title: string, more: object][] = [
+    [35, "پیش‌فاکتور دستگاه دوم", { priority: "high", customer_id: first.id, note: "عصرها پاسخ می‌دهد." }],
+    [90, "", { anyone: true, customer_id: whom[0] }],
+    [150, "زمان نصب را هماهنگ کنم", { customer_id: whom[1] }],
+    [1500, "تمدید سرویس سالانه", { customer_id: whom[2], note: "فهرست قیمت تازه را هم بفرستم." }],
+    [4400, "", { customer_id: whom[3] }],
+    [9000, "قرارداد را بفرستم", { kind: "task", customer_id: whom[4], priority: "low" }],
+  ];
+  for (const [minutes, title, more] of plan) {
+    const due_at = new Date(Date.now() + minutes * 60_000).toISOString();
+    const made = await api.post("/api/v1/follow-ups", { data: { kind: "callback", title, due_at, ...more } });
+    expect(made.ok(), await made.text()).toBe(true);
+  }
 }
 
 async function shoot(page: Page, name: string): Promise<void> {
@@ -140,6 +159,11 @@ const pages: Record<string, { path: () => string; wait: string; looks: Look[] }>
     path: () => `/calls/${story.moved.id}`,
     wait: "#note",
     looks: [wide("fa"), wide("en"), narrow("fa"), narrow("en"), dark(wide("en"))],
+  },
+  "follow-ups": {
+    path: () => "/follow-ups",
+    wait: "tr[data-row]",
+    looks: [wide("fa"), wide("en"), narrow("fa"), narrow("en"), dark(wide("fa"))],
   },
   customers: { path: () => "/customers", wait: "tbody tr", looks: [wide("fa"), narrow("en")] },
   customer: {

@@ -1,6 +1,7 @@
 // The list of follow-ups: under headings by when they are due, each with what can be done to it.
 import "../app/rest.css";
 import { ActionIcon, Checkbox, Menu, Table } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import {
   IconAlertTriangle,
   IconCheck,
@@ -42,6 +43,7 @@ export function FollowUpTable({ items, selected, onSelect, onOpen, ...acts }: Pr
   const { t } = useTranslation();
   const f = useFormat();
   const at = new Date(now());
+  const narrow = useMediaQuery("(max-width: 47.99em)", window.innerWidth < 768);
   const chosen = items.filter((x) => selected.has(x.id)).length;
   let before: Section | undefined;
   return (
@@ -81,7 +83,7 @@ export function FollowUpTable({ items, selected, onSelect, onOpen, ...acts }: Pr
             <Fragment key={item.id}>
               {head && (
                 <Table.Tr className={styles.section} data-section={section}>
-                  <Table.Th colSpan={7} scope="rowgroup">
+                  <Table.Th colSpan={narrow ? 4 : 7} scope="rowgroup">
                     {t(`followUps.states.${section}`)}
                   </Table.Th>
                 </Table.Tr>
