@@ -1,7 +1,8 @@
 // What is to be done today, at the edge of the desk: what is overdue first. With it comes what is done by a key.
-import { ActionIcon, Button, Group, Text, Title } from "@mantine/core";
+import { ActionIcon, Anchor, Button, Group, Text, Title } from "@mantine/core";
 import { IconCheck, IconHandStop, IconPencil, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { followUp } from "../api/queries";
@@ -74,6 +75,9 @@ export default function ToDoPanel({ desk, onNew }: { desk: Desk; onNew: () => vo
           ))}
         </ol>
       )}
+      <Anchor component={Link} to="/follow-ups" size="xs" mt={8} display="inline-block">
+        {t("followUps.ofCustomer")}
+      </Anchor>
       {edit && <Edit id={edit} onClose={() => setEdit(null)} />}
     </section>
   );
