@@ -13,11 +13,14 @@ import (
 )
 
 // SeedDemo fills an empty database with n plausible customers, four agents (neda 1001, sara 1002, amir 1003,
-// reza 1004) in two teams and their supervisor (maryam), all with the given password. The same n gives the same
+// reza 1004) in two teams and their supervisor (maryam), all with the given password, and the usual dispositions. The same n gives the same
 // customers. What has customers or such agents already keeps them.
 func (s *Store) SeedDemo(ctx context.Context, n int, password string) error {
 	if err := s.seedAgents(ctx, password); err != nil {
 		return fmt.Errorf("make the demo's agents: %w", err)
+	}
+	if err := s.seedDispositions(ctx); err != nil {
+		return fmt.Errorf("make the demo's dispositions: %w", err)
 	}
 	if err := s.seedCustomers(ctx, n); err != nil {
 		return fmt.Errorf("make the demo's customers: %w", err)
@@ -51,6 +54,26 @@ func (s *Store) seedAgents(ctx context.Context, password string) error {
 	} {
 		a.Password = password
 		if _, err := s.CreateAgent(ctx, System, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seedDispositions makes the usual ones, unless there were ever any.
+func (s *Store) seedDispositions(ctx context.Context) error {
+	var there bool
+	err := s.db.Pool().QueryRow(ctx, `SELECT EXISTS (SELECT FROM disposition)`).Scan(&there)
+	if err != nil || there {
+		return err
+	}
+	for i, name := range []string{"حل شد", "فروخته شد", "تماس مجدد", "علاقه‌مند نبود", "شکایت", "شمارهٔ اشتباه"} {
+		key := i + 1
+		in := DispositionInput{Name: name, Key: &key}
+		if key == 3 {
+			in.FollowUp = &DispositionFollowUp{Kind: "callback", AfterMS: 24 * 60 * 60 * 1000}
+		}
+		if _, err := s.CreateDisposition(ctx, System, in); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,11 @@ export function CallTable({ calls, gaps = [], withoutCustomer }: CallTableProps)
               )}
               <Table.Td>
                 <OutcomeText outcome={c.outcome} />
+                {c.disposition && (
+                  <div className="quiet">
+                    <bdi>{c.disposition.name}</bdi>
+                  </div>
+                )}
                 <div className={styles.answerer}>
                   <Answerer call={c} />
                 </div>

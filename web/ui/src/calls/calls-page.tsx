@@ -10,6 +10,7 @@ import {
   agents as agentsQuery,
   calls as callsQuery,
   customer as customerQuery,
+  dispositions as dispositionsQuery,
   gaps as gapsQuery,
   queryClient,
   queues as queuesQuery,
@@ -142,6 +143,7 @@ function Filters({ search, filter, clear }: FiltersProps) {
   const [open, setOpen] = useState(set > 0);
   const agents = useQuery({ ...agentsQuery(), retry: false });
   const customer = useQuery({ ...customerQuery(search.customer ?? ""), enabled: search.customer !== undefined });
+  const said = useQuery(dispositionsQuery()).data?.items ?? [];
   const clearProps = { "aria-label": t("action.remove") };
   return (
     <div className={styles.filters}>
@@ -206,6 +208,18 @@ function Filters({ search, filter, clear }: FiltersProps) {
             value={search.outcome ?? null}
             onChange={(v) => filter({ outcome: (v ?? "") as CallSearch["outcome"] & string })}
           />
+          {(said.length > 0 || search.disposition) && (
+            <Select
+              label={t("desk.disposition")}
+              placeholder={t("calls.any")}
+              clearable
+              clearButtonProps={clearProps}
+              searchable
+              data={said.map((d) => ({ value: d.id, label: d.name }))}
+              value={search.disposition ?? null}
+              onChange={(v) => filter({ disposition: v ?? "" })}
+            />
+          )}
           {agents.data && (
             <Select
               label={t("calls.agent")}

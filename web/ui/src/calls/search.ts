@@ -17,6 +17,7 @@ export interface CallSearch {
   queue?: string;
   number?: string;
   customer?: string;
+  disposition?: string;
   q?: string;
   /** The saved view that was opened; "all": none, whatever the page opens with. */
   view?: string;
@@ -57,6 +58,7 @@ export function readCallSearch(s: Record<string, unknown>): CallSearch {
   if (isText(s.queue)) out.queue = s.queue;
   if (isText(s.number)) out.number = s.number;
   if (isID(s.customer)) out.customer = s.customer;
+  if (isID(s.disposition)) out.disposition = s.disposition;
   if (isText(s.q)) out.q = s.q;
   if (s.view === "all" || isID(s.view)) out.view = s.view;
   return out;

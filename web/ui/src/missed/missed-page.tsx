@@ -98,7 +98,7 @@ export function MissedPage() {
   return (
     <Page title={t("missed.title")} name={t("missed.title")}>
       <FollowUpTabs />
-      <Text c="dimmed" maw={760} mb="sm">
+      <Text c="dimmed" maw={760} my="sm">
         {t("missed.body")}
       </Text>
       <Progress place={place} />
