@@ -140,13 +140,16 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	l.rest = append(append(l.rest, direction...), other...)
 	l.few = len(live)+len(customer)+len(numbered) > 0
-	if m := l.members; m != nil && l.few && len(m.agents)+len(m.queues) > 1 { // to begin with the words of each takes longer than to look at few calls
+	m := l.members
+	if one := m != nil && len(m.agents) == 1 && len(m.queues) == 0; one && len(direction) == 1 && len(l.along) == 0 {
+		l.words = lexeme(agentWord(m.agents[0])+"/"+string(f.Direction)) + andWords(wordsOf(nil, other))
+	} else if m != nil && l.few && len(m.agents)+len(m.queues) > 1 { // to begin with the words of each takes longer than to look at few calls
 		l.among = m
 		l.words = wordsOf(nil, l.along, l.rest)
 	} else {
 		l.words = wordsOf(m, l.along, l.rest)
 	}
-	if m := l.members; m != nil && len(l.along)+len(l.rest) > 0 {
+	if m != nil && len(l.along)+len(l.rest) > 0 {
 		if len(m.agents) == 1 && len(m.queues) == 0 && !l.few {
 			l.rest = append(l.along, l.rest...)
 			l.along = nil
@@ -203,6 +206,14 @@ func wordsOf(m *members, lists ...[]need) string {
 		all = append(all, m.need().word)
 	}
 	return strings.Join(all, " & ")
+}
+
+// andWords continues a tsquery with another, which may be empty.
+func andWords(words string) string {
+	if words == "" {
+		return ""
+	}
+	return " & " + words
 }
 
 // check finds every fault of a filter, and the key of its number.

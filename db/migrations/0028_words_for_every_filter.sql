@@ -17,6 +17,7 @@ DECLARE
 		CASE state WHEN 'ended' THEN '' ELSE 's=' || state END,
 		'@' || ((started_at AT TIME ZONE 'UTC')::date - DATE '1970-01-01')::text];
 	word text;
+	agent text;
 	digits text;
 BEGIN
 	FOREACH word IN ARRAY string_to_array(search || ' ' || note_search, ' ') LOOP
@@ -26,6 +27,9 @@ BEGIN
 		FOR n IN 3..least(length(word), 6) LOOP
 			words := words || left(word, n);
 		END LOOP;
+	END LOOP;
+	FOREACH agent IN ARRAY agents::text[] LOOP
+		words := words || (agent || '/' || direction);
 	END LOOP;
 	FOREACH digits IN ARRAY ARRAY[caller_number, dialed_number] LOOP
 		FOR i IN 1..length(digits) - 2 LOOP
