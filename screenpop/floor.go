@@ -69,8 +69,12 @@ func waits(c *pbx.Call) bool {
 
 // floor makes a picture of all cards, presences and queues. live are the queues that exchanges tell of.
 func (b *Board) floor(queues []crm.Queue, live []pbx.Queue, now time.Time) *Floor {
-	f := &Floor{At: now, Agents: b.Presences()}
+	agents := b.cfg.Directory.Agents()
+	f := &Floor{At: now, Agents: make([]Present, len(agents))}
 	b.mu.Lock()
+	for i, a := range agents { // at the same moment as the calls
+		f.Agents[i] = Present{a, b.presence(a.ID)}
+	}
 	f.Calls = make([]FloorCall, 0, len(b.cards))
 	for _, c := range b.cards {
 		if c.call.State != pbx.StateEnded && c.call.MergedInto == uuid.Nil {

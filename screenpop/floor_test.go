@@ -49,6 +49,18 @@ func pictured(t *testing.T, w *RoomWatch) *Floor {
 	}
 }
 
+// until waits for a picture that is as wanted.
+func until(t *testing.T, w *RoomWatch, what string, ok func(*Floor) bool) *Floor {
+	t.Helper()
+	for range 10 {
+		if f := pictured(t, w); ok(f) {
+			return f
+		}
+	}
+	t.Fatalf("%s is in none of ten pictures", what)
+	return nil
+}
+
 func callOf(t *testing.T, f *Floor, id uuid.UUID) FloorCall {
 	t.Helper()
 	for _, c := range f.Calls {
@@ -91,7 +103,7 @@ func TestFloor_FollowsACall(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		talking := answer(call, "1001")
 		b.Update(t.Context(), talking)
-		f = pictured(t, w)
+		f = until(t, w, "the answer", func(f *Floor) bool { return len(f.Calls) == 1 && f.Calls[0].State == pbx.StateTalking })
 		c = callOf(t, f, call.ID)
 		if !c.WaitsFrom.IsZero() || !c.Since.Equal(talking.AnsweredAt) || len(c.Agents) != 1 || c.Agents[0].Name != "Neda" || c.Agents[0].State != PopTalking {
 			t.Errorf("the call talked on: %+v", c)
@@ -101,9 +113,7 @@ func TestFloor_FollowsACall(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		b.Update(t.Context(), hangUp(talking))
-		if f = pictured(t, w); len(f.Calls) != 0 {
-			t.Errorf("the call that is over is still there: %+v", f.Calls)
-		}
+		f = until(t, w, "the end", func(f *Floor) bool { return len(f.Calls) == 0 })
 		i := slices.IndexFunc(f.Agents, func(p Present) bool { return p.Agent.ID == neda.ID })
 		if f.Agents[i].State != crm.WrapUp {
 			t.Errorf("the agent is %s", f.Agents[i].State)
