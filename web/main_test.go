@@ -445,13 +445,16 @@ func (b *tab) next() DeskFrame {
 func (b *tab) read(wait time.Duration) (DeskFrame, error) {
 	var f DeskFrame
 	_ = b.conn.SetReadDeadline(time.Now().Add(wait))
-	_, raw, err := b.conn.ReadMessage()
-	if err != nil {
-		return f, err
-	}
-	b.raw = append(b.raw, raw...)
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return f, err
+	for f.Type == "" || f.Type == "missed" { // which may come between any two
+		_, raw, err := b.conn.ReadMessage()
+		if err != nil {
+			return f, err
+		}
+		b.raw = append(b.raw, raw...)
+		f = DeskFrame{}
+		if err := json.Unmarshal(raw, &f); err != nil {
+			return f, err
+		}
 	}
 	if f.Type != "desk" || f.Seq != b.seq+1 {
 		b.t.Errorf("push: frame %q with seq %d after %d", f.Type, f.Seq, b.seq)

@@ -249,8 +249,8 @@ func watchDesk(t *testing.T, url string) *watchedDesk {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		for {
-			var frame web.DeskFrame
-			if err := conn.ReadJSON(&frame); err != nil {
+			frame, err := readDesk(conn)
+			if err != nil {
 				return // the test is over, or the node has gone
 			}
 			live := int64(0)

@@ -146,8 +146,8 @@ func (b *browser) open(t *testing.T, base string) {
 		defer close(done)
 		told := map[uuid.UUID]bool{} // of those that are on the desk
 		for {
-			var frame web.DeskFrame
-			if conn.ReadJSON(&frame) != nil {
+			frame, err := readDesk(conn)
+			if err != nil {
 				return // closed with the test
 			}
 			if seen, err := json.Marshal(map[string]any{"type": "seen", "seq": frame.Seq}); err != nil || conn.WriteMessage(websocket.TextMessage, seen) != nil {

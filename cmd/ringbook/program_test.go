@@ -234,6 +234,17 @@ func (b *person) push() *websocket.Conn {
 	return conn
 }
 
+// readDesk reads the next picture of a desk. What else is pushed is passed over: it has no calls, and would look as if there
+// were none.
+func readDesk(conn *websocket.Conn) (frame web.DeskFrame, err error) {
+	for {
+		frame = web.DeskFrame{}
+		if err := conn.ReadJSON(&frame); err != nil || frame.Type == "desk" {
+			return frame, err
+		}
+	}
+}
+
 // awaitDesk reads pictures until one is as wanted.
 func awaitDesk(t *testing.T, conn *websocket.Conn, what string, wanted func(web.Desk) bool) web.Desk {
 	t.Helper()
@@ -242,8 +253,8 @@ func awaitDesk(t *testing.T, conn *websocket.Conn, what string, wanted func(web.
 	}
 	var last web.Desk
 	for {
-		var frame web.DeskFrame
-		if err := conn.ReadJSON(&frame); err != nil {
+		frame, err := readDesk(conn)
+		if err != nil {
 			t.Fatalf("no picture came in which %s: %v; the last was %+v", what, err, last)
 		}
 		if last = frame.Desk; wanted(last) {

@@ -36,6 +36,7 @@ type popTime struct {
 
 // deskFrame is what the soak reads of a frame.
 type deskFrame struct {
+	Type string `json:"type"`
 	Seq  uint64 `json:"seq"`
 	Desk struct {
 		Calls []struct {
@@ -114,6 +115,9 @@ func (s *soakBrowsers) read(conn *websocket.Conn, left time.Time) {
 		var f deskFrame
 		if json.Unmarshal(data, &f) != nil {
 			return
+		}
+		if f.Type != "desk" {
+			continue
 		}
 		still := make(map[string]bool, len(f.Desk.Calls))
 		s.mu.Lock()

@@ -8,7 +8,6 @@ import (
 	"ringbook/crm"
 	"ringbook/db/dbtest"
 	"ringbook/pbx/pbxtest"
-	"ringbook/web"
 )
 
 // crew are the agents of two exchanges. The same extensions are on both, and are other people's.
@@ -48,7 +47,11 @@ func TestTwoExchanges_Live_L1_OneCallAndItsCaller(t *testing.T) {
 			shown := make(chan string, len(pbxtest.PairScenarios)*100)
 			go func() {
 				defer close(shown)
-				for frame := (web.DeskFrame{}); desk.ReadJSON(&frame) == nil; frame = (web.DeskFrame{}) {
+				for {
+					frame, err := readDesk(desk)
+					if err != nil {
+						return
+					}
 					for _, pop := range frame.Desk.Calls {
 						if c := pop.Call; c.PBX == "a" && c.Caller.Raw == "09120001001" && pop.Customer != nil && pop.Customer.Name == "Sara Ahmadi" {
 							shown <- pop.State
