@@ -56,7 +56,9 @@ test("an administrator begins with the usual dispositions, in both languages", a
   }
 });
 
-test("S4: a call is disposed of by a key; who gave up is on the list of all, is called back with one key, and gone", async () => {
+test("S4: a call is disposed of by a key; who gave up is on the list of all, is called back with one key, and gone", {
+  timeout: 120_000, // they talk for half a minute, as the recorded ones did
+}, async () => {
   await Promise.all(
     desks.map(async ({ page, words, extension, digit }) => {
       const spoken = `0916555001${digit}`;
@@ -82,7 +84,7 @@ test("S4: a call is disposed of by a key; who gave up is on the list of all, is 
       await said.getByText(fa.dispositions.usual.callBack).waitFor();
       await said.click();
       await said.waitFor({ state: "detached" });
-      await page.locator('[data-phase="ended"]').waitFor();
+      await page.locator('[data-phase="ended"]').waitFor({ timeout: 60_000 });
 
       const number = `0916555002${digit}`;
       await page.goto("/missed");
