@@ -172,6 +172,7 @@ func TestBoard_AgendasAreOfOpenDesksAndOfToday(t *testing.T) {
 			t.Errorf("asked %d times after a change", n)
 		}
 		time.Sleep(25 * time.Hour) // in the bubble's time
+		synctest.Wait()
 		if n := p.times(neda.ID); n != 3 {
 			t.Errorf("asked %d times on the next day", n)
 		}
@@ -201,7 +202,10 @@ func TestBoard_AgendasComeWhenTheDatabaseIsBack(t *testing.T) {
 			p.agendas[neda.ID] = Agenda{Items: []FollowUp{todo("own", time.Now())}}
 		})
 		time.Sleep(retryMost)
-		if got := titles(w.Desk()); !slices.Equal(got, []string{"own"}) || !nudged(w) {
+		if !nudged(w) { // which waits for the try of this very moment
+			t.Error("nobody told the desk")
+		}
+		if got := titles(w.Desk()); !slices.Equal(got, []string{"own"}) {
 			t.Errorf("the desk shows %q", got)
 		}
 	})
