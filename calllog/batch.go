@@ -259,7 +259,7 @@ func (r *Recorder) putSingly(ctx context.Context, rows []row, under epochs) erro
 	for _, w := range rows {
 		var err error
 		for range 3 { // a deadlock or a lost connection is nobody's fault
-			if err = r.write(ctx, []row{w}, under); err == nil || poisons(err) {
+			if err = r.write(ctx, []row{w}, under); err == nil || db.Poisons(err) {
 				break
 			}
 			if errors.Is(err, db.ErrFenced) {
@@ -268,7 +268,7 @@ func (r *Recorder) putSingly(ctx context.Context, rows []row, under epochs) erro
 		}
 		if err != nil {
 			bad = append(bad, refused{w, err})
-			if poisons(err) {
+			if db.Poisons(err) {
 				poisoned++
 			}
 		}

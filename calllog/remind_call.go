@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"ringbook/db"
 	"ringbook/pbx"
 )
 
@@ -50,7 +51,7 @@ func (r *Recorder) followCalls(ctx context.Context, tx pgx.Tx, rows []row) error
 	if err == nil {
 		err = closeCalledAgain(ctx, tx, answered)
 	}
-	if err == nil || !poisons(err) {
+	if err == nil || !db.Poisons(err) {
 		return err
 	}
 	r.log.ErrorContext(ctx, "calls were written, but not what became of the follow-ups that they concern", "err", err)

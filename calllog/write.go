@@ -366,19 +366,6 @@ func (r *Recorder) look(ctx context.Context, c *pbx.Call) (matched, error) {
 	return found, nil
 }
 
-// poisons says that an error lies in what was written, so that writing it again can never succeed.
-func poisons(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || len(pg.Code) < 2 {
-		return false
-	}
-	switch pg.Code[:2] {
-	case "22", "23", "54": // data exception, integrity violation, program limit exceeded
-		return true
-	}
-	return false
-}
-
 // waited says that a transaction gave up waiting for others, or was made to.
 func waited(err error) bool {
 	var pg *pgconn.PgError

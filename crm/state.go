@@ -131,7 +131,7 @@ type waitingWrapUp struct {
 func newStates(s *Store) *States {
 	// An instrument with a constant, valid name: the error says only that a name is bad.
 	lost, _ := otel.Meter("ringbook/crm").Int64Counter("ringbook.wrapup.lost",
-		metric.WithDescription("Wrap-ups that were not kept, as the database was away for too long."))
+		metric.WithDescription("Wrap-ups that were not kept: the database was away for too long, or refused them."))
 	return &States{
 		store: s, choices: map[uuid.UUID]Choice{}, wraps: map[uuid.UUID]AfterCall{}, follows: map[uuid.UUID]map[string]Follow{},
 		told: map[uuid.UUID]time.Time{}, wake: make(chan struct{}, 1), lost: lost,

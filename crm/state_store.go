@@ -281,7 +281,7 @@ func (s *Store) stateAfter(ctx context.Context, agents ...uuid.UUID) {
 	}
 }
 
-// write puts the wrap-ups that wait into the database, oldest first.
+// write puts the wrap-ups that wait into the database, oldest first. One that it will never take is given up.
 func (s *States) write(ctx context.Context) error {
 	for {
 		s.mu.RLock()
@@ -294,7 +294,10 @@ func (s *States) write(ctx context.Context) error {
 		if !some {
 			return nil
 		}
-		if err := s.store.writeWrapUp(ctx, w); err != nil {
+		if err := s.store.writeWrapUp(ctx, w); db.Poisons(err) {
+			s.store.log.WarnContext(ctx, "crm: a wrap-up is refused and not kept", "agent", w.AgentID, "call", w.Call, "err", err)
+			s.lost.Add(ctx, 1)
+		} else if err != nil {
 			return err
 		}
 		s.mu.Lock()

@@ -232,6 +232,25 @@ func TestState_P9_WrapUp(t *testing.T) {
 	}
 }
 
+// A wrap-up that the database will never take is given up, and holds up nobody else's.
+func TestState_P9_AWrapUpThatIsRefusedHoldsUpNone(t *testing.T) {
+	s := newStore(t)
+	neda, sara := worker(t, s, "neda", "1001"), worker(t, s, "sara", "1002")
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.States().BeginWrapUp(AfterCall{AgentID: neda.AgentID, Call: uuid.New(), Leg: "1\x002", From: time.Now()}, 0)
+	s.States().BeginWrapUp(AfterCall{AgentID: sara.AgentID, Call: uuid.New(), Leg: "1.1", From: time.Now()}, 0)
+	runStates(t, s)
+	var whose uuid.UUID
+	await(t, "the other's is written", func() bool {
+		return s.db.Pool().QueryRow(t.Context(), `SELECT agent_id FROM agent_wrap_up`).Scan(&whose) == nil
+	})
+	if whose != sara.AgentID {
+		t.Errorf("the wrap-up of %s is written", whose)
+	}
+}
+
 // A clock that is set back makes no stretch negative, and loses none.
 func TestState_ClockSteps(t *testing.T) {
 	s := newStore(t)

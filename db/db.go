@@ -269,6 +269,19 @@ func (d *DB) InTx(ctx context.Context, f func(pgx.Tx) error) error {
 	return err
 }
 
+// Poisons says that an error lies in what was written, so that writing it again can never succeed.
+func Poisons(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || len(refused.Code) < 2 {
+		return false
+	}
+	switch refused.Code[:2] {
+	case "22", "23", "54": // data exception, integrity violation, program limit exceeded
+		return true
+	}
+	return false
+}
+
 // Healthy is nil if the server answers within two seconds.
 func (d *DB) Healthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
