@@ -71,8 +71,15 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 	if err != nil {
 		return nil, err
 	}
-	// Whoever was logged in at this browser before no longer is.
+	// Whoever was logged in at this browser before no longer is, and has left, if it was somebody else.
 	if c, err := r.Cookie(s.cookieName(r)); err == nil {
+		before, _, err := s.Store.SessionActor(ctx, c.Value)
+		if err == nil && before.AgentID != actor.AgentID {
+			err = s.Store.Depart(ctx, before)
+		}
+		if err != nil && !errors.Is(err, crm.ErrUnauthenticated) {
+			return nil, err
+		}
 		if err := s.Store.Logout(ctx, c.Value); err != nil {
 			return nil, err
 		}

@@ -162,6 +162,31 @@ func TestSession_LoggingInAgainEndsTheOneBefore(t *testing.T) {
 	}
 }
 
+// Who logs in at a browser where somebody else is logged in takes their place: the other has left, as by logging out.
+func TestSession_LoggingInOverAnotherIsTheirLeaving(t *testing.T) {
+	h := newHouse(t)
+	neda, sara := h.agent("neda", crm.RoleAgent, "1001"), h.agent("sara", crm.RoleAgent, "1002")
+	c := h.login("neda")
+	state := func(who crm.Agent) crm.State { return h.store.States().Standing(who.ID).State }
+	c.want(200, http.MethodPost, "/session", Credentials{Username: "neda", Password: password}, nil)
+	if state(neda) != crm.Available {
+		t.Errorf("who logs in again is %s", state(neda))
+	}
+	c.want(200, http.MethodPost, "/session", Credentials{Username: "sara", Password: password}, nil)
+	if state(neda) != crm.Offline || state(sara) != crm.Available {
+		t.Errorf("who was there before is %s, who is there now %s", state(neda), state(sara))
+	}
+	// Over a session that has been ended elsewhere meanwhile nobody leaves.
+	elsewhere := h.login("neda")
+	if _, err := h.db.Pool().Exec(t.Context(), `DELETE FROM session`); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere.want(200, http.MethodPost, "/session", Credentials{Username: "sara", Password: password}, nil)
+	if state(neda) != crm.Available {
+		t.Errorf("whose session had ended is %s", state(neda))
+	}
+}
+
 func TestToken_OpensUntilItIsEnded(t *testing.T) {
 	h := newHouse(t)
 	h.agent("neda", crm.RoleAgent)
