@@ -35,9 +35,10 @@ type directory struct {
 	loaded bool       // false: nobody has read it yet
 	agents []AgentRef // by name
 	byID   map[uuid.UUID]int
-	byExt  map[onPBX]int        // index into agents
-	names  map[onPBX]string     // extensions by their lower-case spelling
-	phones map[onPBX]correction // by the endpoint in lower case
+	leads  map[uuid.UUID][]uuid.UUID // the teams that an agent supervises
+	byExt  map[onPBX]int             // index into agents
+	names  map[onPBX]string          // extensions by their lower-case spelling
+	phones map[onPBX]correction      // by the endpoint in lower case
 
 	queues      []Queue // by label
 	queuesByID  map[uuid.UUID]int
@@ -83,6 +84,17 @@ func (d *Directory) Agent(id uuid.UUID) (AgentRef, bool) {
 		return AgentRef{}, false
 	}
 	return now.agents[i], true
+}
+
+// Actor is a live agent as an actor: what they may do now.
+func (d *Directory) Actor(id uuid.UUID) (Actor, bool) {
+	now := d.now.Load()
+	i, ok := now.byID[id]
+	if !ok {
+		return Actor{}, false
+	}
+	a := &now.agents[i]
+	return Actor{AgentID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role, TeamID: a.TeamID, Teams: now.leads[id]}, true
 }
 
 // Agents are all live agents, by name. The caller must not change them.
@@ -158,7 +170,7 @@ func (s *Store) refreshAfter(ctx context.Context) {
 
 func readDirectory(ctx context.Context, q querier) (*directory, error) {
 	d := &directory{
-		loaded: true, byID: map[uuid.UUID]int{}, byExt: map[onPBX]int{}, names: map[onPBX]string{}, phones: map[onPBX]correction{},
+		loaded: true, byID: map[uuid.UUID]int{}, leads: map[uuid.UUID][]uuid.UUID{}, byExt: map[onPBX]int{}, names: map[onPBX]string{}, phones: map[onPBX]correction{},
 		queuesByID: map[uuid.UUID]int{}, queueByName: map[onPBX]int{},
 	}
 	rows, err := q.Query(ctx, `
@@ -177,6 +189,19 @@ func readDirectory(ctx context.Context, q querier) (*directory, error) {
 			d.byExt[onPBX{pbx, number}] = i
 			d.names[onPBX{pbx, strings.ToLower(number)}] = number
 		}
+	}
+	rows, err = q.Query(ctx, `
+		SELECT ts.agent_id, ts.team_id FROM team_supervisor ts JOIN team t ON t.id = ts.team_id
+		 WHERE t.archived_at IS NULL ORDER BY ts.team_id`)
+	if err != nil {
+		return nil, err
+	}
+	var leader, team uuid.UUID
+	if _, err = pgx.ForEachRow(rows, []any{&leader, &team}, func() error {
+		d.leads[leader] = append(d.leads[leader], team)
+		return nil
+	}); err != nil {
+		return nil, err
 	}
 	rows, err = q.Query(ctx, `SELECT pbx, endpoint, extension, corrected_by, corrected_at FROM phone`)
 	if err != nil {

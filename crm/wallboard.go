@@ -169,10 +169,3 @@ func (s *Store) WallboardMaker(ctx context.Context, secretText string) (Actor, W
 	}
 	return a, w, nil
 }
-
-// Actor is a live agent as an actor, as they are now; ErrNotFound if there is none.
-func (s *Store) Actor(ctx context.Context, agent uuid.UUID) (Actor, error) {
-	var a Actor
-	err := s.db.Pool().QueryRow(ctx, `SELECT `+actorColumns+` FROM agent a WHERE a.id = $1 AND a.archived_at IS NULL`, agent).Scan(a.fields()...)
-	return a, wrap(err, "read agent %s", agent)
-}

@@ -293,11 +293,12 @@ func (s *Server) testDialling(ctx context.Context, in *testDiallingInput) (*dial
 	return &diallingVerdictOutput{v}, nil
 }
 
-// codedProblem is a problem with the code of a refusal.
+// codedProblem is a problem with the code of a refusal, and with who has what was wanted, where somebody has.
 type codedProblem struct {
 	*huma.ErrorModel
-	Code    pbx.Code `json:"code"`
-	headers http.Header
+	Code      string        `json:"code"`
+	ClaimedBy *crm.AgentRef `json:"claimed_by,omitempty"`
+	headers   http.Header
 }
 
 func (p *codedProblem) GetHeaders() http.Header { return p.headers }
@@ -332,7 +333,7 @@ var refusals = map[pbx.Code]struct {
 // refusal is the answer to what was refused.
 func refusal(code pbx.Code) *codedProblem {
 	r := refusals[code]
-	p := &codedProblem{ErrorModel: newProblem(r.status, r.detail), Code: code}
+	p := &codedProblem{ErrorModel: newProblem(r.status, r.detail), Code: string(code)}
 	if r.status == http.StatusServiceUnavailable || r.status == http.StatusTooManyRequests {
 		p.headers = http.Header{"Retry-After": {strconv.Itoa(5)}}
 	}

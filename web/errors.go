@@ -160,8 +160,6 @@ func model(err huma.StatusError) *huma.ErrorModel {
 		return p.ErrorModel
 	case *codedProblem:
 		return p.ErrorModel
-	case *followUpProblem:
-		return p.ErrorModel
 	}
 	return newProblem(err.GetStatus(), err.Error())
 }
@@ -187,9 +185,8 @@ func quiet(_ huma.Context, _ string, v any) (any, error) {
 			d.Message = "is required"
 		}
 	}
-	switch v.(type) {
-	case *codedProblem, *followUpProblem:
-		return v, nil
+	if coded, ok := v.(*codedProblem); ok {
+		return coded, nil
 	}
 	return p, nil
 }

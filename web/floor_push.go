@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -84,8 +83,6 @@ type floorSide struct {
 	wishes chan FloorWish // capacity one: the newest wish; filled by read
 	watch  *screenpop.RoomWatch
 	wish   FloorWish
-	actor  crm.Actor // as of the last look
-	as     uint64    // what Server.rights was then
 	pace   *rate.Limiter
 	due    <-chan time.Time // a picture is to be written then; nil: none is
 	last   *floorCut        // what was written last
@@ -159,12 +156,13 @@ func (c *socket) writeFloor(ctx context.Context) error {
 	case <-f.watch.C(): // it is of this picture, or of one before
 	default:
 	}
-	c.lookAtActor(ctx)
 	if err := c.conn.SetWriteDeadline(time.Now().Add(c.server.timings.write)); err != nil {
 		return err
 	}
 	p := c.server.Room.Picture()
-	if !f.actor.Can(crm.FloorRead) {
+	// What the agent may see now, not when the socket was opened. Who is archived may nothing.
+	actor, _ := c.server.Store.Directory().Actor(c.agent)
+	if !actor.Can(crm.FloorRead) {
 		if f.refuse {
 			return nil
 		}
@@ -172,7 +170,7 @@ func (c *socket) writeFloor(ctx context.Context) error {
 		return c.conn.WriteMessage(websocket.TextMessage, append(floorHead(nil, p.Seq), `null}`...))
 	}
 	f.refuse = false
-	v := viewOf(f.actor)
+	v := viewOf(actor)
 	if f.wish.Team != nil {
 		v.Team = *f.wish.Team
 	}
@@ -196,34 +194,4 @@ func (c *socket) writeFloor(ctx context.Context) error {
 	m.floors.Add(ctx, 1)
 	m.floorAge.Record(ctx, time.Since(p.At).Seconds())
 	return nil
-}
-
-// lookAtActor makes sure that what is shown is what the agent may see now, not when the socket was opened. While the database
-// does not answer nobody's rights change.
-func (c *socket) lookAtActor(ctx context.Context) {
-	f, now := &c.floor, c.server.rights.Load()
-	if f.as == now {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	actor, err := c.server.Store.Actor(ctx, c.agent)
-	switch {
-	case errors.Is(err, crm.ErrNotFound):
-		f.actor = crm.Actor{}
-	case err != nil:
-		return // asked again with the next picture
-	default:
-		f.actor = actor
-	}
-	f.as = now
-}
-
-// RightsChanged says that people changed who may see what, here or on another node: it is looked up anew before anybody is shown
-// the floor again. It does not block.
-func (s *Server) RightsChanged() {
-	s.rights.Add(1)
-	if s.Room != nil {
-		s.Room.Changed()
-	}
 }

@@ -220,13 +220,6 @@ func (s *Server) bulkFollowUps(ctx context.Context, in *bulkFollowUpsInput) (*fo
 	return &followUpBulkOutput{FollowUpBulkResult{changed, refused}}, nil
 }
 
-// followUpProblem says why a follow-up was left as it is, and who has it.
-type followUpProblem struct {
-	*huma.ErrorModel
-	Code      string        `json:"code"`
-	ClaimedBy *crm.AgentRef `json:"claimed_by"`
-}
-
 // followUpRefusals are what the codes mean to whoever reads no code.
 var followUpRefusals = map[string]string{
 	calllog.FollowUpIsClaimed:  "Somebody else has this follow-up.",
@@ -235,6 +228,6 @@ var followUpRefusals = map[string]string{
 	calllog.FollowUpIsOpen:     "This follow-up is open.",
 }
 
-func followUpRefusal(r *calllog.FollowUpRefusal) *followUpProblem {
-	return &followUpProblem{ErrorModel: newProblem(http.StatusConflict, followUpRefusals[r.Code]), Code: r.Code, ClaimedBy: r.By}
+func followUpRefusal(r *calllog.FollowUpRefusal) *codedProblem {
+	return &codedProblem{ErrorModel: newProblem(http.StatusConflict, followUpRefusals[r.Code]), Code: r.Code, ClaimedBy: r.By}
 }

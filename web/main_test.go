@@ -137,8 +137,6 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 	for _, e := range events {
 		id, _ := uuid.Parse(e.ID)
 		switch e.Kind {
-		case crm.EventAgent, crm.EventTeam:
-			h.server.RightsChanged()
 		case calllog.EventMissed:
 			h.server.MissedChanged(ctx, []uuid.UUID{id})
 		case crm.EventCustomer:

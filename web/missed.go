@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"ringbook/calllog"
@@ -56,15 +55,10 @@ func onMissed(act func(context.Context, crm.Actor, uuid.UUID) (calllog.Missed, e
 	}
 }
 
-// missedProblem says who has a missed call in hand.
-type missedProblem struct {
-	*huma.ErrorModel
-	Code      string       `json:"code"`
-	ClaimedBy crm.AgentRef `json:"claimed_by"`
-}
-
-func missedRefusal(r *calllog.MissedRefusal) *missedProblem {
-	return &missedProblem{ErrorModel: newProblem(http.StatusConflict, "Somebody else has this missed call in hand."), Code: "claimed", ClaimedBy: r.By}
+func missedRefusal(r *calllog.MissedRefusal) *codedProblem {
+	return &codedProblem{
+		ErrorModel: newProblem(http.StatusConflict, "Somebody else has this missed call in hand."), Code: calllog.FollowUpIsClaimed, ClaimedBy: &r.By,
+	}
 }
 
 // MissedFrame is what the push socket writes when the list of missed calls may have changed for its reader.
@@ -87,15 +81,18 @@ func (s *Server) MissedChanged(ctx context.Context, ids []uuid.UUID) {
 			concern = found
 		}
 	}
-	s.sockets.tellMissed(concern)
+	s.sockets.tellMissed(func(agent uuid.UUID) bool {
+		actor, live := s.Store.Directory().Actor(agent)
+		return live && concern.Of(actor)
+	})
 }
 
 // tellMissed nudges the sockets of those whom it concerns. It does not block.
-func (s *sockets) tellMissed(concern calllog.MissedConcern) {
+func (s *sockets) tellMissed(concerns func(agent uuid.UUID) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.open {
-		if concern.Of(c.actor) {
+		if concerns(c.agent) {
 			select {
 			case c.missed <- struct{}{}:
 			default: // it has been told

@@ -183,7 +183,6 @@ func (s *Server) enter(ctx context.Context) (leave func(), err error) {
 func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 	ctx, cancel := context.WithTimeout(r.Context(), s.timings.write)
 	defer cancel()
-	rights := s.rights.Load()
 	actor, err := s.authenticate(r.WithContext(ctx))
 	if err != nil && (!errors.Is(err, errNoSession) || r.Header.Get("Origin") == "") {
 		write(w, s.problem(r.Context(), r.Method, err))
@@ -208,7 +207,6 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 		return nil
 	}
 	c := newSocket(s, conn, actor)
-	c.floor.as = rights
 	c.beats = r.URL.Query().Get("beat") == "true"
 	if !s.sockets.add(c) {
 		defer conn.Close()

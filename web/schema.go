@@ -93,11 +93,11 @@ func describeCodes(s *schemas) {
 	problem := s.Map()["Problem"]
 	problem.Properties["code"] = &huma.Schema{
 		Type: huma.TypeString, Enum: plainStrings(append(values(pbx.Codes()), values(calllog.FollowUpCodes())...)),
-		Description: "why something was not done to a call or a follow-up",
+		Description: "why something was not done to a call, a follow-up or a missed call",
 	}
 	problem.Properties["claimed_by"] = &huma.Schema{
 		AnyOf:       []*huma.Schema{{Ref: s.Schema(reflect.TypeFor[crm.AgentRef](), true, "").Ref}, {Type: "null"}},
-		Description: "who has the follow-up",
+		Description: "who has the follow-up, or the missed call, in hand",
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/gorilla/websocket"
 	"golang.org/x/time/rate"
 
-	"ringbook/crm"
 	"ringbook/screenpop"
 )
 
@@ -42,8 +41,7 @@ type socket struct {
 
 	floor floorSide
 
-	actor  crm.Actor     // as of the connection
-	missed chan struct{} // capacity one: missed calls have changed for the actor
+	missed chan struct{} // capacity one: missed calls have changed for the agent
 }
 
 // shownPop is what a socket remembers of a pop that it has shown.
@@ -56,8 +54,7 @@ func newSocket(s *Server, conn *websocket.Conn, a identity) *socket {
 	conn.EnableWriteCompression(false) // but of the floor
 	return &socket{
 		server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, ended: make(chan ending, 1),
-		floor: floorSide{wishes: make(chan FloorWish, 1), actor: a.actor},
-		actor: a.actor, missed: make(chan struct{}, 1),
+		floor: floorSide{wishes: make(chan FloorWish, 1)}, missed: make(chan struct{}, 1),
 	}
 }
 
@@ -176,8 +173,8 @@ func (c *socket) write(ctx context.Context) ending {
 	}
 }
 
-// bare writes a frame that tells its type only. A beat says that nothing has changed: a browser whose server, or the way to it, has died hears nothing, as one whose
-// telephone does not ring.
+// bare writes a frame that tells its type only. A beat says that nothing has changed: a browser whose server, or the way to it, has
+// died hears nothing, as one whose telephone does not ring.
 func (c *socket) bare(kind string, now time.Time) error {
 	if err := c.conn.SetWriteDeadline(now.Add(c.server.timings.write)); err != nil {
 		return err

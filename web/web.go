@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -71,7 +70,6 @@ type Server struct {
 
 	entrance *entrance // to push
 	cuts     floorCuts
-	rights   atomic.Uint64 // grows when who may see what has changed
 }
 
 // New makes a Server; no I/O.

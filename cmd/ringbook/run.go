@@ -316,9 +316,8 @@ func (h *house) heed(ctx context.Context, events []db.Event) {
 		case "":
 			h.app.MissedChanged(ctx, nil)
 			h.board.RefreshAll()
-			h.app.RightsChanged()
+			h.reminders.Wake()
 		case crm.EventAgent, crm.EventTeam:
-			h.app.RightsChanged()
 			h.reminders.Wake() // somebody may have left
 		case crm.EventCustomer:
 			h.board.RefreshCustomer(id)

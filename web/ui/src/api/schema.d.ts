@@ -3105,10 +3105,10 @@ export interface components {
             theme?: "light" | "dark" | "auto";
         };
         Problem: {
-            /** @description who has the follow-up */
+            /** @description who has the follow-up, or the missed call, in hand */
             claimed_by?: components["schemas"]["AgentRef"] | null;
             /**
-             * @description why something was not done to a call or a follow-up
+             * @description why something was not done to a call, a follow-up or a missed call
              * @enum {string}
              */
             code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "claimed" | "dialling" | "closed" | "open";
