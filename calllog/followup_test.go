@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -141,4 +142,39 @@ func TestFollowUps_MakeAndList(t *testing.T) {
 	if _, err := s.FollowUp(deadline(t), agentOmid, mine.ID); !errors.Is(err, crm.ErrNotFound) {
 		t.Errorf("another's: %v", err)
 	}
+}
+
+// A client that never had the answer asks again, also at the same time: one is made, however it fares meanwhile.
+func TestFollowUps_AskedForAgainIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	d, s := newFollowUps(t)
+	in := callback(FollowUpOwner{TeamID: &team})
+	in.ID = uuid.New()
+	var asked sync.WaitGroup
+	for range 8 {
+		asked.Go(func() {
+			if f, err := s.Create(deadline(t), agentNeda, in); err != nil || f.ID != in.ID || f.Number != "+989121234567" {
+				t.Errorf("%+v, %v", f, err)
+			}
+		})
+	}
+	asked.Wait()
+	if n := count(t, d, `SELECT count(*) FROM follow_up`); n != 1 {
+		t.Errorf("%d were made", n)
+	}
+	if got := story(t, s, in.ID); got != "neda made due" {
+		t.Errorf("its history is %s", got)
+	}
+	if _, err := s.Done(deadline(t), agentNeda, in.ID); err != nil {
+		t.Fatal(err)
+	}
+	again := in
+	again.DueAt = soon(-time.Hour) // which passes
+	if f, err := s.Create(deadline(t), agentNeda, again); err != nil || f.State != FollowUpDone {
+		t.Errorf("asked for when it is done: %+v, %v", f, err)
+	}
+	_, err := s.Create(deadline(t), agentOmid, in)
+	refused(t, err, "id")
+	_, err = s.Create(deadline(t), crm.System, in)
+	refused(t, err, "id")
 }

@@ -36,6 +36,7 @@ func (o FollowUpOwner) named() (n int) {
 
 // FollowUpInput is a new follow-up. No owner: the maker's own. Kind defaults to FollowUpTask, Priority to PriorityNormal.
 type FollowUpInput struct {
+	ID       uuid.UUID // chosen by whoever makes it; zero: a new one
 	Kind     FollowUpKind
 	Title    string
 	Note     string
@@ -68,14 +69,19 @@ const (
 	followUpGrace = time.Minute
 )
 
-// Create makes a follow-up.
+// Create makes a follow-up. Asked for again with the ID of one that the actor has made, it makes none, and gives that one as it is now.
 func (s *FollowUps) Create(ctx context.Context, a crm.Actor, in FollowUpInput) (FollowUp, error) {
 	if !a.Can(crm.FollowUpsWrite) {
 		return FollowUp{}, fmt.Errorf("%s: %w", crm.FollowUpsWrite, crm.ErrForbidden)
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return FollowUp{}, err
+	id := in.ID
+	if id == uuid.Nil {
+		var err error
+		if id, err = uuid.NewV7(); err != nil {
+			return FollowUp{}, err
+		}
+	} else if made, found, err := s.made(ctx, s.cfg.DB.Pool(), a, id); err != nil || found {
+		return made, err
 	}
 	if in.Owner.named() == 0 && a.AgentID != uuid.Nil {
 		in.Owner.AssigneeID = &a.AgentID
@@ -109,14 +115,18 @@ func (s *FollowUps) Create(ctx context.Context, a crm.Actor, in FollowUpInput) (
 		if len(faults) > 0 {
 			return faults
 		}
-		_, err = tx.Exec(ctx, `
+		done, err := tx.Exec(ctx, `
 			INSERT INTO follow_up (id, kind, title, note, priority, state, assignee_id, team_id, number, number_raw, due_at, until, customer_id, call_id,
 				search, made_by)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (id) DO NOTHING`,
 			id, f.Kind, f.Title, f.Note, slices.Index(priorities, f.Priority), FollowUpDue, f.assignee, team, f.Number, f.NumberRaw, f.DueAt, f.Until,
 			in.CustomerID, f.CallID, followUpSearch(&f.FollowUp), idOrNil(a.AgentID))
 		if err != nil {
 			return fmt.Errorf("save follow-up %s: %w", id, err)
+		}
+		if done.RowsAffected() == 0 { // it was asked for twice at the same time
+			made, _, err = s.made(ctx, tx, a, id)
+			return err
 		}
 		if err := noteFollowUp(ctx, tx, id, idOrNil(a.AgentID), FollowUpDue, "made", nil); err != nil {
 			return err
@@ -128,6 +138,19 @@ func (s *FollowUps) Create(ctx context.Context, a crm.Actor, in FollowUpInput) (
 		return err
 	})
 	return made, err
+}
+
+// made is the follow-up that the actor has made with an ID of their choice.
+func (s *FollowUps) made(ctx context.Context, on querier, a crm.Actor, id uuid.UUID) (f FollowUp, found bool, err error) {
+	list, err := s.read(ctx, on, `WHERE f.id = $1`, id)
+	if err != nil || len(list) == 0 {
+		return FollowUp{}, false, err
+	}
+	f = list[0]
+	if f.MadeBy == nil && a.AgentID != uuid.Nil || f.MadeBy != nil && f.MadeBy.ID != a.AgentID {
+		return FollowUp{}, true, crm.FieldErrors{{Field: "id", Problem: "is that of another follow-up"}}
+	}
+	return f, true, nil
 }
 
 // origin is the call of which a follow-up comes, as it is now, and its other party's number; it fills in the call's customer.

@@ -15,6 +15,7 @@ import (
 
 // FollowUpInput makes a follow-up. At most one of assignee_id, team_id and anyone says whose; none: my own.
 type FollowUpInput struct {
+	ID         *uuid.UUID               `json:"id,omitempty" doc:"chosen by the client: sent again, it gives the follow-up that was made, and makes no second"`
 	Kind       calllog.FollowUpKind     `json:"kind,omitempty" default:"task"`
 	Title      string                   `json:"title,omitempty" maxLength:"200" doc:"a callback may do without"`
 	Note       string                   `json:"note,omitempty" maxLength:"10000"`
@@ -139,6 +140,9 @@ func (s *Server) createFollowUp(ctx context.Context, in *createFollowUpInput) (*
 	input := calllog.FollowUpInput{
 		Kind: b.Kind, Title: b.Title, Note: b.Note, Priority: b.Priority, Number: b.Number, DueAt: b.DueAt, Until: b.Until,
 		Owner: calllog.FollowUpOwner{AssigneeID: b.AssigneeID, TeamID: b.TeamID, Anyone: b.Anyone}, CustomerID: b.CustomerID, CallID: b.CallID,
+	}
+	if b.ID != nil {
+		input.ID = *b.ID
 	}
 	f, err := s.FollowUps.Create(ctx, actor, input)
 	if faults, ok := errors.AsType[crm.FieldErrors](err); ok && faults[0].Field == "call_id" && s.Board.Shows(actor.AgentID, *b.CallID) {

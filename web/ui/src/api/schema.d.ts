@@ -2646,6 +2646,11 @@ export interface components {
             /** Format: date-time */
             due_at: string;
             /**
+             * Format: uuid
+             * @description chosen by the client: sent again, it gives the follow-up that was made, and makes no second
+             */
+            id?: string;
+            /**
              * @default task
              * @enum {string}
              */

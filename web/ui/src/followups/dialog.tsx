@@ -14,13 +14,14 @@ import {
 } from "@mantine/core";
 import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { customer as customerQuery, me as meQuery } from "../api/queries";
 import type { FollowUp, FollowUpKind, FollowUpPriority } from "../api/types";
+import { newID } from "../dial/attempt";
 import { CustomerPicker } from "../parts/customer-picker";
 import { Refusal } from "../parts/refusal";
 import { spaced } from "../text/digits";
@@ -52,6 +53,8 @@ export default function FollowUpDialog({ edit, start = {}, onClose, onSaved }: F
   const numbers = useQuery({ ...customerQuery(customer?.id ?? ""), enabled: customer !== null && kind === "callback" });
   const offered = (numbers.data?.numbers ?? []).filter((n) => !n.historic);
   const sayDue = useDueFault();
+  // Sent again as it was, when no answer came, it is made once.
+  const asked = useRef({ said: "", id: "" });
 
   const save = useMutation({
     mutationFn: async (): Promise<FollowUp> => {
@@ -75,9 +78,12 @@ export default function FollowUpDialog({ edit, start = {}, onClose, onSaved }: F
         };
         return got(api.PATCH("/api/v1/follow-ups/{id}", { params: { path: { id: edit.id } }, body }));
       }
+      const said = JSON.stringify([kind, title, due, window_, priority, owner, customer?.id, number, note]);
+      if (asked.current.said !== said) asked.current = { said, id: newID() };
       return got(
         api.POST("/api/v1/follow-ups", {
           body: {
+            id: asked.current.id,
             kind,
             title: title.trim(),
             note,
