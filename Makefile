@@ -82,7 +82,7 @@ fuzz: ## Look for new findings with every fuzz target; what was found earlier ru
 .PHONY: properties
 properties: ## Damage every recording 10000 times, as every test does 100 times; takes some minutes of both cores
 	@tools/step "Go: every recording damaged $(ROUNDS) times"
-	RINGBOOK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 60m -run '^TestTracker_L4_L8_DamagedRecordings$$' ./pbx
+	RINGBOOK_ROUNDS=$(ROUNDS) go test -count=1 -timeout 60m -run '^TestTracker_(L4_L8_DamagedRecordings|L8_ThreadsOfTheExchangeRace)$$' ./pbx
 
 .PHONY: test-browser
 test-browser: build

@@ -28,6 +28,7 @@ type channel struct {
 	caller    ari.CallerID
 	connected ari.CallerID
 	dialplan  ari.Dialplan
+	queuedAt  time.Time // when it ran Queue() first there
 
 	call *call
 	leg  *leg   // the latest of this channel in call; nil for Local channels
@@ -142,6 +143,17 @@ func (t *Tracker) channel(s *ari.Channel, at time.Time) *channel {
 	return ch
 }
 
+// known is channel for a snapshot of the past, such as those of a transfer, which the PBX took before it began: what is
+// known of a channel stays.
+func (t *Tracker) known(s *ari.Channel, at time.Time) *channel {
+	if s != nil {
+		if ch := t.channels[s.ID]; ch != nil {
+			return ch
+		}
+	}
+	return t.channel(s, at)
+}
+
 // update takes over what a snapshot says, and makes the channel the root of a call if it shows to be one.
 func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 	if !t.surveying {
@@ -176,13 +188,17 @@ func (t *Tracker) update(ch *channel, s *ari.Channel, at time.Time) {
 		if ch.dialplan.AppData == outgoingLine {
 			ch.outgoing = true
 		}
+		// On its way out of a queue a channel still runs Queue(), at another place of the dialplan.
+		enters := ch.dialplan.AppName == "Queue" && (before.AppName != "Queue" || before.AppData != ch.dialplan.AppData)
+		if enters {
+			ch.queuedAt = ch.at
+		}
 		if ch.call != nil {
 			if s.Dialplan.AppName != before.AppName || s.Dialplan.AppData != before.AppData ||
 				s.Dialplan.Exten != before.Exten || s.Dialplan.Priority != before.Priority {
 				t.application(ch)
 			}
-			// On its way out of a queue a channel still runs Queue(), at another place of the dialplan.
-			if ch.dialplan.AppName == "Queue" && (before.AppName != "Queue" || before.AppData != ch.dialplan.AppData) {
+			if enters {
 				t.transferredTo(ch.call, ch.call.pic.Queue)
 			}
 		}

@@ -280,7 +280,7 @@ func (t *Tracker) application(ch *channel) {
 		t.setDialed(c, ch, ch.dialplan.Exten, false)
 	}
 	if ch.dialplan.AppName == "Queue" {
-		c.waiting, c.queuedAt = ch, ch.at
+		c.waiting, c.queuedAt = ch, ch.queuedAt
 		c.enterQueue(ch.dialplan.AppData)
 		t.touch(c)
 		return

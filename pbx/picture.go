@@ -22,7 +22,7 @@ type call struct {
 	lineNumber bool // what was dialled is known from the line, not from the dialplan
 
 	waiting   *channel  // in Queue()
-	queuedAt  time.Time // since when
+	queuedAt  time.Time // when Queue() began last
 	parked    *channel
 	via       string // ID of the leg that gave the call away last
 	gave      []*leg // who gave it away, as pic.Transfers

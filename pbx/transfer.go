@@ -77,17 +77,21 @@ func (t *Tracker) transferredTo(c *call, to string) {
 
 // blindTransfer handles BridgeBlindTransfer: the party behind the channel sends the other one to an extension.
 func (t *Tracker) blindTransfer(e *ari.Event, at time.Time) {
-	ch := t.channel(e.Channel, at)
+	ch := t.known(e.Channel, at)
 	if e.Transfer == nil {
 		return
 	}
-	t.channel(e.Transfer.Transferee, at)
-	t.channel(e.ReplaceChannel, at)
+	customer := t.known(e.Transfer.Transferee, at)
+	t.known(e.ReplaceChannel, at)
 	if e.Transfer.Result != "Success" || ch == nil || ch.call == nil || ch.leg == nil {
 		return
 	}
+	// The PBX tells when it is done, and the other one may be called or queued elsewhere by then: he was given away when he left.
+	if customer != nil && e.Bridge != nil && customer.left == e.Bridge.ID && late(customer.leftAt, at) {
+		at = customer.leftAt
+	}
 	to := e.Transfer.Exten
-	if c := ch.call; c.waiting != nil && late(at, c.queuedAt) {
+	if c := ch.call; !c.queuedAt.Before(at) {
 		to = c.pic.Queue
 	}
 	t.handOver(ch.call, ch.leg, Blind, to, at)
@@ -100,8 +104,8 @@ func (t *Tracker) attendedTransfer(e *ari.Event, at time.Time) {
 		return
 	}
 	x := e.Transfer
-	first, second := t.channel(x.FirstLeg, at), t.channel(x.SecondLeg, at)
-	transferee, target := t.channel(x.Transferee, at), t.channel(x.Target, at)
+	first, second := t.known(x.FirstLeg, at), t.known(x.SecondLeg, at)
+	transferee, target := t.known(x.Transferee, at), t.known(x.Target, at)
 	if x.Result != "Success" {
 		return
 	}
