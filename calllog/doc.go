@@ -56,7 +56,7 @@
 // makes the attempt one that was refused, so that a node which wakes up with it places nothing.
 //
 // Reminders do what happens to follow-ups by itself: they are offered when they are due, expire, and pass to somebody else when their
-// owner has left. That is one look at the table, which moves only what has not been moved: every node looks when the next one is
+// owner has left, and claims lapse. That is one look at the table, which moves only what has not been moved: every node looks when the next one is
 // due, and a job looks every minute. What calls do to follow-ups is done in the transaction that writes the calls, by what their
 // rows say then. The table itself tells whose agenda a statement has changed, by a trigger, and to whom something was promised.
 //

@@ -79,7 +79,7 @@ type FollowUpChange struct {
 	At     time.Time      `json:"at"`
 	By     *crm.AgentRef  `json:"by" doc:"null: ringbook itself"`
 	State  FollowUpState  `json:"state" doc:"after it"`
-	What   string         `json:"what" doc:"made, changed, claimed, released, dialled, refused, …"`
+	What   string         `json:"what" doc:"made, changed, claimed, released, lapsed, dialled, refused, …"`
 	Detail map[string]any `json:"detail" doc:"of a change: field to [before, after]; of a refusal: its code"`
 }
 

@@ -33,7 +33,8 @@ const (
 )
 
 // Reminders do what follow-ups do without anybody: they are offered when they are due, they expire, they pass to somebody else
-// when their owner has left, and a dial whose node ended in the middle is brought to its end.
+// when their owner has left, and a dial whose node ended in the middle is brought to its end. Claims of them, and of missed
+// calls, lapse when who has claimed does not call.
 //
 // All of it is one look at the table (Look), which only moves what has not been moved yet: any number of nodes may look at the
 // same time, late, or again. A job looks once a minute, so that it happens whatever becomes of a node; besides, every node
@@ -129,6 +130,8 @@ func (r *Reminders) round(ctx context.Context) (time.Duration, error) {
 func (r *Reminders) Look(ctx context.Context, now time.Time) error {
 	return errors.Join(
 		r.repeat(ctx, "hand on the follow-ups of who has left", remindBatch, func(tx pgx.Tx) (int, error) { return r.inherit(ctx, tx) }),
+		r.repeat(ctx, "let claims of follow-ups lapse", remindBatch, func(tx pgx.Tx) (int, error) { return r.lapseFollowUps(ctx, tx, now) }),
+		r.repeat(ctx, "let claims of missed calls lapse", remindBatch, func(tx pgx.Tx) (int, error) { return r.lapseMissed(ctx, tx, now) }),
 		r.repeat(ctx, "end dials of follow-ups", remindBatch, func(tx pgx.Tx) (int, error) { return r.endDials(ctx, tx, now) }),
 		r.repeat(ctx, "let follow-ups expire", remindBatch, func(tx pgx.Tx) (int, error) { return r.expire(ctx, tx, now) }),
 		r.repeat(ctx, "offer follow-ups", offerBatch, func(tx pgx.Tx) (int, error) { return r.offer(ctx, tx, now) }),

@@ -2599,7 +2599,7 @@ export interface components {
              * @enum {string}
              */
             state: "due" | "claimed" | "dialling" | "no_answer" | "rescheduled" | "reached" | "done" | "expired" | "cancelled";
-            /** @description made, changed, claimed, released, dialled, refused, … */
+            /** @description made, changed, claimed, released, lapsed, dialled, refused, … */
             what: string;
         };
         FollowUpCounts: {

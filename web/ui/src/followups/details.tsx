@@ -162,6 +162,7 @@ const told = [
   "changed",
   "claimed",
   "released",
+  "lapsed",
   "dialled",
   "refused",
   "rescheduled",

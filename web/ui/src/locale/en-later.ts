@@ -939,6 +939,7 @@ export const enLater = {
       changed: "Changed",
       claimed: "Taken",
       released: "Put back",
+      lapsed: "Put back by itself: nobody had called",
       dialled: "Dialled",
       refused: "Could not be dialled",
       rescheduled: "Rescheduled to {{due}}",

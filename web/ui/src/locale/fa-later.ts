@@ -938,6 +938,7 @@ export const faLater: Words<typeof enLater> = {
       changed: "تغییر کرد",
       claimed: "برداشته شد",
       released: "پس گذاشته شد",
+      lapsed: "خودبه‌خود پس گذاشته شد: کسی تماس نگرفته بود",
       dialled: "شماره گرفته شد",
       refused: "شماره‌گیری نشد",
       rescheduled: "جابه‌جا شد به {{due}}",
