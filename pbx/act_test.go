@@ -138,7 +138,7 @@ func TestExchange_TheManagerRefuses(t *testing.T) {
 // Which phone rings, and what is in the way.
 func TestExchange_CanDial(t *testing.T) {
 	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
-		time.Sleep(time.Second) // of the bubble's clock
+		pass(time.Second)
 		for extension, code := range map[string]pbx.Code{"1001": "", "1002": pbx.NoPhone} {
 			if got := x.CanDial(extension); got != code {
 				t.Errorf("%s: %q, want %q", extension, got, code)
@@ -148,7 +148,7 @@ func TestExchange_CanDial(t *testing.T) {
 		if err := fake.Emit(`{"type":"PeerStatusChange","endpoint":{"technology":"PJSIP","resource":"1001","state":"offline","channel_ids":[]},"peer":{"peer_status":"Unreachable"}}`); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Second) // of the bubble's clock
+		pass(time.Second)
 		if got := x.CanDial("1001"); got != pbx.PhoneOffline {
 			t.Errorf("a phone that is off: %q", got)
 		}
@@ -157,7 +157,7 @@ func TestExchange_CanDial(t *testing.T) {
 		}
 		fake.Set(func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return http.StatusServiceUnavailable } })
 		fake.Cut(pbxtest.CutReset)
-		time.Sleep(time.Second) // of the bubble's clock
+		pass(time.Second)
 		if got := x.CanDial("1001"); got != pbx.PBXAway {
 			t.Errorf("an exchange that is away: %q", got)
 		}
@@ -181,12 +181,12 @@ func TestExchange_Dial_WhatCannotBeHungUpYet(t *testing.T) {
 		if _, err := x.Dial(t.Context(), pbx.DialRequest{ID: uuid.New(), Extension: "1001", Number: "1002", Context: "internal"}); pbx.Refused(err) != pbx.PBXAway {
 			t.Fatalf("dialled: %v", err)
 		}
-		time.Sleep(10 * time.Second) // of the bubble's clock
+		pass(10 * time.Second)
 		if n, _ := fake.Live(); n != 1 {
 			t.Fatalf("%d channels", n)
 		}
 		fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
-		time.Sleep(2 * time.Second) // of the bubble's clock
+		pass(2 * time.Second)
 		if n, _ := fake.Live(); n != 0 {
 			t.Errorf("%d channels ring for a call that was refused", n)
 		}
@@ -196,7 +196,7 @@ func TestExchange_Dial_WhatCannotBeHungUpYet(t *testing.T) {
 // Whoever is refused does not go on asking for phones: guards of PBXes count that.
 func TestExchange_ARefusedUserAsksForNoPhones(t *testing.T) {
 	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
-		time.Sleep(time.Second) // of the bubble's clock
+		pass(time.Second)
 		var refused atomic.Int64
 		fake.Set(func(f *pbxtest.Faults) {
 			f.Answer = func(*http.Request) int {
@@ -205,7 +205,7 @@ func TestExchange_ARefusedUserAsksForNoPhones(t *testing.T) {
 			}
 		})
 		for range 3 {
-			time.Sleep(10 * time.Minute) // of the bubble's clock
+			pass(10 * time.Minute)
 			if _, err := x.Devices(t.Context()); err == nil {
 				t.Error("there are devices")
 			}
@@ -219,7 +219,7 @@ func TestExchange_ARefusedUserAsksForNoPhones(t *testing.T) {
 // A phone that goes off while the PBX is answering which phones it has is off.
 func TestExchange_APhoneThatGoesOffWhileTheyAreListed(t *testing.T) {
 	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {
-		time.Sleep(time.Second) // of the bubble's clock
+		pass(time.Second)
 		listed, told := make(chan struct{}, 1), make(chan struct{})
 		fake.Set(func(f *pbxtest.Faults) {
 			f.Lost = func(r *http.Request) bool {
@@ -237,7 +237,7 @@ func TestExchange_APhoneThatGoesOffWhileTheyAreListed(t *testing.T) {
 		}
 		synctest.Wait()
 		close(told)
-		time.Sleep(time.Second) // of the bubble's clock
+		pass(time.Second)
 		if got := x.CanDial("1001"); got != pbx.PhoneOffline {
 			t.Errorf("a phone that is off: %q", got)
 		}

@@ -67,6 +67,12 @@ func withFakeLogging(t *testing.T, log *slog.Logger, test func(t *testing.T, fak
 	})
 }
 
+// pass lets d of the bubble's time pass, and what happens at its very end.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // play replays a recording without its pauses and waits until all of it has been followed.
 func play(t *testing.T, fake *pbxtest.Fake, name string, o pbxtest.PlayOptions) {
 	t.Helper()
@@ -217,7 +223,7 @@ func TestExchange_ReconnectsAndClosesWhatVanished(t *testing.T) {
 		}
 		fake.Cut(pbxtest.CutReset)
 		synctest.Wait()
-		time.Sleep(time.Minute) // of the bubble's clock
+		pass(time.Minute)
 		if !x.Health().Live {
 			t.Fatalf("not live again: %s", x.Health().Reason)
 		}

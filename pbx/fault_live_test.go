@@ -138,7 +138,8 @@ func TestExchange_Live_A1_A5_FaultsOfTheStream(t *testing.T) {
 		})
 		back := f.exchange.Health().Since
 		f.Eventually(fault.name+": the wrong calls go on", func() bool { return f.live(after) })
-		if took := time.Since(back); took > 2*time.Second {
+		right := time.Now()
+		if took := right.Sub(back); took > promptly {
 			t.Errorf("%s: the picture is right %v after the reconnect", fault.name, took)
 		}
 		f.HangUp(after...)
@@ -147,7 +148,7 @@ func TestExchange_Live_A1_A5_FaultsOfTheStream(t *testing.T) {
 		all := f.last(slices.Concat(before, after[10:]))
 		for _, n := range before[:10] {
 			c := all[n]
-			if !c.Reconstructed || c.Outcome != pbx.Answered || c.EndedAt.After(ended) || c.EndedBefore.Before(c.EndedAt) || c.EndedBefore.After(back.Add(time.Second)) {
+			if !c.Reconstructed || c.Outcome != pbx.Answered || c.EndedAt.After(ended) || c.EndedBefore.Before(c.EndedAt) || c.EndedBefore.After(right) {
 				t.Errorf("%s: ended unseen between %v and %v, and is %s, reconstructed %v, between %v and %v",
 					fault.name, silent, ended, c.Outcome, c.Reconstructed, c.EndedAt, c.EndedBefore)
 			}
@@ -190,14 +191,15 @@ func TestExchange_Live_L4_NoGhosts(t *testing.T) {
 	f.HangUp(numbers[:10]...)
 	ended := time.Now()
 	f.Eventually("ghosts", func() bool { return f.live(numbers[10:]) })
-	if took := time.Since(ended); took > 3*time.Second {
+	gone := time.Now()
+	if took := gone.Sub(ended); took > promptly {
 		t.Errorf("the ghosts stayed for %v", took)
 	}
 	if n := len(f.exchange.Periods()); n != 1 {
 		t.Errorf("%d periods: the stream was complete all the time", n)
 	}
 	for n, c := range f.last(numbers[:10]) {
-		if c.State != pbx.StateEnded || !c.Reconstructed || c.EndedAt.After(ended) || c.EndedBefore.Before(c.EndedAt) || time.Since(c.EndedBefore) > 10*time.Second {
+		if c.State != pbx.StateEnded || !c.Reconstructed || c.EndedAt.After(ended) || c.EndedBefore.Before(c.EndedAt) || c.EndedBefore.After(gone) {
 			t.Errorf("%s: %s, reconstructed %v, ended between %v and %v", n, c.State, c.Reconstructed, c.EndedAt, c.EndedBefore)
 		}
 	}

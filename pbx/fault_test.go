@@ -40,11 +40,11 @@ func TestExchange_A1_AMinuteAway(t *testing.T) {
 		if len(before) != 50 {
 			t.Fatalf("%d calls are live", len(before))
 		}
-		<-time.After(30 * time.Second) // of the bubble's clock
+		pass(30 * time.Second)
 		cut := time.Now()
 		fake.Set(func(f *pbxtest.Faults) { f.Answer = func(*http.Request) int { return http.StatusServiceUnavailable } })
 		fake.Cut(pbxtest.CutReset)
-		<-time.After(30 * time.Second)
+		pass(30 * time.Second)
 		for n := range 20 {
 			for _, l := range before[caller(n)].Legs {
 				if err := fake.Emit(`{"type":"ChannelDestroyed","cause":16,"channel":{"id":"` + l.ID + `"}}`); err != nil {
@@ -53,7 +53,7 @@ func TestExchange_A1_AMinuteAway(t *testing.T) {
 			}
 		}
 		ring(50)
-		<-time.After(30 * time.Second)
+		pass(30 * time.Second)
 		fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
 		mended := time.Now()
 		for !x.Health().Live {
@@ -66,6 +66,7 @@ func TestExchange_A1_AMinuteAway(t *testing.T) {
 		for len(x.Live()) != 31 && time.Since(back) < 2*time.Second {
 			<-time.After(10 * time.Millisecond)
 		}
+		synctest.Wait() // what is live is told, too
 		live := map[string]pbx.Call{}
 		for _, c := range x.Live() {
 			live[c.Caller.Number] = c
@@ -114,7 +115,7 @@ func TestExchange_A2_ACallThatAnEarlierRunKnew(t *testing.T) {
 		synctest.Wait()
 		play()
 		fake.Set(func(f *pbxtest.Faults) { f.Answer = nil })
-		<-time.After(10 * time.Second)
+		pass(10 * time.Second)
 		var joined pbx.Call
 		for _, c := range x.Live() {
 			if c.Partial {

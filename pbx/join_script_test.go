@@ -184,8 +184,7 @@ func TestJoint_ExchangeFallsSilent(t *testing.T) {
 		if s := last().State; s != pbx.StateTalking {
 			t.Errorf("at once: %s", s)
 		}
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
+		pass(10 * time.Second)
 		over := last()
 		if over.State != pbx.StateEnded || !over.Reconstructed || over.Outcome != pbx.Answered || over.Legs[1].End != pbx.EndLost {
 			t.Errorf("ten seconds later: %+v", over)
@@ -216,7 +215,7 @@ func TestJoint_Forgets(t *testing.T) {
 			c.answer(time.Second)
 			c.end(time.Second)
 			j.apply(inOrder(c.streams()))
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		}
 		if calls := listed(j.told().last()); len(calls) != 300 {
 			t.Errorf("%d calls, want 300", len(calls))

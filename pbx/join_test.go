@@ -89,7 +89,7 @@ func TestJoint_OneExchangeIsNotHeard(t *testing.T) {
 			late := newJoining()
 			for _, s := range streams {
 				late.apply(s)
-				time.Sleep(10 * time.Second)
+				pass(10 * time.Second)
 			}
 			late.joint.Close()
 			want := listed(joinAll(inOrder(streams)).last())

@@ -25,6 +25,9 @@ import (
 
 var recordQueues = flag.Bool("record-queues", false, "write what the real Asterisk's manager said to pbx/testdata/ami")
 
+// promptly is how long what takes two seconds at most may take beside whatever else this machine does.
+const promptly = 10 * time.Second
+
 // queueLog keeps the last picture of every queue, and how many there were.
 type queueLog struct {
 	mu    sync.Mutex
@@ -58,7 +61,8 @@ func (l *queueLog) member(queue, extension string) (pbx.Member, bool) {
 	return q.Members[i], true
 }
 
-// What happens to queues on a real Asterisk is in their pictures within two seconds, in both shapes of dialplan.
+// What happens to queues on a real Asterisk is in their pictures soon, in both shapes of dialplan. A machine with nothing else to
+// do has it there within two seconds.
 func TestExchange_Live_Queues(t *testing.T) {
 	t.Parallel()
 	for _, flavour := range []string{"plain", "freepbx"} {
@@ -102,12 +106,12 @@ func liveQueues(t *testing.T, flavour string) {
 	if h, configured := exchange.AMI(); !configured || !h.Live || h.Version == "" || !h.Rights.Can("QueuePause") || h.Rights.Can("Originate") {
 		t.Errorf("health is %+v, %v", h, configured)
 	}
-	// soon waits for a state that must come within two seconds.
+	// soon waits for a state that must come long before the PBX would be asked again by a client that has fallen behind.
 	soon := func(what string, cond func() bool) {
 		t.Helper()
 		began := time.Now()
 		lab.Eventually(what, cond)
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > promptly {
 			t.Errorf("%s: it took %v", what, took)
 		}
 	}

@@ -73,7 +73,7 @@ func TestExchange_QueuesOfRecordings(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(2 * time.Second)
+				pass(2 * time.Second)
 				all, known := b.Queues()
 				if len(all) != 10 || !known {
 					t.Fatalf("%d queues, %v", len(all), known)
@@ -115,7 +115,7 @@ func TestExchange_QueueMembers(t *testing.T) {
 		b := startBoard(t, pbxtest.AMIConfig{})
 		b.manager.AddQueue("support", "ringall", "PJSIP/1001", "Local/1002@from-queue/n", "SIP/1003", "PJSIP/trunk")
 		b.manager.AddQueue("empty", "linear")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if q := b.queue("support"); q.ServiceLevel != time.Minute || q.PBX == "" || !q.Known || q.Gone {
 			t.Errorf("support is %+v", q)
 		}
@@ -143,7 +143,7 @@ func TestExchange_QueueMembers(t *testing.T) {
 		b.manager.AddQueue("night", "rrmemory", "PJSIP/1004")
 		b.manager.DropQueue("empty")
 		b.manager.SetMember("PJSIP/1001", "Penalty", "7", false)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if m, _ := b.member("support", "1001"); m.Penalty != 7 {
 			t.Errorf("the member is %+v", m)
 		}
@@ -165,10 +165,10 @@ func TestExchange_QueuesWhileTheManagerIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startBoard(t, pbxtest.AMIConfig{})
 		b.manager.AddQueue("support", "ringall", "PJSIP/1001")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		b.manager.Set(pbxtest.AMIFaults{Refuse: "Authentication failed"})
 		b.manager.Cut()
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if all, known := b.Queues(); all != nil || known {
 			t.Errorf("the queues are %+v, %v", all, known)
 		}
@@ -180,14 +180,14 @@ func TestExchange_QueuesWhileTheManagerIsAway(t *testing.T) {
 		}
 		b.manager.SetMember("PJSIP/1001", "Paused", "1", true)
 		b.manager.Set(pbxtest.AMIFaults{})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if m, _ := b.member("support", "1001"); !m.Paused || !b.queue("support").Known {
 			t.Errorf("support is %+v", b.queue("support"))
 		}
 		// Half an event and half a list end the connection, not the pictures.
 		b.manager.Set(pbxtest.AMIFaults{HalfEvent: true, HalfList: true})
 		b.manager.SetMember("PJSIP/1001", "Paused", "0", true)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if m, _ := b.member("support", "1001"); m.Paused || !b.queue("support").Known || len(b.queue("support").Members) != 1 {
 			t.Errorf("support is %+v", b.queue("support"))
 		}
@@ -199,22 +199,22 @@ func TestExchange_QueuesWhileThePBXStarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startBoard(t, pbxtest.AMIConfig{})
 		b.manager.AddQueue("support", "ringall", "PJSIP/1001")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		unknown := func(ami.Action) string { return "Response: Error\r\nMessage: Invalid/unknown command: QueueStatus\r\n" }
 		b.manager.Answer("QueueStatus", unknown)
 		b.manager.Cut()
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		if _, known := b.Queues(); known || b.queue("support").Gone {
 			t.Errorf("support is %+v, %v", b.queue("support"), known)
 		}
 		b.manager.Answer("QueueStatus", nil)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if q := b.queue("support"); !q.Known || q.Gone {
 			t.Errorf("support is %+v", q)
 		}
 		// One that never has any has none.
 		b.manager.Answer("QueueStatus", unknown)
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if all, known := b.Queues(); len(all) != 0 || !known || !b.queue("support").Gone {
 			t.Errorf("the queues are %+v, %v", all, known)
 		}
@@ -226,12 +226,11 @@ func TestExchange_QueuesThatCannotBeAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startBoard(t, pbxtest.AMIConfig{})
 		b.manager.AddQueue("support", "ringall", "PJSIP/1001")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		b.manager.Answer("QueueStatus", func(ami.Action) string { return "Response: Error\r\nMessage: Out of order\r\n" })
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		b.manager.Answer("QueueStatus", nil)
-		time.Sleep(5 * time.Minute)
-		synctest.Wait()
+		pass(5 * time.Minute)
 		if s := b.log.String(); strings.Count(s, "does not say which queues") != 1 || strings.Count(s, "says again which queues") != 1 || strings.Count(s, "level=WARN") != 1 {
 			t.Errorf("the log:\n%s", s)
 		}
@@ -253,7 +252,7 @@ func TestExchange_QueueCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startBoard(t, pbxtest.AMIConfig{})
 		b.manager.AddQueue("support", "ringall", "PJSIP/1001")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		say := func(name, channel, position string) {
 			b.manager.Emit(ami.Event{Name: name, Fields: []ami.Field{
 				{Key: "Privilege", Value: "agent,all"}, {Key: "Uniqueid", Value: channel}, {Key: "Queue", Value: "support"}, {Key: "Position", Value: position},
@@ -300,7 +299,7 @@ func TestExchange_QueuesOfOlderAsterisks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := startBoard(t, pbxtest.AMIConfig{Write: "-"})
 		b.manager.AddQueue("support", "ringall", "SIP/1001")
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		b.manager.Emit(ami.Event{Name: "QueueMemberPaused", Fields: []ami.Field{
 			{Key: "Queue", Value: "support"},
 			{Key: "Location", Value: "SIP/1001"},

@@ -116,7 +116,7 @@ func Port(t testing.TB, d *db.DB) int {
 		go func() { passing.Wait(); close(ended) }()
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("dbtest: a program is still connected")
 		}
 	})

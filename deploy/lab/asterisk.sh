@@ -253,9 +253,9 @@ prepare() {
 	{ for key in "${!value[@]}"; do printf '%s=%s\n' "$key" "${value[$key]}"; done; } >"$dir/settings"
 }
 
-# wait_ready NAME PID: returns when it is ready; fails if it dies or takes longer than half a minute.
+# wait_ready NAME PID: returns when it is ready; fails if it dies or takes longer than a minute and a half.
 wait_ready() {
-	local name=$1 pid=$2 end=$((SECONDS + 30))
+	local name=$1 pid=$2 end=$((SECONDS + 90))
 	local log=$root$instances/$name/log
 	until ready "$name" 2>/dev/null; do
 		if grep -sq 'Address already in use' "$log/messages" "$log/output"; then

@@ -120,6 +120,12 @@ func start(t *testing.T, config pbxtest.AMIConfig, change func(*ami.Config)) *ru
 	return r
 }
 
+// pass lets d of the bubble's time pass, and what happens at its very end.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 func pause(iface string) ami.Action {
 	return ami.Action{Name: "QueuePause", Fields: []ami.Field{{Key: "Interface", Value: iface}, {Key: "Paused", Value: "true"}}}
 }
@@ -140,7 +146,7 @@ func TestClient_LogsInByChallengeAndKnowsItsRights(t *testing.T) {
 			t.Errorf("it was recorded: %s", text)
 		}
 		// Pings go on for ever, and are answered.
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if h := r.Health(); !h.Live || time.Since(h.LastPing) > 10*time.Second {
 			t.Errorf("after an hour health is %+v", h)
 		}
@@ -154,7 +160,7 @@ func TestClient_WrongPassword(t *testing.T) {
 		r := start(t, pbxtest.AMIConfig{}, func(c *ami.Config) { c.URL = strings.Replace(c.URL, ":secret@", ":wrongword@", 1) })
 		// Five times in ten minutes, and a guard at the PBX shuts this machine out.
 		for last := 0; last < 20; {
-			time.Sleep(10 * time.Minute)
+			pass(10 * time.Minute)
 			_, refused := r.fake.Logins()
 			if n := refused - last; n < 2 || n > 4 {
 				t.Errorf("it tried %d times in ten minutes", n)
@@ -181,12 +187,12 @@ func TestClient_ComesBackWhenLetIn(t *testing.T) {
 		r := start(t, pbxtest.AMIConfig{}, nil)
 		r.fake.Set(pbxtest.AMIFaults{Refuse: "Login Already In Use"}) // no wrong password, so it is tried more often
 		r.fake.Cut()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if h := r.Health(); h.Live || !strings.Contains(h.Reason, "Login Already In Use") {
 			t.Errorf("health is %+v", h)
 		}
 		r.fake.Set(pbxtest.AMIFaults{})
-		time.Sleep(31 * time.Second)
+		pass(31 * time.Second)
 		r.expect(t, "gap:start", "live", "gap:disconnected", "live")
 	})
 }
@@ -251,7 +257,7 @@ func TestClient_HalfAnEvent(t *testing.T) {
 		r := start(t, pbxtest.AMIConfig{}, nil)
 		r.fake.Set(pbxtest.AMIFaults{HalfEvent: true})
 		r.fake.Emit(ami.Event{Name: "QueueMemberPause", Fields: []ami.Field{{Key: "Queue", Value: "support"}, {Key: "Paused", Value: "1"}}})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		r.expect(t, "gap:start", "live", "gap:disconnected", "live")
 	})
 }
@@ -274,7 +280,7 @@ func TestClient_Cut(t *testing.T) {
 		r := start(t, pbxtest.AMIConfig{}, nil)
 		for range 3 {
 			r.fake.Cut()
-			time.Sleep(6 * time.Second)
+			pass(6 * time.Second)
 		}
 		r.expect(t, "gap:start", "live", "gap:disconnected", "live", "gap:disconnected", "live", "gap:disconnected", "live")
 	})
@@ -288,13 +294,13 @@ func TestClient_Silent(t *testing.T) {
 		if _, err := r.Do(t.Context(), pause("PJSIP/1001")); !errors.Is(err, ami.ErrDown) || time.Since(began) > 10*time.Second {
 			t.Errorf("Do says %v after %v", err, time.Since(began))
 		}
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.expect(t, "gap:start", "live", "gap:silent")
 		if h := r.Health(); h.Live || h.Reason == "" {
 			t.Errorf("health is %+v", h)
 		}
 		r.fake.Set(pbxtest.AMIFaults{})
-		time.Sleep(40 * time.Second) // the connection under way is given up, and the next is good
+		pass(40 * time.Second) // the connection under way is given up, and the next is good
 		r.expect(t, "gap:start", "live", "gap:silent", "live")
 	})
 }
@@ -328,12 +334,12 @@ func TestClient_RightsOfAPBXThatStarts(t *testing.T) {
 		r := start(t, pbxtest.AMIConfig{}, nil)
 		r.fake.Set(pbxtest.AMIFaults{Booting: true})
 		r.fake.Cut()
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if h := r.Health(); !h.Live || h.Rights.Can("QueuePause") || !h.Rights.Can("Redirect") {
 			t.Fatalf("before the modules are loaded health is %+v", h)
 		}
 		r.fake.Set(pbxtest.AMIFaults{})
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		if h := r.Health(); !h.Live || !h.Rights.Can("QueuePause") {
 			t.Errorf("once they are loaded health is %+v", h)
 		}
@@ -421,7 +427,7 @@ func TestClient_TooManyEvents(t *testing.T) {
 		r.block = nil
 		r.mu.Unlock()
 		close(release)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		got := r.said()
 		if n := len(got); n < 3 || n > 14 || !slices.Equal(got[n-2:], []string{"gap:overflow", "live"}) {
 			t.Errorf("the client said %v", got)
@@ -443,12 +449,12 @@ func TestClient_Nonsense(t *testing.T) {
 			t.Errorf("a long line became %d bytes, and after it %q", len(e.Get("Long")), e.Get("Module"))
 		}
 		r.fake.SendRaw("Event: Endless\r\n" + strings.Repeat("Key: "+strings.Repeat("y", 60_000)+"\r\n", 80))
-		time.Sleep(time.Second)
+		pass(time.Second)
 		r.expect(t, "gap:start", "live", "Reload", "gap:disconnected", "live")
 
 		r.fake.Set(pbxtest.AMIFaults{Banner: "SSH-2.0-OpenSSH_9.2p1\r\n"})
 		r.fake.Cut()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if h := r.Health(); h.Live || !strings.Contains(h.Reason, "not AMI") {
 			t.Errorf("health is %+v", h)
 		}

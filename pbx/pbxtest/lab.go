@@ -62,7 +62,7 @@ type Asterisk struct {
 }
 
 // startTimeout bounds how long an Asterisk may take until it is ready; here it takes half a second.
-const startTimeout = 40 * time.Second
+const startTimeout = 100 * time.Second
 
 // StartAsterisk starts an Asterisk and returns when ARI answers and SIP is up. Settings are those of
 // deploy/lab/asterisk.sh ("RING_SECONDS=3"); times are short unless they say otherwise: phones ring for 2 s, a
@@ -100,7 +100,7 @@ func newAsterisk(tb TB) *Asterisk {
 			tb.Fatalf("%s is missing: run deploy/lab/asterisk.sh install first", program)
 		}
 	}
-	a := &Asterisk{tb: tb, repo: repo, ari: &http.Client{Timeout: 10 * time.Second}}
+	a := &Asterisk{tb: tb, repo: repo, ari: &http.Client{Timeout: 30 * time.Second}}
 	if a.dir, err = os.MkdirTemp("", "ringbook-lab-"); err != nil {
 		tb.Fatalf("make a folder for logs: %v", err)
 	}
@@ -196,7 +196,7 @@ func (a *Asterisk) run(args []string) error {
 
 // CLI gives Asterisk a console command and returns what it says.
 func (a *Asterisk) CLI(command string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, filepath.Join(a.repo, "deploy/lab/asterisk.sh"), "cli", a.name, command).CombinedOutput()
 	if err != nil {
@@ -227,15 +227,15 @@ func (a *Asterisk) Get(path string, v any) error {
 	return json.NewDecoder(resp.Body).Decode(v)
 }
 
-// Eventually asks cond every 20 ms until it is true; it fails the test if that takes longer than 20 s.
+// Eventually asks cond every 20 ms until it is true; it fails the test if that takes longer than a minute.
 func (a *Asterisk) Eventually(what string, cond func() bool) {
 	a.tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !cond() {
 		if time.Now().After(deadline) {
-			a.tb.Fatalf("waited 20 s: %s", what)
+			a.tb.Fatalf("waited a minute: %s", what)
 		}
 		<-tick.C
 	}
