@@ -67,6 +67,7 @@ type benchLog struct {
 
 func newBenchLog(b *testing.B, calls int) *benchLog {
 	b.Helper()
+	dbtest.Roomy(b)
 	d := dbtest.New(b)
 	l := &benchLog{
 		calls: calls, customers: max(100, min(calls/8, 1_000_000)), db: d,
@@ -164,7 +165,7 @@ func (l *benchLog) month(ctx context.Context, month time.Time, i int, span time.
 	defer conn.Release()
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
-			SET LOCAL maintenance_work_mem = '512MB'`); err != nil {
+			SET LOCAL maintenance_work_mem = '512MB'; SET LOCAL max_parallel_maintenance_workers = 0`); err != nil {
 			return err
 		}
 		suffix := month.Format("_2006_01")

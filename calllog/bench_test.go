@@ -183,7 +183,7 @@ func benchmarkLog(b *testing.B) {
 		return
 	}
 	var t strings.Builder
-	fmt.Fprintf(&t, "# The call log at size\n\nWritten by `make bench`, %s, on %s with %d cores, shared with PostgreSQL: ", time.Now().UTC().Format(time.DateOnly), runtime.GOARCH, runtime.NumCPU())
+	fmt.Fprintf(&t, "# The call log at size\n\nWritten by `make bench`, %s, on %s with %d cores, shared with PostgreSQL, which has its usual 256 MB: ", time.Now().UTC().Format(time.DateOnly), runtime.GOARCH, runtime.NumCPU())
 	fmt.Fprintf(&t, `the first page (50 calls with their legs, names and
 notes, ready as JSON's values) of each filter of `+"`GET /calls`"+` and of any two at once, %d times with other values each time: frequent, rare and such as no call has.
 Every log is of three years until now, in 36 tables of months, with six legs to a call; what differs is how many calls a month has. The goal: p95 at most 20 ms, growing at

@@ -119,7 +119,7 @@
 // A list is looked up in the newest month first; no query counts. Of one filter that is a walk along its index. Of several there is none: the
 // newest calls of one of them are looked through. If this does not fill the page, what is sought is rare, and is gathered by its words
 // (words.go), those of names and notes and of what a call is filtered by, which are all in one index of each month: from one month's table
-// after another, in stretches of time that become longer, with plans that connections keep (gather.go), and all in one snapshot, so that
+// after another, in stretches of time as long as the page still wants, with plans that connections keep (gather.go), and all in one snapshot, so that
 // no call is missed which moves to another table. Pages continue from a place in the list. What an actor may read is
 // compiled into the SQL. Cursors are bound to their list: with another filter they are refused.
 //

@@ -19,14 +19,14 @@ import (
 // own, all those of a stretch in one go, by a statement that every connection keeps prepared with its plan: to plan over three years of
 // months takes longer than to find that they have nothing, and the plan for one month is not made anew when another is vacuumed.
 //
-// The stretches become longer, so that few calls more are found than are wanted. They are as long as so many calls take: in a small
-// log all of it is looked through at once.
+// Each stretch is as long as it must be for what is still wanted, by what the one before had, so that few calls more are found: to read
+// these takes longest. They are as long as so many calls take: in a small log all of it is looked through at once.
 const (
-	gatherSome = 20_000  // calls of the first stretch, when some were found among the newest,
-	gatherMany = 150_000 // and when hardly any were
-	gatherMore = 8       // times the stretch before
-	someFound  = 5
-	daysMost   = 16 // by whose words is looked for
+	gatherFirst = 20_000  // calls of the first stretch,
+	gatherPast  = 150_000 // and when the newest month was walked along before
+	gatherMost  = 32      // times the stretch before, when that had nothing
+	gatherSpare = 1.5     // times what should be enough
+	daysMost    = 16      // by whose words is looked for
 
 	gatherTries = 3
 )
@@ -63,6 +63,11 @@ const gatherFrom = `SELECT c.started_at, c.id FROM %s c
 		AND ($10 OR c.agents && $11 OR c.queue_id = ANY ($12))
 	ORDER BY c.started_at + interval '0' DESC, c.id DESC LIMIT $9`
 
+// longer is how many times as long a stretch must be as one that had some of those that were wanted.
+func longer(had, wanted int) float64 {
+	return min(gatherMost, max(1, gatherSpare*float64(wanted-had)/max(1, float64(had))))
+}
+
 // gather looks up the next calls of the list that began before a time, zero for any, newest first, so many at most. calls is of
 // how many the first stretch is, of all that there are.
 func (l *listing) gather(ctx context.Context, on reading, before time.Time, calls float64, most int) ([]cursor, error) {
@@ -83,17 +88,19 @@ func (l *listing) gatherNow(ctx context.Context, on reading, before time.Time, c
 		if err != nil {
 			return err
 		}
-		for part := (stretch{to: before}); len(found) < most; part.to, calls = part.from, gatherMore*calls {
+		for part := (stretch{to: before}); len(found) < most; part.to = part.from {
 			part.from = months.back(part.to, calls)
 			last := !part.from.After(l.from)
 			if last {
 				part.from = l.from
 			}
-			keys, err := l.gatherPart(ctx, tx, months, part, most-len(found))
+			wanted := most - len(found)
+			keys, err := l.gatherPart(ctx, tx, months, part, wanted)
 			if err != nil {
 				return err
 			}
 			found = append(found, keys...)
+			calls *= longer(len(keys), wanted)
 			if last {
 				break
 			}

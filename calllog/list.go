@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,7 +79,7 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	if err != nil {
 		return nil, err
 	}
-	l := &listing{limit: cmp.Or(f.Limit, limitDefault), check: fingerprint(a, f), from: f.From, to: f.To, members: scope, numbers: []string{}, texts: []string{}}
+	l := &listing{limit: cmp.Or(f.Limit, limitDefault), check: fingerprint(a, f), from: f.From, to: f.To, members: narrowed(scope, f), numbers: []string{}, texts: []string{}}
 	if f.Cursor != "" {
 		after, ok := decodeCursor(f.Cursor, l.check)
 		if !ok {
@@ -112,7 +113,7 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	if f.Direction != "" {
 		direction = []need{{sql: "c.direction = ?", args: []any{string(f.Direction)}, word: lexeme(directionWord(f.Direction))}}
 	}
-	pairWords(f, direction, outcome, queue)
+	paired := pairWords(f, l.members.agent(f), direction, outcome, queue)
 	if len(direction)+len(outcome) == 2 { // an index has both
 		outcome, direction = append(direction, outcome...), nil
 	}
@@ -122,13 +123,12 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 			l.numbers, l.texts = append(l.numbers, q.number), append(l.texts, "^"+q.ahead)
 		}
 	}
-	if f.Agent != uuid.Nil {
-		one := &members{agents: []uuid.UUID{f.Agent}, queues: []uuid.UUID{}}
-		if l.members == nil {
-			l.members = one
-		} else {
-			other = append(other, one.need())
+	if m := l.members; f.Agent != uuid.Nil && !m.onlyAgent(f.Agent) {
+		also := (&members{agents: []uuid.UUID{f.Agent}, queues: []uuid.UUID{}}).need()
+		if paired == f.Agent {
+			also.word = ""
 		}
+		other = append(other, also)
 	}
 	// The first that is asked for is what the walk is along: there are the fewer of it the earlier it stands here.
 	for _, asked := range [][]need{live, customer, numbered, said, queue, outcome} {
@@ -140,16 +140,16 @@ func (s *Store) compile(a crm.Actor, scope *members, f Filter) (*listing, error)
 	}
 	l.rest = append(append(l.rest, direction...), other...)
 	l.few = len(live)+len(customer)+len(numbered) > 0
-	m := l.members
-	if one := m != nil && len(m.agents) == 1 && len(m.queues) == 0; one && len(direction) == 1 && len(l.along) == 0 {
-		l.words = lexeme(agentWord(m.agents[0])+"/"+string(f.Direction)) + andWords(wordsOf(nil, other))
-	} else if m != nil && l.few && len(m.agents)+len(m.queues) > 1 { // to begin with the words of each takes longer than to look at few calls
+	switch m := l.members; {
+	case m != nil && l.few && len(m.agents)+len(m.queues) > 1: // to begin with the words of each takes longer than to look at few calls
 		l.among = m
 		l.words = wordsOf(nil, l.along, l.rest)
-	} else {
+	case paired != uuid.Nil && m.onlyAgent(paired):
+		l.words = wordsOf(nil, l.along, l.rest)
+	default:
 		l.words = wordsOf(m, l.along, l.rest)
 	}
-	if m != nil && len(l.along)+len(l.rest) > 0 {
+	if m := l.members; m != nil && len(l.along)+len(l.rest) > 0 {
 		if len(m.agents) == 1 && len(m.queues) == 0 && !l.few {
 			l.rest = append(l.along, l.rest...)
 			l.along = nil
@@ -176,10 +176,49 @@ func queueNeed(ids []uuid.UUID) need {
 	return need{sql: "c.queue_id = ANY (?)", args: []any{ids}, word: anyOf(words)}
 }
 
-// pairWords puts in the place of the words of a filter's direction, outcome and queue those that say two of these at once: each
-// of two may be frequent, and to find that hardly any call has both takes long.
-func pairWords(f Filter, direction, outcome, queue []need) {
+// narrowed are those whose calls are asked for: of the scope's, which may be everybody's (nil), and of the filter's.
+func narrowed(scope *members, f Filter) *members {
+	if f.Agent != uuid.Nil && (scope == nil || slices.Contains(scope.agents, f.Agent)) {
+		return &members{agents: []uuid.UUID{f.Agent}, queues: []uuid.UUID{}}
+	}
+	if scope != nil && len(f.queues) > 0 && !slices.ContainsFunc(f.queues, func(id uuid.UUID) bool { return !slices.Contains(scope.queues, id) }) {
+		return nil
+	}
+	return scope
+}
+
+// onlyAgent says that the calls are one agent's.
+func (m *members) onlyAgent(id uuid.UUID) bool {
+	return m != nil && len(m.agents) == 1 && len(m.queues) == 0 && m.agents[0] == id
+}
+
+// agent is one who had part in each call of a list; zero: nobody is known to.
+func (m *members) agent(f Filter) uuid.UUID {
+	if f.Agent == uuid.Nil && m != nil && len(m.agents) == 1 && len(m.queues) == 0 {
+		return m.agents[0]
+	}
+	return f.Agent
+}
+
+// pairWords puts in the place of the words of a filter's direction, outcome and queue those that say two of these at once, or one of them
+// and an agent: each of two may be frequent, and to find that hardly any call has both takes long. It returns the agent of these words;
+// zero: they are of none.
+func pairWords(f Filter, agent uuid.UUID, direction, outcome, queue []need) uuid.UUID {
 	switch {
+	case agent != uuid.Nil && len(f.queues)+len(direction)+len(outcome) > 0:
+		for _, needs := range [][]need{direction, outcome} {
+			for i := range needs {
+				needs[i].word = lexeme(agentWord(agent) + "/" + needs[i].args[0].(string))
+			}
+		}
+		if len(f.queues) > 0 {
+			words := make([]string, len(f.queues))
+			for i, id := range f.queues {
+				words[i] = agentWord(agent) + "/" + queueWord(id)
+			}
+			queue[0].word = anyOf(words)
+		}
+		return agent
 	case len(f.queues) == 1 && len(direction)+len(outcome) > 0:
 		queue[0].word = ""
 		for _, other := range [][]need{direction, outcome} {
@@ -190,6 +229,7 @@ func pairWords(f Filter, direction, outcome, queue []need) {
 	case len(direction)+len(outcome) == 2:
 		direction[0].word, outcome[0].word = "", lexeme(string(f.Direction)+"/"+string(f.Outcome))
 	}
+	return uuid.Nil
 }
 
 // wordsOf is the tsquery of all the needs.
@@ -206,14 +246,6 @@ func wordsOf(m *members, lists ...[]need) string {
 		all = append(all, m.need().word)
 	}
 	return strings.Join(all, " & ")
-}
-
-// andWords continues a tsquery with another, which may be empty.
-func andWords(words string) string {
-	if words == "" {
-		return ""
-	}
-	return " & " + words
 }
 
 // check finds every fault of a filter, and the key of its number.

@@ -206,8 +206,19 @@ func TestStore_L14_AnyListIsWhatALookAtEveryCallFinds(t *testing.T) {
 	if _, err := d.Pool().Exec(deadline(t), `ANALYZE call`); err != nil { // so that a stretch is as long as it should be
 		t.Fatal(err)
 	}
-	for range 70 {
+	pairs := []Filter{
+		{Agent: neda.ID, Queue: "support"},
+		{Agent: omid.ID, Queue: crm.QueueID("main", "sales").String()},
+		{Agent: neda.ID, Outcome: pbx.Answered},
+		{Agent: omid.ID, Outcome: pbx.Missed},
+		{Agent: neda.ID, Direction: pbx.Inbound},
+		{Queue: "sales", Outcome: pbx.Missed},
+	}
+	for i := range 70 {
 		f, a := anyFilter(r, now), pickOf(r, admin, admin, leader, agentNeda)
+		if i < 3*len(pairs) { // what has words of its own, for everybody
+			f, a = pairs[i/3], []crm.Actor{admin, leader, agentNeda}[i%3]
+		}
 		f.Limit = pickOf(r, 1, 7, 50, 200)
 		name := fmt.Sprintf("%s: %+v", a.Role, f)
 		var want, got []string
@@ -275,7 +286,7 @@ func TestStore_L14_AMonthIsDroppedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := l.gather(deadline(t), pooled{d.Pool()}, time.Time{}, gatherMany, 200)
+	before, err := l.gather(deadline(t), pooled{d.Pool()}, time.Time{}, gatherFirst, 200)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +295,7 @@ func TestStore_L14_AMonthIsDroppedMeanwhile(t *testing.T) {
 			t.Error(err)
 		}
 	}}
-	after, err := l.gather(deadline(t), on, time.Time{}, gatherMany, 200)
+	after, err := l.gather(deadline(t), on, time.Time{}, gatherFirst, 200)
 	if err != nil {
 		t.Fatal(err)
 	}

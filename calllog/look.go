@@ -53,17 +53,13 @@ func (l *listing) stretches(now time.Time) []stretch {
 func (l *listing) keys(ctx context.Context, on reading, most int) ([]cursor, error) {
 	all := l.stretches(time.Now())
 	if len(l.rest) > 0 {
-		calls := float64(gatherMany)
 		if !l.few {
 			keys, err := l.look(ctx, on, l.glance(all[0], most))
 			if err != nil || len(keys) == most {
 				return keys, err
 			}
-			if len(keys) >= someFound {
-				calls = gatherSome
-			}
 		}
-		return l.gather(ctx, on, all[0].to, calls, most)
+		return l.gather(ctx, on, all[0].to, gatherFirst, most)
 	}
 	var found []cursor
 	for _, part := range all {
@@ -81,7 +77,7 @@ func (l *listing) keys(ctx context.Context, on reading, most int) ([]cursor, err
 			break
 		}
 		if l.words != "" {
-			keys, err = l.gather(ctx, on, part.from, gatherMany, most-len(found))
+			keys, err = l.gather(ctx, on, part.from, gatherPast, most-len(found))
 			return append(found, keys...), err
 		}
 	}

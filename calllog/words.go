@@ -16,7 +16,8 @@ import (
 // What a call is found by are its words, the lexemes of the function call_words: how the folded words of its names and notes
 // begin, which are of letters and digits only, the digits of its numbers, five from each on, what it is filtered by, and its day, which
 // all have other signs, so that none is taken for another. They are in one index, where what has all of several words is found without reading
-// what has only one of them.
+// the calls that have only one of them; but their words are read, so that of two things which are frequent each and rarely together
+// there is a word for both: of an agent and a direction, an outcome or a queue, and of two of these (pairWords).
 
 const (
 	wordLong  = 64 // characters of a word that count

@@ -70,6 +70,18 @@ func New(t testing.TB) *db.DB {
 	return d
 }
 
+// Roomy lets the cluster of this process keep as much in memory as ringbook's own usually does, for what is measured. To be asked for
+// before the first New.
+func Roomy(t testing.TB) {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if only != nil && !roomy {
+		t.Fatal("dbtest: the cluster is there already")
+	}
+	roomy = true
+}
+
 // URL is how another process connects to a database of New.
 func URL(d *db.DB) string { return d.Pool().Config().ConnString() }
 
@@ -148,8 +160,9 @@ type server struct {
 }
 
 var (
-	mu   sync.Mutex
-	only *server // guarded by mu
+	mu    sync.Mutex
+	only  *server // guarded by mu
+	roomy bool    // guarded by mu
 )
 
 // shared is the process's server, with its template.
@@ -207,14 +220,14 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	s.folder = folder
-	s.cluster, err = db.OpenCluster(ctx, db.ClusterConfig{
-		Folder: folder,
-		Settings: map[string]string{
-			"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
-			"max_wal_senders": "0", "autovacuum": "off", "shared_buffers": "64MB", "max_connections": "200",
-		},
-		DieWithParent: true,
-	})
+	settings := map[string]string{
+		"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
+		"max_wal_senders": "0", "autovacuum": "off", "shared_buffers": "64MB", "max_connections": "200",
+	}
+	if roomy {
+		delete(settings, "shared_buffers")
+	}
+	s.cluster, err = db.OpenCluster(ctx, db.ClusterConfig{Folder: folder, Settings: settings, DieWithParent: true})
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(folder))
 	}

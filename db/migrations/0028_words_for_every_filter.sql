@@ -42,6 +42,4 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION call_words IS 'what calls are searched by: how the folded words begin, which are letters and digits only, in three to six of them, and the shorter ones; of the numbers five digits from each on; what they are filtered by; the day, counted from 1970; all but the first have other signs';
 
-CREATE INDEX call_words ON call USING gin (call_words(search, note_search, caller_number, dialed_number, number, customer_id, agents,
-	direction, state, outcome, queue_id, started_at)) WITH (gin_pending_list_limit = 256);
-SELECT plan_call_words();
+-- The index is made by 0035, once, with the words that are added there.
