@@ -29,7 +29,7 @@ const (
 	drainTime       = 5 * time.Second
 )
 
-// RecorderConfig says where calls are kept and whom the recorder asks. All fields but SpoolMax, Learn, Lease, Zone and Log
+// RecorderConfig says where calls are kept and whom the recorder asks. All fields but SpoolMax, Learn, Lease, Hours and Log
 // are required.
 type RecorderConfig struct {
 	DB        *db.DB
@@ -44,9 +44,8 @@ type RecorderConfig struct {
 	Learn func(context.Context, pgx.Tx, []crm.QueueSeen) error
 	// Lease says whether this node writes an exchange's calls; nil: it writes all.
 	Lease Lease
-	// Zone is where the next tries of callbacks fall by day; nil: UTC.
-	Zone *time.Location
-	Log  *slog.Logger // nil: nothing is logged
+	Hours Hours        // on which the next tries of callbacks fall
+	Log   *slog.Logger // nil: nothing is logged
 }
 
 // Lease says which node writes an exchange's calls. *db.Leases is one. It must not block.
@@ -121,9 +120,6 @@ func NewRecorder(c RecorderConfig) (*Recorder, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
-	}
-	if c.Zone == nil {
-		c.Zone = time.UTC
 	}
 	s, torn, err := openSpool(c.Spool, c.SpoolMax)
 	if err != nil {

@@ -40,21 +40,18 @@ const (
 // same time, late, or again. A job looks once a minute, so that it happens whatever becomes of a node; besides, every node
 // sleeps until the next one is due (Run), which makes it happen on time.
 type Reminders struct {
-	db   *db.DB
-	zone *time.Location
-	log  *slog.Logger
-	wake chan struct{} // capacity one
+	db    *db.DB
+	hours Hours
+	log   *slog.Logger
+	wake  chan struct{} // capacity one
 }
 
-// NewReminders makes Reminders whose next tries fall on the hours of a business in the time zone; nil: UTC. No I/O.
-func NewReminders(d *db.DB, zone *time.Location, log *slog.Logger) *Reminders {
-	if zone == nil {
-		zone = time.UTC
-	}
+// NewReminders makes Reminders whose next tries fall on some hours. No I/O.
+func NewReminders(d *db.DB, hours Hours, log *slog.Logger) *Reminders {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Reminders{db: d, zone: zone, log: log, wake: make(chan struct{}, 1)}
+	return &Reminders{db: d, hours: hours, log: log, wake: make(chan struct{}, 1)}
 }
 
 // RemindJob is the job of looking after the follow-ups, which one node does every minute.
@@ -258,22 +255,11 @@ func (r *Reminders) inherit(ctx context.Context, tx pgx.Tx) (int, error) {
 	return len(orphans), nil
 }
 
-// nextTry proposes when somebody who did not answer is tried again: in an hour, by day, and before the end of the window.
-func nextTry(now time.Time, until *time.Time, zone *time.Location) time.Time {
-	const wait, morning, evening = time.Hour, 8, 20
-	next := now.Add(wait)
-	local := next.In(zone)
-	if local.Hour() >= evening {
-		local = time.Date(local.Year(), local.Month(), local.Day()+1, morning, 0, 0, 0, zone)
-		next = local
-	} else if local.Hour() < morning {
-		next = time.Date(local.Year(), local.Month(), local.Day(), morning, 0, 0, 0, zone)
-	}
+// nextTry proposes when somebody who did not answer is tried again: in an hour, within the hours, and before the end of the window.
+func nextTry(now time.Time, until *time.Time, hours Hours) time.Time {
+	next := hours.next(now.Add(time.Hour))
 	if until != nil && !next.Before(*until) {
 		next = now.Add(until.Sub(now) / 2) // while there is time
 	}
-	if next.Before(now) {
-		next = now
-	}
-	return next
+	return latest(next, now)
 }

@@ -47,7 +47,7 @@ func (r *Recorder) followCalls(ctx context.Context, tx pgx.Tx, rows []row) error
 	if _, err := tx.Exec(ctx, `SAVEPOINT follow_ups`); err != nil {
 		return err
 	}
-	err := settleDials(ctx, tx, dialled, attempts, r.cfg.Zone)
+	err := settleDials(ctx, tx, dialled, attempts, r.cfg.Hours)
 	if err == nil {
 		err = closeCalledAgain(ctx, tx, answered)
 	}
@@ -69,7 +69,7 @@ type dialEnd struct {
 }
 
 // move is where that takes the follow-up.
-func (e *dialEnd) move(now time.Time, zone *time.Location) followUpMove {
+func (e *dialEnd) move(now time.Time, hours Hours) followUpMove {
 	switch {
 	case e.answered:
 		return followUpMove{To: FollowUpReached, What: followUpAnswered, Call: e.call}
@@ -77,14 +77,14 @@ func (e *dialEnd) move(now time.Time, zone *time.Location) followUpMove {
 		return followUpMove{To: FollowUpDue, What: followUpNotPlaced, Call: e.call, Tries: -1}
 	}
 	return followUpMove{
-		To: FollowUpNoAnswer, What: followUpNotAnswered, Call: e.call, Due: nextTry(now, e.until, zone),
+		To: FollowUpNoAnswer, What: followUpNotAnswered, Call: e.call, Due: nextTry(now, e.until, hours),
 		Detail: map[string]any{"outcome": e.outcome},
 	}
 }
 
 // settleDials moves the follow-ups from which calls were dialled, by the attempts, to what became of the calls: as soon as they
 // are answered, else when they have ended. One of which it was said too early that nobody answered is reached all the same.
-func settleDials(ctx context.Context, tx pgx.Tx, calls, attempts []uuid.UUID, zone *time.Location) error {
+func settleDials(ctx context.Context, tx pgx.Tx, calls, attempts []uuid.UUID, hours Hours) error {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -113,7 +113,7 @@ func settleDials(ctx context.Context, tx pgx.Tx, calls, attempts []uuid.UUID, zo
 		if ends[i].answered {
 			from = append(from, FollowUpNoAnswer)
 		}
-		if _, err := moveFollowUp(ctx, tx, ends[i].id, from, ends[i].move(time.Now(), zone)); err != nil {
+		if _, err := moveFollowUp(ctx, tx, ends[i].id, from, ends[i].move(time.Now(), hours)); err != nil {
 			return err
 		}
 	}
@@ -212,7 +212,7 @@ func (r *Reminders) endDials(ctx context.Context, tx pgx.Tx, now time.Time) (int
 		if !d.over && !d.answered {
 			continue // it rings
 		}
-		if _, err := moveFollowUp(ctx, tx, d.id, []FollowUpState{FollowUpDialling}, d.move(now, r.zone)); err != nil {
+		if _, err := moveFollowUp(ctx, tx, d.id, []FollowUpState{FollowUpDialling}, d.move(now, r.hours)); err != nil {
 			return 0, err
 		}
 	}

@@ -82,7 +82,9 @@ func TestMissed_S4_ClaimsLapse(t *testing.T) {
 	if !has() {
 		t.Error("it lapsed before its time")
 	}
-	told := func() int { return count(t, d, `SELECT count(*) FROM event WHERE kind = 'missed' AND id = $1`, id.String()) }
+	told := func() int {
+		return count(t, d, `SELECT count(*) FROM event WHERE kind = 'missed' AND id = $1`, id.String())
+	}
 	before := told()
 	look(t, d, at.Add(claimLasts+time.Second))
 	if has() || told() != before+1 {

@@ -79,7 +79,7 @@ func stands(t testing.TB, d *db.DB, id uuid.UUID) (s stance) {
 
 func look(t testing.TB, d *db.DB, now time.Time) {
 	t.Helper()
-	if err := NewReminders(d, tehran(t), nil).Look(deadline(t), now); err != nil {
+	if err := NewReminders(d, hours(t, "8-20"), nil).Look(deadline(t), now); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -164,7 +164,7 @@ func TestReminders_OfferAgainWhatWasMoved(t *testing.T) {
 func TestReminders_RunOffersInTime(t *testing.T) {
 	t.Parallel()
 	d, _ := callCentre(t)
-	r := NewReminders(d, nil, testLog(t))
+	r := NewReminders(d, Hours{}, testLog(t))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = r.Run(ctx) })
@@ -256,6 +256,16 @@ func TestReminders_ArchivedOwnersWorkGoesToWhoLeads(t *testing.T) {
 	}
 }
 
+// hours are those of a business in Tehran.
+func hours(t testing.TB, text string) Hours {
+	t.Helper()
+	h, err := ParseHours(text, tehran(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
 func TestNextTry(t *testing.T) {
 	t.Parallel()
 	zone := tehran(t)
@@ -275,7 +285,7 @@ func TestNextTry(t *testing.T) {
 		{"the window ends today", day(19, 0), day(20, 0), until(day(21, 0))},
 		{"the window is over", day(10, 0), day(10, 0), until(day(9, 0))},
 	} {
-		if got := nextTry(c.now, c.until, zone); !got.Equal(c.want) {
+		if got := nextTry(c.now, c.until, hours(t, "8-20")); !got.Equal(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got.In(zone), c.want)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"ringbook/calllog"
 	"ringbook/crm"
 	"ringbook/pbx/ami"
 	"ringbook/pbx/cdr"
@@ -35,6 +36,7 @@ type Config struct {
 	DialContext   string `env:"RINGBOOK_DIAL_CONTEXT" default:"from-internal" help:"Where in the dialplan the agents' phones dial, for calls placed and transferred from the screen. Per exchange: \"from-internal shop=internal\"."`
 	DialPrefix    string `env:"RINGBOOK_DIAL_PREFIX" help:"Digits that agents dial before numbers outside, as 9. Per exchange: \"9 shop=0\"."`
 	Timezone      string `env:"RINGBOOK_TIMEZONE" default:"Asia/Tehran" help:"Business time zone, as the IANA database names it."`
+	CallHours     string `name:"call-hours" env:"RINGBOOK_CALL_HOURS" default:"8-20" help:"When customers are called back, in the business time zone: the next try after a callback that was not answered falls there. By days: \"sat-wed 8-20, thu 8:30-13\"; on a day that is not named, never."`
 	AdminPassword string `env:"RINGBOOK_ADMIN_PASSWORD" secret:"" help:"Password of the first user, admin, used only when there is no user yet. Empty: one is made and printed once."`
 	Spool         int    `env:"RINGBOOK_SPOOL" default:"256" placeholder:"MB" help:"Size, in megabytes, of the spool on disk that keeps calls while the database is away."`
 	KeepCalls     int    `name:"keep-calls" env:"RINGBOOK_KEEP_CALLS" default:"0" placeholder:"MONTHS" help:"How many months before the present one calls are kept, with all that belongs to them; older ones are deleted for good. 0: for ever."`
@@ -64,6 +66,7 @@ type Settings struct {
 	Contexts  scoped // of the dialplans, by exchange
 	Prefixes  scoped // of numbers outside, by exchange
 	Zone      *time.Location
+	Hours     calllog.Hours
 }
 
 // ExchangeSettings is one entry of RINGBOOK_PBX.
@@ -145,6 +148,9 @@ func (c Config) Settings() (Settings, error) {
 		faults.add("RINGBOOK_TIMEZONE", "%q is not a time zone; write an IANA name, as Asia/Tehran", c.Timezone)
 	}
 	s.Zone = zone
+	if s.Hours, err = calllog.ParseHours(c.CallHours, zone); err != nil {
+		faults.add("RINGBOOK_CALL_HOURS", "%v; write 8-20, or by days: sat-wed 8-20, thu 8:30-13", err)
+	}
 	if c.AdminPassword != "" && len([]rune(c.AdminPassword)) < 8 {
 		faults.add("RINGBOOK_ADMIN_PASSWORD", "is shorter than 8 characters; choose a longer one, or leave it empty to have one made")
 	}

@@ -116,6 +116,7 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	config.DialContext = "from-internal,1) main=internal"
 	config.DialPrefix = "nine"
 	config.Timezone = "Tehran"
+	config.CallHours = "8-25"
 	config.AdminPassword = "hunter2"
 	config.Log = "xml"
 	config.LogLevel = "loud"
@@ -135,7 +136,7 @@ func TestConfigNamesEveryFaultAtOnce(t *testing.T) {
 	want := map[string]int{
 		"RINGBOOK_LISTEN": 1, "RINGBOOK_DATABASE": 1, "RINGBOOK_PBX": 7, "RINGBOOK_AMI": 6, "RINGBOOK_REGION": 1, "RINGBOOK_AREA": 1,
 		"RINGBOOK_DIAL_CONTEXT": 2, "RINGBOOK_DIAL_PREFIX": 1,
-		"RINGBOOK_TIMEZONE": 1, "RINGBOOK_ADMIN_PASSWORD": 1, "RINGBOOK_LOG": 1, "RINGBOOK_LOG_LEVEL": 1, "RINGBOOK_SPOOL": 1,
+		"RINGBOOK_TIMEZONE": 1, "RINGBOOK_CALL_HOURS": 1, "RINGBOOK_ADMIN_PASSWORD": 1, "RINGBOOK_LOG": 1, "RINGBOOK_LOG_LEVEL": 1, "RINGBOOK_SPOOL": 1,
 	}
 	if diff := cmp.Diff(want, count); diff != "" {
 		t.Errorf("faults (-want +got):\n%s\n%v", diff, err)

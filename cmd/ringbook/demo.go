@@ -37,7 +37,7 @@ const (
 
 func (d demoCommand) Run(c *console) error {
 	settings, err := Config{
-		Listen: d.Listen, Database: Database{Data: d.Data}, Region: "IR", Area: "21", Timezone: "Asia/Tehran",
+		Listen: d.Listen, Database: Database{Data: d.Data}, Region: "IR", Area: "21", Timezone: "Asia/Tehran", CallHours: "8-20",
 		AdminPassword: demoPassword, Spool: 64, Logging: d.Logging,
 	}.Settings()
 	if err != nil {

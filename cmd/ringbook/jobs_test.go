@@ -37,7 +37,7 @@ func TestJobs_MonthsAreMadeByWhicheverNode(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		work, err := newJobs(Settings{}, node, calllog.NewReminders(node, nil, nil), slog.New(slog.DiscardHandler))
+		work, err := newJobs(Settings{}, node, calllog.NewReminders(node, calllog.Hours{}, nil), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestJobs_WaitForTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close(context.Background()) }() // it was never open
-	work, err := newJobs(Settings{}, d, calllog.NewReminders(d, nil, nil), slog.New(slog.DiscardHandler))
+	work, err := newJobs(Settings{}, d, calllog.NewReminders(d, calllog.Hours{}, nil), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

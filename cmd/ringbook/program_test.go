@@ -38,7 +38,7 @@ const testPassword = "a password for tests"
 func testSettings(t *testing.T, change func(*Config)) Settings {
 	t.Helper()
 	config := Config{
-		Listen: "127.0.0.1:0", Node: "test", Database: Database{Data: t.TempDir()}, Region: "IR", Area: "21", Timezone: "Asia/Tehran",
+		Listen: "127.0.0.1:0", Node: "test", Database: Database{Data: t.TempDir()}, Region: "IR", Area: "21", Timezone: "Asia/Tehran", CallHours: "8-20",
 		AdminPassword: testPassword, Spool: 64, Logging: Logging{Log: "text", LogLevel: "debug"},
 	}
 	if change != nil {

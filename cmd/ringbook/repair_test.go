@@ -203,7 +203,7 @@ func TestConfig_CDR(t *testing.T) {
 		"main=file://var/log/asterisk/cdr-csv/Master.csv":              "with three strokes",
 	} {
 		_, err := Config{
-			Listen: "127.0.0.1:0", Database: Database{Data: "./data"}, PBX: main, CDR: value, Region: "IR", Timezone: "Asia/Tehran", Spool: 1,
+			Listen: "127.0.0.1:0", Database: Database{Data: "./data"}, PBX: main, CDR: value, Region: "IR", Timezone: "Asia/Tehran", CallHours: "8-20", Spool: 1,
 			Logging: Logging{Log: "text", LogLevel: "info"},
 		}.Settings()
 		switch {

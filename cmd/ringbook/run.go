@@ -219,7 +219,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 	}
 	recorder, err := calllog.NewRecorder(calllog.RecorderConfig{
 		DB: database, Spool: filepath.Join(s.Data, "spool"), SpoolMax: int64(s.Spool) << 20,
-		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues, Lease: leases, Zone: s.Zone, Log: o.log,
+		Directory: store.Directory(), Match: store.Match, Normalise: normalise, Learn: store.LearnQueues, Lease: leases, Hours: s.Hours, Log: o.log,
 	})
 	if err != nil {
 		return nil, err
@@ -288,7 +288,7 @@ func build(s Settings, o outside, owner string, database *db.DB, front *front) (
 		Secure: s.Secure, Version: programVersion(), Node: s.Node, Zone: s.Zone, Log: o.log,
 	})
 	front.app = app
-	reminders := calllog.NewReminders(database, s.Zone, o.log)
+	reminders := calllog.NewReminders(database, s.Hours, o.log)
 	work, err := newJobs(s, database, reminders, o.log)
 	if err != nil {
 		return nil, err
