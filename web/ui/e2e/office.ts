@@ -13,15 +13,16 @@ export type Call = components["schemas"]["Call"];
 export type Customer = components["schemas"]["Customer"];
 
 /** What is dialled for the queue in which both phones ring. */
-const support = "91001234";
+export const support = "91001234";
 const password = "a password of nobody";
 
 /** Office is the house with everybody in it. */
 export class Office {
   readonly pbx: Asterisk;
   readonly service: Service;
+  /** The administrator's. */
+  readonly api: APIRequestContext;
   readonly #browser: Browser;
-  readonly #api: APIRequestContext;
   readonly neda: Seat;
   readonly omid: Seat;
   /** From the moment at which a phone was told to ring until the caller was drawn, in milliseconds. */
@@ -31,7 +32,7 @@ export class Office {
     this.pbx = pbx;
     this.service = service;
     this.#browser = browser;
-    this.#api = api;
+    this.api = api;
     [this.neda, this.omid] = seats;
   }
 
@@ -67,10 +68,37 @@ export class Office {
 
   /** visitor is an agent with a browser, and with an extension whose phone is not connected. */
   async visitor(username: string, extension: string, language: "fa" | "en"): Promise<Page> {
-    await post(this.#api, "agents", { username, password, name: username, role: "agent", extensions: [extension] });
+    await post(this.api, "agents", { username, password, name: username, role: "agent", extensions: [extension] });
     const { page } = await open(this.#browser, this.service, { language });
     await logIn(page, username, { language }, password);
     return page;
+  }
+
+  /** supervisors lead everybody and the queue, each in a browser of their own, one Persian and one English. */
+  async supervisors(): Promise<[Page, Page]> {
+    const languages = ["fa", "en"] as const;
+    const people: string[] = [];
+    for (const language of languages) {
+      const body = { username: `leads-${language}`, password, role: "supervisor", extensions: [] };
+      people.push(((await post(this.api, "agents", body)) as { id: string }).id);
+    }
+    const { id: team_id } = (await post(this.api, "teams", { name: "room", supervisors: people })) as { id: string };
+    const queue = await until("the queue to be known", async () => {
+      const { items } = await (await this.api.get("/api/v1/queues?q=support")).json();
+      return (items as { id: string }[])[0];
+    });
+    for (const path of [`queues/${queue.id}`, ...this.seats.map((s) => `agents/${s.id}`)]) {
+      const response = await this.api.patch(`/api/v1/${path}`, { data: { team_id } });
+      expect(response.ok(), `PATCH ${path}: ${await response.text()}`).toBe(true);
+    }
+    const [persian, english] = await Promise.all(
+      languages.map(async (language) => {
+        const { page } = await open(this.#browser, this.service, { language });
+        await logIn(page, `leads-${language}`, { language }, password);
+        return page;
+      }),
+    );
+    return [persian as Page, english as Page];
   }
 
   /** stranger is a browser in which nobody is logged in. */
@@ -100,7 +128,7 @@ export class Office {
 
   customer(name: string, number: string): Promise<Customer> {
     const body = { kind: "person", name, numbers: [{ number, label: "mobile" }] };
-    return post(this.#api, "customers", body) as Promise<Customer>;
+    return post(this.api, "customers", body) as Promise<Customer>;
   }
 
   /**
@@ -128,7 +156,7 @@ export class Office {
     // The log's clock is the PBX's; the tests before are over since longer than the log may be wrong.
     const from = encodeURIComponent(new Date(since - 200).toISOString());
     const items = await until(`${count} calls in the log`, async () => {
-      const response = await this.#api.get(`/api/v1/calls?from=${from}`);
+      const response = await this.api.get(`/api/v1/calls?from=${from}`);
       const { items } = (await response.json()) as { items: Call[] };
       return items.length >= count && items.every((c) => c.state === "ended") ? items : null;
     });
@@ -216,21 +244,7 @@ export class Seat {
 
   /** drawn answers when a ringing card with the text is in the page, in milliseconds since 1970. Ask before it rings. */
   drawn(text: string): Promise<number> {
-    return this.page.evaluate(
-      (text) =>
-        new Promise<number>((resolve) => {
-          const look = () => {
-            const ringing = document.querySelector('section[data-phase="ringing"]');
-            if (!ringing?.textContent?.includes(text)) return;
-            observer.disconnect();
-            resolve(Date.now());
-          };
-          const observer = new MutationObserver(look);
-          observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
-          look();
-        }),
-      text,
-    );
+    return drawnAt(this.page, 'section[data-phase="ringing"]', text);
   }
 
   /** write types a note under the call that is shown, by keys alone, and waits until it is saved. */
@@ -261,7 +275,33 @@ export class Seat {
   }
 }
 
-async function post(api: APIRequestContext, path: string, data: unknown): Promise<unknown> {
+/**
+ * drawnAt answers when an element that fits and has the text is in a page, in milliseconds since 1970. Ask before it is. It
+ * fails where it never is.
+ */
+export function drawnAt(page: Page, selector: string, text: string): Promise<number> {
+  return page.evaluate(
+    ([selector, text]) =>
+      new Promise<number>((resolve, reject) => {
+        const look = () => {
+          if (![...document.querySelectorAll(selector)].some((e) => e.textContent?.includes(text))) return;
+          observer.disconnect();
+          clearTimeout(late);
+          resolve(Date.now());
+        };
+        const late = setTimeout(() => {
+          observer.disconnect();
+          reject(new Error(`waited 45 s: ${selector} with "${text}" in ${document.title}`));
+        }, 45_000);
+        const observer = new MutationObserver(look);
+        observer.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+        look();
+      }),
+    [selector, text] as const,
+  );
+}
+
+export async function post(api: APIRequestContext, path: string, data: unknown): Promise<unknown> {
   const response = await api.post(`/api/v1/${path}`, { data });
   expect(response.ok(), `POST ${path}: ${response.status()} ${await response.text()}`).toBe(true);
   return response.json();

@@ -1,11 +1,12 @@
 // ringbook itself, `ringbook serve` with data of its own, behind a line that can be cut: the browsers go through it, so
 // that they can lose the server, and the server can be killed and come back at another port.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { repository, type Server } from "./harness";
 import { until } from "./sipp";
 
@@ -106,6 +107,11 @@ export class Service implements Server {
   get database(): string {
     const folder = encodeURIComponent(join(this.#data, "ringbook/postgres"));
     return `postgres:///ringbook?host=${folder}&port=5432&user=ringbook&sslmode=disable`;
+  }
+
+  /** sql runs a statement in the database, behind the program's back. */
+  async sql(statement: string): Promise<void> {
+    await promisify(execFile)("psql", ["-Xq", "-v", "ON_ERROR_STOP=1", "-d", this.database, "-c", statement]);
   }
 
   async #ready(): Promise<void> {

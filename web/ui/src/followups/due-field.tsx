@@ -78,6 +78,8 @@ export function DueField({ value, onChange, error, focus }: Props) {
         {...(focus ? { "data-autofocus": true } : {})}
         aria-describedby={said}
         value={value}
+        // What is proposed gives way to what is typed.
+        onFocus={(e) => e.currentTarget.select()}
         onChange={(e) => onChange(e.currentTarget.value)}
         error={wrong}
         rightSection={
