@@ -220,7 +220,7 @@ func TestExport_BrokenOff(t *testing.T) {
 				t.Errorf("the file ends as if it were whole, after %d more bytes", len(rest))
 			}
 			audited := false
-			for deadline := time.Now().Add(10 * time.Second); !audited && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(time.Minute); !audited && time.Now().Before(deadline); {
 				err := h.db.Pool().QueryRow(context.Background(), `SELECT EXISTS (SELECT FROM audit WHERE entity = 'export' AND entity_id = $1
 					AND action = 'end' AND (changes->>'rows')::int > 0 AND changes->>'state' = $2)`, e.ID.String(), c.state).Scan(&audited)
 				if err != nil {

@@ -406,7 +406,7 @@ func (c *client) dial(query ...string) (*websocket.Conn, *http.Response, error) 
 		header.Add("Cookie", k.Name+"="+k.Value)
 	}
 	u.Scheme, u.Path, u.RawQuery = "ws", base+"/push", strings.Join(query, "&")
-	conn, res, err := (&websocket.Dialer{HandshakeTimeout: 10 * time.Second}).Dial(u.String(), header)
+	conn, res, err := (&websocket.Dialer{HandshakeTimeout: time.Minute}).Dial(u.String(), header)
 	if err == nil {
 		c.t.Cleanup(func() { conn.Close() })
 	}

@@ -63,7 +63,7 @@ func TestMissed_S4_WhoIsToldFollowsTheTeams(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.follow(h.hangup(into(h.ring("09121112233", "1001"), "dayq")))
-	_ = tab.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = tab.conn.SetReadDeadline(time.Now().Add(time.Minute))
 	for {
 		var f struct{ Type string }
 		if err := tab.conn.ReadJSON(&f); err != nil {

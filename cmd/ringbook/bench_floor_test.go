@@ -129,7 +129,9 @@ func benchFloor(b *testing.B) string {
 		s.connect(b, "ws"+strings.TrimPrefix(server.URL, "http")+"/api/v1/push")
 		reading.Go(func() { s.read(b, h) })
 	}
-	time.Sleep(3 * time.Second) // the first pictures, and the figures of the day
+	for _, s := range chief {
+		await(b, time.Minute, "a supervisor has the figures of the day", s.has)
+	}
 	for _, s := range chief {
 		s.reset()
 	}
@@ -247,6 +249,7 @@ type supervisor struct {
 	ages   []time.Duration
 	delays []time.Duration
 	seen   map[string]bool
+	day    bool // a picture with the figures of the day has come
 }
 
 // countedConn counts what is read.
@@ -286,6 +289,13 @@ func (s *supervisor) reset() {
 	}
 }
 
+// has says whether a picture with the figures of the day has come.
+func (s *supervisor) has() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.day
+}
+
 // read reads until the socket is closed.
 func (s *supervisor) read(b *testing.B, h *busyRoom) {
 	for {
@@ -296,8 +306,9 @@ func (s *supervisor) read(b *testing.B, h *busyRoom) {
 		var f struct {
 			Type  string
 			Floor *struct {
-				At    time.Time
-				Calls []struct{ ID string }
+				At     time.Time
+				Calls  []struct{ ID string }
+				Queues []struct{ Today *struct{} }
 			}
 		}
 		if err := json.Unmarshal(raw, &f); err != nil {
@@ -311,6 +322,7 @@ func (s *supervisor) read(b *testing.B, h *busyRoom) {
 		s.mu.Lock()
 		s.plain += int64(len(raw))
 		s.frames++
+		s.day = s.day || slices.ContainsFunc(f.Floor.Queues, func(q struct{ Today *struct{} }) bool { return q.Today != nil })
 		s.ages = append(s.ages, now.Sub(f.Floor.At))
 		for _, c := range f.Floor.Calls {
 			if began, ok := h.began.Load(c.ID); ok && !s.seen[c.ID] {

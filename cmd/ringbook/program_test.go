@@ -99,16 +99,16 @@ func startProgramIn(t *testing.T, s Settings, o outside) *program {
 		p.URL = "http://" + a.String()
 	case err := <-p.done:
 		t.Fatalf("the program ended at once: %v", err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the program does not listen")
 	}
 	return p
 }
 
-// eventually waits for a state, asking again and again for up to half a minute.
+// eventually waits for a state, asking again and again for up to a minute and a half: a busy machine takes its time.
 func eventually(t testing.TB, what string, state func() bool) {
 	t.Helper()
-	await(t, 30*time.Second, what, state)
+	await(t, 90*time.Second, what, state)
 }
 
 // await waits for a state, asking again and again.
@@ -127,7 +127,7 @@ func await(t testing.TB, longest time.Duration, what string, state func() bool) 
 }
 
 // oneRequest keeps no connection after a request: none shall outlive its test.
-var oneRequest = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+var oneRequest = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 
 // readyz is what the program says of itself.
 func readyz(t testing.TB, base string) (status int, parts map[string]web.ReadyPart) {
@@ -176,7 +176,7 @@ func login(t testing.TB, base, username, password string) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &person{t: t, base: base, http: &http.Client{Jar: jar, Timeout: 20 * time.Second}}
+	b := &person{t: t, base: base, http: &http.Client{Jar: jar, Timeout: 60 * time.Second}}
 	t.Cleanup(b.http.CloseIdleConnections)
 	b.do(http.MethodPost, "/session", map[string]string{"username": username, "password": password}, nil)
 	return b
@@ -224,7 +224,7 @@ func (b *person) try(method, path string, body any) (int, []byte) {
 // push opens the person's push socket.
 func (b *person) push() *websocket.Conn {
 	b.t.Helper()
-	dialer := websocket.Dialer{Jar: b.http.Jar, HandshakeTimeout: 10 * time.Second}
+	dialer := websocket.Dialer{Jar: b.http.Jar, HandshakeTimeout: 60 * time.Second}
 	address := "ws" + strings.TrimPrefix(b.base, "http") + "/api/v1/push"
 	conn, _, err := dialer.Dial(address, http.Header{"Origin": {b.base}})
 	if err != nil {
@@ -248,7 +248,7 @@ func readDesk(conn *websocket.Conn) (frame web.DeskFrame, err error) {
 // awaitDesk reads pictures until one is as wanted.
 func awaitDesk(t *testing.T, conn *websocket.Conn, what string, wanted func(web.Desk) bool) web.Desk {
 	t.Helper()
-	if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(90 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	var last web.Desk

@@ -161,7 +161,7 @@ func (l *callLog) settled(t *testing.T, pbx string, from, to time.Time, want int
 	t.Helper()
 	var calls []apiCall
 	live := func(c apiCall) bool { return c.State != "ended" }
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
 		calls = l.during(t, pbx, from, to)
 		if len(calls) == want && !slices.ContainsFunc(calls, live) || time.Now().After(deadline) {

@@ -85,7 +85,7 @@ func TestTwoExchanges_Live_L1_OneCallAndItsCaller(t *testing.T) {
 func (l *callLog) checkPair(t *testing.T, s pbxtest.PairScenario, from time.Time) {
 	t.Helper()
 	var calls []apiCall
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
 		calls = append(l.during(t, "a", from, time.Now()), l.during(t, "b", from, time.Now())...)
 		live := slices.ContainsFunc(calls, func(c apiCall) bool { return c.State != "ended" })
