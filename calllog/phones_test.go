@@ -1,21 +1,29 @@
 package calllog
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"ringbook/crm"
 	"ringbook/pbx"
 )
 
-// legOn writes an ended call of the PBX main with one leg on a channel, so long ago.
-func legOn(t testing.TB, s *Store, n int, channel string, role pbx.Role, ext string, agent *uuid.UUID, ago time.Duration) {
+// legOn writes an ended call of the PBX main with one leg on a channel, so long ago, and returns its id. A call that is there
+// already gets one more leg.
+func legOn(t testing.TB, s *Store, n int, channel string, role pbx.Role, ext string, agent *uuid.UUID, ago time.Duration) uuid.UUID {
 	t.Helper()
 	at := time.Now().Add(-ago)
+	id := beganAt(pbx.Call{ID: callID(n)}, at).ID
+	err := s.db.Pool().QueryRow(deadline(t), `SELECT id FROM call WHERE substr(uuid_send(id), 7) = $1`, id[6:]).Scan(&id)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		t.Fatal(err)
+	}
 	for _, sql := range []struct {
 		text string
 		args []any
@@ -24,14 +32,15 @@ func legOn(t testing.TB, s *Store, n int, channel string, role pbx.Role, ext str
 			dialed_number, number, trunk, queue, customer_ref, started_at, wait_ms, talk_ms, hold_ms, hangup_by, hangup_cause, hangup_text,
 			transfers, partial, reconstructed, whole, search, match_rule, candidates)
 			VALUES ($1, 'main', 1, 'inbound', 'ended', 'missed', '0912', '+98912', '', false, '', '', '+98912', '', '', '', $2, 0, 0, 0, '', 0, '',
-			'[]', false, false, true, '', 'none', '{}') ON CONFLICT DO NOTHING`, []any{callID(n), at}},
+			'[]', false, false, true, '', 'none', '{}') ON CONFLICT DO NOTHING`, []any{id, at}},
 		{`INSERT INTO call_leg (call_id, id, version, channel, role, extension, number, agent_id, offered_at, ended_at, ended_as, talk_ms, hold_ms, parent, pbx)
-			VALUES ($1, $2, 1, $2, $3, $4, '', $5, $6, $6, 'no_answer', 0, 0, '', 'main')`, []any{callID(n), channel, string(role), ext, agent, at}},
+			VALUES ($1, $2, 1, $2, $3, $4, '', $5, $6, $6, 'no_answer', 0, 0, '', 'main')`, []any{id, channel, string(role), ext, agent, at}},
 	} {
 		if _, err := s.db.Pool().Exec(deadline(t), sql.text, sql.args...); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return id
 }
 
 func phones(t testing.TB, s *Store, f PhoneFilter) (names []string, page crm.Page[Phone]) {
@@ -57,12 +66,12 @@ func TestPhones_WhoNeedsAnOwnerComesFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	legOn(t, s, 1, "PJSIP/1001-0000000a", pbx.RoleAgent, "1001", &neda.ID, time.Minute)
-	legOn(t, s, 2, "PJSIP/trunk-a-0000001f", pbx.RoleCustomer, "", nil, time.Minute)
-	legOn(t, s, 3, "PJSIP/trunk-a-00000020<ZOMBIE>", pbx.RoleCustomer, "", nil, time.Hour)
+	second := legOn(t, s, 2, "PJSIP/trunk-a-0000001f", pbx.RoleCustomer, "", nil, time.Minute)
+	third := legOn(t, s, 3, "PJSIP/trunk-a-00000020<ZOMBIE>", pbx.RoleCustomer, "", nil, time.Hour)
 	legOn(t, s, 4, "DAHDI/i1/09121234567-4a", pbx.RoleCustomer, "", nil, 2*time.Minute)
 	legOn(t, s, 5, "DAHDI/i1/2211-4b", pbx.RoleCustomer, "", nil, 3*time.Minute)
 	legOn(t, s, 6, "PJSIP/1009-0000000b", pbx.RoleAgent, "1009", nil, time.Hour)
-	legOn(t, s, 7, "SIP/1008-0000000c", pbx.RoleAgent, "1008", nil, 2*time.Hour)
+	newest := legOn(t, s, 7, "SIP/1008-0000000c", pbx.RoleAgent, "1008", nil, 2*time.Hour)
 	legOn(t, s, 8, "PJSIP/1007-0000000d", pbx.RoleAgent, "1007", nil, 40*24*time.Hour)
 	for n := 10; n < 17; n++ {
 		legOn(t, s, n, fmt.Sprintf("SIP/1008-000000%d", n), pbx.RoleAgent, "1008", nil, time.Duration(n)*time.Hour)
@@ -71,13 +80,13 @@ func TestPhones_WhoNeedsAnOwnerComesFirst(t *testing.T) {
 	// which a caller from outside was put through.
 	legOn(t, s, 20, "PJSIP/sim-a-00000030", pbx.RoleCustomer, "", nil, time.Second)
 	legOn(t, s, 21, "IAX2/branch-31", pbx.RoleCustomer, "", nil, 2*time.Second)
-	legOn(t, s, 22, "DAHDI/i2/09120000000-32", pbx.RoleCustomer, "", nil, 3*time.Second)
+	short := legOn(t, s, 22, "DAHDI/i2/09120000000-32", pbx.RoleCustomer, "", nil, 3*time.Second)
 	for _, sql := range []string{
 		`UPDATE call SET trunk = 'PJSIP/sim-a'`,
-		`UPDATE call SET trunk = 'DAHDI/i2/09120000000' WHERE id = '` + callID(22).String() + `'`,
-		`UPDATE call SET trunk = 'PJSIP/trunk-a' WHERE id = '` + callID(2).String() + `'`,
-		`UPDATE call_leg SET number = '09121112233' WHERE id ~ 'sim-a|i2' OR call_id = '` + callID(3).String() + `'`,
-		`UPDATE call_leg SET number = '2211' WHERE call_id = '` + callID(2).String() + `'`,
+		`UPDATE call SET trunk = 'DAHDI/i2/09120000000' WHERE id = '` + short.String() + `'`,
+		`UPDATE call SET trunk = 'PJSIP/trunk-a' WHERE id = '` + second.String() + `'`,
+		`UPDATE call_leg SET number = '09121112233' WHERE id ~ 'sim-a|i2' OR call_id = '` + third.String() + `'`,
+		`UPDATE call_leg SET number = '2211' WHERE call_id = '` + second.String() + `'`,
 		`UPDATE call_leg SET line = true WHERE id ~ 'branch'`,
 	} {
 		if _, err := s.db.Pool().Exec(ctx, sql); err != nil {
@@ -110,7 +119,7 @@ func TestPhones_WhoNeedsAnOwnerComesFirst(t *testing.T) {
 	if err != nil || one.Kind != PhoneLine || one.Correction != nil || one.Calls != 1 {
 		t.Errorf("%+v, %v", one, err)
 	}
-	if r := page.Items[1].Recent; r[0].ID != callID(7) || r[0].Number != "+98912" || *r[0].Outcome != pbx.Missed || !r[1].StartedAt.Before(r[0].StartedAt) {
+	if r := page.Items[1].Recent; r[0].ID != newest || r[0].Number != "+98912" || *r[0].Outcome != pbx.Missed || !r[1].StartedAt.Before(r[0].StartedAt) {
 		t.Errorf("%+v", r)
 	}
 
