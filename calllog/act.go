@@ -67,10 +67,23 @@ func (s *Acts) exchange(name string) *pbx.Exchange {
 	return nil
 }
 
-// Reach is the extension at which an agent would be called, and why that is not possible now; empty: it is.
-func (s *Acts) Reach(agent crm.AgentRef) (extension string, away pbx.Code) {
+// Through is the exchange through which the actor acts on a live call; empty: the actor has no part in it.
+func (s *Acts) Through(a crm.Actor, c pbx.Call) string {
+	p, err := s.part(a, &c)
+	if err != nil {
+		return ""
+	}
+	return p.exchange.Name()
+}
+
+// Reach is the extension at which an agent would be called on an exchange, empty: on any, and why that is not possible now;
+// empty: it is.
+func (s *Acts) Reach(agent crm.AgentRef, exchange string) (extension string, away pbx.Code) {
 	away = pbx.NoDestination
 	for _, x := range s.cfg.Exchanges {
+		if exchange != "" && exchange != x.Name() {
+			continue
+		}
 		switch e, code := s.reach(agent, x.Name()); {
 		case code == "":
 			return e, ""

@@ -115,6 +115,23 @@ func (s *Store) Phones(ctx context.Context, a crm.Actor, f PhoneFilter) (crm.Pag
 	return page, nil
 }
 
+// NeedyPhones counts the phones of the PBXs because of which calls are nobody's, or may be. It asks no PBX.
+func (s *Store) NeedyPhones(ctx context.Context, a crm.Actor, pbxs []string) (n int, err error) {
+	if err := a.Require(crm.PhonesManage); err != nil {
+		return 0, err
+	}
+	all, err := s.allPhones(ctx, PhoneFilter{PBXs: pbxs})
+	if err != nil {
+		return 0, fmt.Errorf("count phones: %w", err)
+	}
+	for i := range all {
+		if all[i].needy() {
+			n++
+		}
+	}
+	return n, nil
+}
+
 func contains(folded string, words []string) bool {
 	for _, w := range words {
 		if !strings.Contains(folded, w) {

@@ -193,7 +193,8 @@ func (s *Server) acting(ctx context.Context, id uuid.UUID) (pbx.Call, error) {
 }
 
 type destinationsInput struct {
-	Q string `query:"q" maxLength:"200" doc:"parts of name, username, extension or label; all must occur"`
+	Q    string    `query:"q" maxLength:"200" doc:"parts of name, username, extension or label; all must occur"`
+	Call uuid.UUID `query:"call" format:"uuid" doc:"the live call that is to go there, of which I have a part: only what its exchange knows"`
 }
 
 type destinationsOutput struct{ Body Destinations }
@@ -203,6 +204,10 @@ const mostDestinations = 50
 
 func (s *Server) destinations(ctx context.Context, in *destinationsInput) (*destinationsOutput, error) {
 	actor := actorOf(ctx)
+	exchange := ""
+	if call, live := s.Board.Call(in.Call); live {
+		exchange = s.Acts.Through(actor, call)
+	}
 	out := Destinations{Agents: []AgentDestination{}, Queues: []QueueDestination{}}
 	for _, a := range s.Acts.Colleagues(actor, in.Q) {
 		a.Extensions = list(a.Extensions)
@@ -211,7 +216,7 @@ func (s *Server) destinations(ctx context.Context, in *destinationsInput) (*dest
 		if p.State == crm.Paused {
 			d.Reason, d.ReasonEN = orNil(p.Choice.Reason), orNil(p.Choice.ReasonEN)
 		}
-		d.Extension, d.Away = s.Acts.Reach(a)
+		d.Extension, d.Away = s.Acts.Reach(a, exchange)
 		out.Agents = append(out.Agents, d)
 	}
 	slices.SortStableFunc(out.Agents, func(a, b AgentDestination) int { return cmp.Compare(a.hindrance(), b.hindrance()) })
@@ -223,7 +228,7 @@ func (s *Server) destinations(ctx context.Context, in *destinationsInput) (*dest
 	}
 	live := s.liveQueues()
 	for _, q := range queues {
-		if q.GoneAt != nil {
+		if q.GoneAt != nil || exchange != "" && q.PBX != exchange {
 			continue
 		}
 		d := QueueDestination{ID: q.ID, Name: q.Name, Label: q.Label}

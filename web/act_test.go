@@ -2,14 +2,17 @@ package web
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"ringbook/calllog"
 	"ringbook/crm"
 	"ringbook/pbx"
+	"ringbook/pbx/ari"
 )
 
 // refusedWith sends a request that must be refused with a code.
@@ -133,6 +136,59 @@ func TestActing_Destinations(t *testing.T) {
 	if len(all.Agents) != 1 || all.Agents[0].Agent.Username != "sara" || len(all.Queues) != 0 {
 		t.Errorf("found %+v", all)
 	}
+}
+
+// With two exchanges, what a call could be sent to is what its own exchange knows: the exchange would refuse the rest.
+func TestActing_DestinationsOfTheCallsExchange(t *testing.T) {
+	h := newHouse(t, func(s *Server) {
+		s.Acts = calllog.NewActs(calllog.ActsConfig{
+			CRM: s.Store, Calls: s.Calls, Exchanges: []*pbx.Exchange{exchange(t, "main"), exchange(t, "branch")},
+		})
+	})
+	neda := h.agent("neda", crm.RoleAgent, "1001@main", "2001@branch")
+	h.agent("omid", crm.RoleAgent, "1002@main")
+	h.agent("sara", crm.RoleAgent, "2003@branch")
+	h.queue("800", uuid.Nil)
+	h.queueOn("branch", "900", uuid.Nil)
+	call := h.ring("09121112233", "1001")
+	h.follow(call)
+	call = into(h.answer(call, "1001"), "800")
+	h.follow(call)
+	c := h.program(neda)
+	see := func(query string) string {
+		t.Helper()
+		var found Destinations
+		c.want(http.StatusOK, http.MethodGet, "/destinations"+query, nil, &found)
+		var list []string
+		for _, a := range found.Agents {
+			list = append(list, a.Agent.Username+" "+string(a.Away))
+		}
+		for _, q := range found.Queues {
+			list = append(list, q.Name)
+		}
+		return strings.Join(list, ", ")
+	}
+	if got := see("?call=" + call.ID.String()); got != "omid pbx_away, sara no_destination, 800" { // neither exchange runs
+		t.Errorf("the call could be sent to %s", got)
+	}
+	if got := see(""); got != "omid pbx_away, sara pbx_away, 800, 900" {
+		t.Errorf("of no call: %s", got)
+	}
+	other := h.ring("09121112233", "1002")
+	h.follow(other)
+	if got := see("?call=" + other.ID.String()); got != "omid pbx_away, sara pbx_away, 800, 900" {
+		t.Errorf("of another's call: %s", got)
+	}
+}
+
+// exchange is one that does not run.
+func exchange(t *testing.T, name string) *pbx.Exchange {
+	t.Helper()
+	client, err := ari.New(ari.Config{Name: name, URL: "http://user:secret@" + name + ".invalid/ari"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pbx.NewExchange(client, pbx.Config{Name: name}, slog.New(slog.DiscardHandler))
 }
 
 func TestActing_BadInput(t *testing.T) {

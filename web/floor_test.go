@@ -21,13 +21,18 @@ import (
 // queue learns a queue of the exchange and gives it to a team; uuid.Nil: to none.
 func (h *house) queue(name string, team uuid.UUID) uuid.UUID {
 	h.t.Helper()
+	return h.queueOn("main", name, team)
+}
+
+func (h *house) queueOn(exchange, name string, team uuid.UUID) uuid.UUID {
+	h.t.Helper()
 	err := h.db.InTx(context.Background(), func(tx pgx.Tx) error {
-		return h.store.LearnQueues(context.Background(), tx, []crm.QueueSeen{{PBX: "main", Name: name}})
+		return h.store.LearnQueues(context.Background(), tx, []crm.QueueSeen{{PBX: exchange, Name: name}})
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	id := crm.QueueID("main", name)
+	id := crm.QueueID(exchange, name)
 	if _, err := h.store.UpdateQueue(context.Background(), crm.System, id, crm.QueuePatch{TeamID: &team}); err != nil {
 		h.t.Fatal(err)
 	}

@@ -1,10 +1,6 @@
 package web
 
-import (
-	"context"
-
-	"ringbook/calllog"
-)
+import "context"
 
 // Setup is what an administrator does before the first day, and how far that is.
 type Setup struct {
@@ -30,7 +26,7 @@ func (s *Server) setup(ctx context.Context, _ *struct{}) (*setupOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	phones, err := s.Calls.Phones(ctx, actor, calllog.PhoneFilter{Devices: s.devices(ctx), PBXs: s.exchangeNames(), Needy: true, Limit: 200})
+	needy, err := s.Calls.NeedyPhones(ctx, actor, s.exchangeNames())
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +37,7 @@ func (s *Server) setup(ctx context.Context, _ *struct{}) (*setupOutput, error) {
 	step := func(key string, done, needed bool, there, open int) SetupStep {
 		return SetupStep{Key: key, Done: done, Needed: needed, There: there, Open: open, Names: []string{}}
 	}
-	unnamed, needy := people.QueuesUnnamed, len(phones.Items)
+	unnamed := people.QueuesUnnamed
 	exchanges, manager := step("pbx", true, true, 0, 0), step("manager", true, false, 0, 0)
 	for _, p := range s.Exchanges() {
 		exchanges.There++

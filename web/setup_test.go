@@ -1,12 +1,14 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"ringbook/crm"
+	"ringbook/pbx"
 )
 
 // What an administrator is to do is told step by step, and no more once it is done.
@@ -14,6 +16,10 @@ func TestSetup(t *testing.T) {
 	live := false
 	h := newHouse(t, func(s *Server) {
 		s.Exchanges = func() []Part { return []Part{{Name: "main", Live: live, AMI: &AMI{Live: true}}} }
+		s.Devices = func(context.Context) []pbx.Device {
+			t.Error("a page that looks every five seconds asks the exchanges for all their phones")
+			return nil
+		}
 	})
 	admin := h.program(h.agent("boss", crm.RoleAdmin))
 	left := func(want string, done bool) {
@@ -38,6 +44,10 @@ func TestSetup(t *testing.T) {
 	admin.want(http.StatusOK, "PATCH", "/agents/"+neda.ID.String(), object{"extensions": []string{"1001"}}, nil)
 	h.follow(h.hangup(h.answer(h.ring("09121112233", "1001"), "1001")))
 	h.sync()
+	h.follow(h.hangup(h.ring("09121112233", "1009"))) // nobody's phone
+	h.sync()
+	left("phones 1/1 , teams 1/0 , queues 1/1 , dispositions 0/0 ", false)
+	admin.want(http.StatusOK, "PATCH", "/agents/"+neda.ID.String(), object{"extensions": []string{"1001", "1009"}}, nil)
 	left("teams 1/0 , queues 1/1 , dispositions 0/0 ", true)
 	var queues crm.Page[crm.Queue]
 	admin.want(http.StatusOK, "GET", "/queues", nil, &queues)

@@ -133,10 +133,12 @@ export const lookup = (number: string) =>
   });
 
 /** To whom a call can be handed: who is free comes first. It is asked anew while it is looked at. */
-export const destinations = (q: string) =>
+/** Where a call could go: what its own exchange knows. */
+export const destinations = (call: string, q: string) =>
   queryOptions({
-    queryKey: ["destinations", q],
-    queryFn: ({ signal }) => got(api.GET("/api/v1/destinations", { params: { query: q ? { q } : {} }, signal })),
+    queryKey: ["destinations", call, q],
+    queryFn: ({ signal }) =>
+      got(api.GET("/api/v1/destinations", { params: { query: q ? { call, q } : { call } }, signal })),
     placeholderData: keepPreviousData,
     staleTime: 0,
     refetchInterval: 3000,

@@ -4622,6 +4622,8 @@ export interface operations {
             query?: {
                 /** @description parts of name, username, extension or label; all must occur */
                 q?: string;
+                /** @description the live call that is to go there, of which I have a part: only what its exchange knows */
+                call?: string;
             };
             header?: never;
             path?: never;

@@ -32,7 +32,7 @@ export default function Transfer({ pop, onClose }: { pop: Pop; onClose: () => vo
         {target ? (
           <How pop={pop} target={target} onBack={() => setTarget(null)} onDone={onClose} />
         ) : (
-          <Whom text={text} onText={setText} onPick={setTarget} />
+          <Whom call={pop.call.id} text={text} onText={setText} onPick={setTarget} />
         )}
       </Stack>
     </Modal>
@@ -40,17 +40,18 @@ export default function Transfer({ pop, onClose }: { pop: Pop; onClose: () => vo
 }
 
 interface WhomProps {
+  call: string;
   text: string;
   onText: (text: string) => void;
   onPick: (target: Target) => void;
 }
 
 /** Whom lists who can take the call; the field keeps the focus while the arrows go through the list. */
-function Whom({ text, onText, onPick }: WhomProps) {
+function Whom({ call, text, onText, onPick }: WhomProps) {
   const { t } = useTranslation();
   const list = useId();
   const [q] = useDebouncedValue(text.trim(), 150);
-  const found = useQuery(destinations(q));
+  const found = useQuery(destinations(call, q));
   const targets = useTargets(text, found.data);
   const [at, setAt] = useState(0);
   const marked = targets[Math.min(at, targets.length - 1)];
