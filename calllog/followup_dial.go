@@ -18,6 +18,9 @@ type FollowUpDial struct {
 	ID        uuid.UUID // of the attempt; zero: a new one
 	Extension string    // which of the agent's phones; empty: the first that is there
 	Number    string    // another than the follow-up's; empty: that
+
+	CustomerID *uuid.UUID // whom the call is for; nil: the follow-up's
+	CallID     *uuid.UUID // from which it is started; nil: the follow-up's
 }
 
 // Dial takes a callback into the actor's hands and dials it from their phone: once, on any number of nodes. The attempt is
@@ -28,7 +31,7 @@ func (s *FollowUps) Dial(ctx context.Context, a crm.Actor, id uuid.UUID, d Follo
 	if d.ID == uuid.Nil {
 		d.ID = uuid.New()
 	}
-	want := Dial{ID: d.ID, Number: d.Number, Extension: d.Extension, FollowUpID: &id}
+	want := Dial{ID: d.ID, Number: d.Number, Extension: d.Extension, CustomerID: d.CustomerID, CallID: d.CallID, FollowUpID: &id}
 	var before FollowUp
 	again := false
 	_, err := s.act(ctx, a, id, func(tx pgx.Tx, f FollowUp) (err error) {
@@ -38,7 +41,7 @@ func (s *FollowUps) Dial(ctx context.Context, a crm.Actor, id uuid.UUID, d Follo
 		if want.Number == "" {
 			return crm.FieldErrors{{Field: "number", Problem: "is missing: this is no callback"}}
 		}
-		if f.Customer != nil {
+		if f.Customer != nil && want.CustomerID == nil {
 			want.CustomerID = &f.Customer.ID
 		}
 		err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM dial_attempt WHERE id = $1 AND follow_up_id = $2 AND agent_id = $3)`,
@@ -60,7 +63,7 @@ func (s *FollowUps) Dial(ctx context.Context, a crm.Actor, id uuid.UUID, d Follo
 	if again {
 		return s.cfg.Acts.Dial(ctx, a, want)
 	}
-	if before.CallID != nil { // it may be a call that the actor may not see
+	if before.CallID != nil && want.CallID == nil { // it may be a call that the actor may not see
 		if _, err := s.cfg.Calls.Call(ctx, a, *before.CallID); err == nil {
 			want.CallID = before.CallID
 		}

@@ -92,31 +92,37 @@ func (s *Server) dial(ctx context.Context, in *dialInput) (*attemptOutput, error
 	if in.Body.ID != nil {
 		want.ID = *in.Body.ID
 	}
-	actor := actorOf(ctx)
-	var a calllog.Attempt
-	var err error
-	if id := want.FollowUpID; id != nil {
-		a, err = s.FollowUps.Dial(ctx, actor, *id, calllog.FollowUpDial{ID: want.ID, Extension: want.Extension, Number: want.Number})
-	} else {
-		a, err = s.Acts.Dial(ctx, actor, want)
-		if complainsOf(err, "call_id") && s.Board.Shows(actor.AgentID, *want.CallID) {
-			// The recorder writes in the background, and this call has not had its turn.
-			if err := s.Recorder.Sync(ctx); err != nil {
-				return nil, err
-			}
-			a, err = s.Acts.Dial(ctx, actor, want)
+	a, err := ofShownCall(ctx, s, want.CallID, func() (calllog.Attempt, error) {
+		if id := want.FollowUpID; id != nil {
+			return s.FollowUps.Dial(ctx, actorOf(ctx), *id, calllog.FollowUpDial{
+				ID: want.ID, Extension: want.Extension, Number: want.Number, CustomerID: want.CustomerID, CallID: want.CallID,
+			})
 		}
-	}
+		return s.Acts.Dial(ctx, actorOf(ctx), want)
+	})
+	return attempted(a, err)
+}
+
+func attempted(a calllog.Attempt, err error) (*attemptOutput, error) {
 	if err != nil {
 		return nil, err
 	}
 	return &attemptOutput{Attempt{a.ID, a.CallID, a.Extension, a.Number}}, nil
 }
 
-// complainsOf says that err complains of a field.
-func complainsOf(err error, field string) bool {
+// ofShownCall does something that comes of a call, if any. One that the actor's desk shows is not refused for being unknown to the
+// log: that is written in the background, and the call may not have had its turn.
+func ofShownCall[T any](ctx context.Context, s *Server, call *uuid.UUID, do func() (T, error)) (T, error) {
+	done, err := do()
 	faults, _ := errors.AsType[crm.FieldErrors](err)
-	return slices.ContainsFunc(faults, func(f crm.FieldError) bool { return f.Field == field })
+	unknown := slices.ContainsFunc(faults, func(f crm.FieldError) bool { return f.Field == "call_id" })
+	if !unknown || call == nil || !s.Board.Shows(actorOf(ctx).AgentID, *call) {
+		return done, err
+	}
+	if err := s.Recorder.Sync(ctx); err != nil {
+		return done, err
+	}
+	return do()
 }
 
 func (s *Server) hangUp(ctx context.Context, in *idInput) (*struct{}, error) {

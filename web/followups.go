@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -136,7 +135,7 @@ type createFollowUpInput struct{ Body FollowUpInput }
 
 // createFollowUp makes one also of a call that is on the agent's desk and not in the log yet.
 func (s *Server) createFollowUp(ctx context.Context, in *createFollowUpInput) (*followUpOutput, error) {
-	b, actor := in.Body, actorOf(ctx)
+	b := in.Body
 	input := calllog.FollowUpInput{
 		Kind: b.Kind, Title: b.Title, Note: b.Note, Priority: b.Priority, Number: b.Number, DueAt: b.DueAt, Until: b.Until,
 		Owner: calllog.FollowUpOwner{AssigneeID: b.AssigneeID, TeamID: b.TeamID, Anyone: b.Anyone}, CustomerID: b.CustomerID, CallID: b.CallID,
@@ -144,14 +143,9 @@ func (s *Server) createFollowUp(ctx context.Context, in *createFollowUpInput) (*
 	if b.ID != nil {
 		input.ID = *b.ID
 	}
-	f, err := s.FollowUps.Create(ctx, actor, input)
-	if faults, ok := errors.AsType[crm.FieldErrors](err); ok && faults[0].Field == "call_id" && s.Board.Shows(actor.AgentID, *b.CallID) {
-		if err := s.Recorder.Sync(ctx); err != nil {
-			return nil, err
-		}
-		f, err = s.FollowUps.Create(ctx, actor, input)
-	}
-	return s.followedUp(f, err)
+	return s.followedUp(ofShownCall(ctx, s, b.CallID, func() (calllog.FollowUp, error) {
+		return s.FollowUps.Create(ctx, actorOf(ctx), input)
+	}))
 }
 
 func (s *Server) getFollowUp(ctx context.Context, in *idInput) (*followUpOutput, error) {
@@ -201,11 +195,7 @@ func (s *Server) dialFollowUp(ctx context.Context, in *dialFollowUpInput) (*atte
 	if in.Body.ID != nil {
 		d.ID = *in.Body.ID
 	}
-	a, err := s.FollowUps.Dial(ctx, actorOf(ctx), in.ID, d)
-	if err != nil {
-		return nil, err
-	}
-	return &attemptOutput{Attempt{a.ID, a.CallID, a.Extension, a.Number}}, nil
+	return attempted(s.FollowUps.Dial(ctx, actorOf(ctx), in.ID, d))
 }
 
 type bulkFollowUpsInput struct{ Body FollowUpBulkInput }

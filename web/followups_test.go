@@ -199,3 +199,26 @@ func TestFollowUps_BadInputOverTheAPI(t *testing.T) {
 		}
 	}
 }
+
+// A dial of a follow-up may be for another of its family, and from another call: what POST /calls says is what the log has.
+func TestFollowUps_DialledForWhomItIsSaid(t *testing.T) {
+	h := newHouse(t)
+	neda := h.agent("neda", crm.RoleAgent, "1001")
+	mother, call := h.customer("Mother", "09121112233"), h.ring("09121112233", "1001")
+	h.follow(h.hangup(call))
+	h.sync()
+	c := h.program(neda)
+	var f calllog.FollowUp
+	c.want(http.StatusCreated, "POST", "/follow-ups", object{"kind": "callback", "number": "09129998877", "due_at": time.Now().Add(time.Hour)}, &f)
+	for field, value := range map[string]uuid.UUID{"customer_id": uuid.New(), "call_id": uuid.New()} {
+		body := object{"number": "09121112233", "follow_up_id": f.ID, "customer_id": mother.ID, "call_id": call.ID}
+		body[field] = value
+		res, answer := c.send("POST", "/calls", body)
+		if res.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(string(answer), `"body.`+field+`"`) {
+			t.Errorf("of a %s that is not there: %d %s", field, res.StatusCode, answer)
+		}
+	}
+	c.refusedWith(pbx.PBXAway, http.StatusServiceUnavailable, "POST", "/calls", object{
+		"number": "09121112233", "follow_up_id": f.ID, "customer_id": mother.ID, "call_id": call.ID,
+	})
+}
