@@ -239,12 +239,8 @@ func (s *Acts) Transfer(ctx context.Context, a crm.Actor, c pbx.Call, to Destina
 	if code != "" {
 		return &pbx.Refusal{Code: code}
 	}
-	if err := transfer(ctx, p.call, p.leg, s.context(p.exchange.Name()), number); err != nil {
-		return err
-	}
 	whom["kind"] = to.Kind
-	s.audit(ctx, a, "transfer", p, whom)
-	return nil
+	return s.told(ctx, a, "transfer", p, whom, transfer(ctx, p.call, p.leg, s.context(p.exchange.Name()), number))
 }
 
 // destination is the number that leads to where a call is to be transferred, and what the audit says of it.
@@ -366,11 +362,7 @@ func (s *Acts) CancelTransfer(ctx context.Context, a crm.Actor, c pbx.Call) erro
 	if code := p.exchange.Abilities(p.call, p.leg).Cancel; code != "" {
 		return &pbx.Refusal{Code: code}
 	}
-	if err := p.exchange.CancelTransfer(ctx, p.call, p.leg); err != nil {
-		return err
-	}
-	s.audit(ctx, a, "cancel_transfer", p, nil)
-	return nil
+	return s.told(ctx, a, "cancel_transfer", p, map[string]any{}, p.exchange.CancelTransfer(ctx, p.call, p.leg))
 }
 
 // Hold puts the other party on hold, or takes them back.
@@ -382,15 +374,24 @@ func (s *Acts) Hold(ctx context.Context, a crm.Actor, c pbx.Call, held bool) err
 	if code := p.exchange.Abilities(p.call, p.leg).Hold; code != "" {
 		return &pbx.Refusal{Code: code}
 	}
-	if err := p.exchange.Hold(ctx, p.call, p.leg, held); err != nil {
-		return err
-	}
 	action := "resume"
 	if held {
 		action = "hold"
 	}
-	s.audit(ctx, a, action, p, nil)
-	return nil
+	return s.told(ctx, a, action, p, map[string]any{}, p.exchange.Hold(ctx, p.call, p.leg, held))
+}
+
+// told audits what the exchange has done, and what it may have done, and gives its answer back.
+func (s *Acts) told(ctx context.Context, a crm.Actor, action string, p part, what map[string]any, answer error) error {
+	switch {
+	case answer == nil:
+	case pbx.Refused(answer) == pbx.PerhapsDone:
+		what["perhaps"] = true
+	default:
+		return answer
+	}
+	s.audit(ctx, a, action, p, what)
+	return answer
 }
 
 // refuse is nil for the empty code.

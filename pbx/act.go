@@ -30,6 +30,7 @@ const (
 	NoDestination      Code = "no_destination"      // the exchange's dialplan does not know the number
 	DestinationOffline Code = "destination_offline" // the colleague's phone is not registered
 	TransferFailed     Code = "transfer_failed"     // the exchange did not do it, or the dialplan does not let agents transfer
+	PerhapsDone        Code = "perhaps_done"        // AMI was asked and did not answer; what becomes of the call tells
 )
 
 // Codes are all there are.
@@ -37,11 +38,12 @@ func Codes() []Code {
 	return []Code{
 		NoPhone, PhoneOffline, PhoneBusy, PBXAway, AMINeeded, AMIAway, AMIDenied, Forbidden, ToYourself, AlreadyDialing,
 		TooMany, CallEnded, NotTalking, NotConsulting, Disobeyed, NotPlaced,
-		Consulting, NoDestination, DestinationOffline, TransferFailed,
+		Consulting, NoDestination, DestinationOffline, TransferFailed, PerhapsDone,
 	}
 }
 
-// Refusal is why something was not done. Nothing has changed then: no phone rings, no channel is left over.
+// Refusal is why something was not done. Nothing has changed then: no phone rings, no channel is left over; but with PerhapsDone,
+// where nobody knows.
 type Refusal struct {
 	Code Code
 	Err  error // what the exchange said, for the log; may be nil

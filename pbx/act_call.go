@@ -85,6 +85,8 @@ func (x *Exchange) manage(ctx context.Context, name string, fields ...ami.Field)
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ami.ErrUnanswered):
+		return &Refusal{Code: PerhapsDone, Err: err}
 	case errors.Is(err, ami.ErrDown):
 		return &Refusal{Code: AMIAway, Err: err}
 	case errors.Is(err, ami.ErrDenied), errors.Is(err, ami.ErrUnknown):

@@ -135,6 +135,37 @@ func TestExchange_TheManagerRefuses(t *testing.T) {
 	})
 }
 
+// What was asked of the manager, and not answered, may have been done: nobody is told that it was not.
+func TestExchange_TheManagerDoesNotAnswer(t *testing.T) {
+	for name, act := range map[string]func(context.Context, *pbx.Exchange, *pbx.Call, *pbx.Leg) error{
+		"blind": func(ctx context.Context, x *pbx.Exchange, c *pbx.Call, l *pbx.Leg) error {
+			return x.BlindTransfer(ctx, c, l, "internal", "1002")
+		},
+		"attended": func(ctx context.Context, x *pbx.Exchange, c *pbx.Call, l *pbx.Leg) error {
+			return x.AttendedTransfer(ctx, c, l, "internal", "1002")
+		},
+		"cancel": func(ctx context.Context, x *pbx.Exchange, c *pbx.Call, l *pbx.Leg) error {
+			return x.CancelTransfer(ctx, c, l)
+		},
+		"hold": func(ctx context.Context, x *pbx.Exchange, c *pbx.Call, l *pbx.Leg) error {
+			return x.Hold(ctx, c, l, true)
+		},
+	} {
+		withManager(t, "", func(t *testing.T, _ *pbxtest.Fake, manager *pbxtest.AMI, x *pbx.Exchange) {
+			c, l := conversation()
+			manager.Set(pbxtest.AMIFaults{Silent: true})
+			if err := act(t.Context(), x, c, l); pbx.Refused(err) != pbx.PerhapsDone {
+				t.Errorf("%s, not answered: %v", name, err)
+			}
+			manager.Cut()
+			synctest.Wait()
+			if err := act(t.Context(), x, c, l); pbx.Refused(err) != pbx.AMIAway {
+				t.Errorf("%s, never asked: %v", name, err)
+			}
+		})
+	}
+}
+
 // Which phone rings, and what is in the way.
 func TestExchange_CanDial(t *testing.T) {
 	withManager(t, "", func(t *testing.T, fake *pbxtest.Fake, _ *pbxtest.AMI, x *pbx.Exchange) {

@@ -338,6 +338,7 @@ var refusals = map[pbx.Code]struct {
 	pbx.NoDestination:      {http.StatusConflict, "The exchange does not know this number."},
 	pbx.DestinationOffline: {http.StatusConflict, "The colleague's phone is not connected to the exchange."},
 	pbx.TransferFailed:     {http.StatusConflict, "The exchange did not transfer the call."},
+	pbx.PerhapsDone:        {http.StatusConflict, "The exchange did not say whether it was done. See what becomes of the call before you try again."},
 	pbx.NotPlaced:          {http.StatusConflict, "The exchange could not place the call."},
 }
 

@@ -301,16 +301,16 @@ func (c *connection) do(ctx context.Context, action Action) (Answer, error) {
 			return Answer{}, invalid
 		}
 		c.fail(err) // half an action may be on the wire
-		return Answer{}, &Error{Action: action.Name, Message: "it could not be sent", Err: errors.Join(ErrDown, err)}
+		return Answer{}, &Error{Action: action.Name, Message: "it could not be sent", Err: errors.Join(ErrDown, ErrUnanswered, err)}
 	}
 	var missing error
 	select {
 	case <-p.done:
 		return p.answer, p.err
 	case <-ctx.Done():
-		missing = &Error{Action: action.Name, Message: "it was not answered in time", Err: errors.Join(ErrDown, ctx.Err())}
+		missing = &Error{Action: action.Name, Message: "it was not answered in time", Err: errors.Join(ErrDown, ErrUnanswered, ctx.Err())}
 	case <-c.ctx.Done():
-		missing = &Error{Action: action.Name, Message: "the connection ended before the answer came", Err: ErrDown}
+		missing = &Error{Action: action.Name, Message: "the connection ended before the answer came", Err: errors.Join(ErrDown, ErrUnanswered)}
 	}
 	c.forget(id)
 	select {

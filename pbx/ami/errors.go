@@ -14,12 +14,15 @@ import (
 
 // What a caller of Client.Do may decide on with errors.Is.
 var (
-	ErrDown     = errors.New("the PBX's manager is not connected") // or the connection ended, or it did not answer in time
-	ErrDenied   = errors.New("permission denied")                  // the user lacks the right
-	ErrNotFound = errors.New("not found")                          // no such channel, queue, member, ...
-	ErrUnknown  = errors.New("unknown action")                     // this Asterisk does not have it, or its module is not loaded
-	ErrLogin    = errors.New("login refused")                      // wrong user or password, or an access list
-	ErrInvalid  = errors.New("not to be sent")                     // the action itself is wrong, such as a line end in a value
+	ErrDown = errors.New("the PBX's manager is not connected") // or the connection ended, or it did not answer in time
+	// ErrUnanswered comes with ErrDown where the action was sent, or a part of it: the PBX may have done it.
+	ErrUnanswered = errors.New("the PBX's manager did not say what became of it")
+
+	ErrDenied   = errors.New("permission denied") // the user lacks the right
+	ErrNotFound = errors.New("not found")         // no such channel, queue, member, ...
+	ErrUnknown  = errors.New("unknown action")    // this Asterisk does not have it, or its module is not loaded
+	ErrLogin    = errors.New("login refused")     // wrong user or password, or an access list
+	ErrInvalid  = errors.New("not to be sent")    // the action itself is wrong, such as a line end in a value
 )
 
 // Error is why an action failed. It holds the PBX's own words and never what was asked for with which values.

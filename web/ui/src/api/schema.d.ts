@@ -1554,17 +1554,17 @@ export interface components {
         };
         Abilities: {
             /** @enum {string} */
-            attended: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            attended: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** @enum {string} */
-            blind: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            blind: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** @enum {string} */
-            cancel: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            cancel: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** @enum {string} */
-            complete: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            complete: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** @enum {string} */
-            hang_up: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            hang_up: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** @enum {string} */
-            hold: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            hold: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
         };
         Agent: {
             /** Format: date-time */
@@ -1593,7 +1593,7 @@ export interface components {
              * @description why the colleague cannot be called now; empty: can be
              * @enum {string}
              */
-            away: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            away: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** @description that would be called */
             extension: string;
             /** @description why the agent is paused */
@@ -1962,7 +1962,7 @@ export interface components {
         };
         DeskAbilities: {
             /** @enum {string} */
-            dial: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            dial: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
         };
         DeskFollowUp: {
             /** @description whose it is; null: the team's, or anyone's */
@@ -3116,7 +3116,7 @@ export interface components {
              * @description why something was not done to a call, a follow-up or a missed call
              * @enum {string}
              */
-            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "claimed" | "dialling" | "closed" | "open";
+            code?: "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done" | "claimed" | "dialling" | "closed" | "open";
             /**
              * @description A human-readable explanation specific to this occurrence of the problem.
              * @example Property foo is required but is missing.
@@ -3188,7 +3188,7 @@ export interface components {
              * @description why it does not: ami_needed, or ami_away; empty: it does
              * @enum {string}
              */
-            unknown: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            unknown: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -3206,7 +3206,7 @@ export interface components {
              * @description why no call can be sent there; empty: can be
              * @enum {string}
              */
-            away: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed";
+            away: "" | "no_phone" | "phone_offline" | "phone_busy" | "pbx_away" | "ami_needed" | "ami_away" | "ami_denied" | "forbidden_destination" | "to_yourself" | "already_dialling" | "too_many" | "call_ended" | "not_talking" | "not_consulting" | "phone_did_not_obey" | "not_placed" | "consulting" | "no_destination" | "destination_offline" | "transfer_failed" | "perhaps_done";
             /** Format: uuid */
             id: string;
             label: string;

@@ -246,6 +246,7 @@ export const en = {
     no_destination: "The exchange does not know this number. Check it, or choose another.",
     destination_offline: "That colleague's phone is not connected to the exchange. Choose somebody else.",
     transfer_failed: "The exchange did not transfer the call; you still have it. Try again, or do it at your phone.",
+    perhaps_done: "The exchange did not say whether it was done. See what becomes of the call before you try again.",
     phone_did_not_obey: "Your phone was asked to do it and did not. Do it at the phone itself.",
     not_placed: "The exchange could not place the call. Check the number and try again.",
     other: "This is not possible at the moment.",
