@@ -202,29 +202,47 @@ type orphan struct {
 	lead, team *uuid.UUID // who comes after; neither: anyone
 }
 
+// orphans are the ids of $1 of them. They are looked for by who has left, of whom there are few: of all other open follow-ups none
+// is read.
+const orphans = `
+	(SELECT f.id FROM (SELECT id FROM agent WHERE archived_at IS NOT NULL UNION ALL SELECT id FROM team WHERE archived_at IS NOT NULL) o
+		CROSS JOIN LATERAL (SELECT id FROM follow_up WHERE owner = o.id AND closed_at IS NULL AND state <> 'dialling' LIMIT $1) f)
+	UNION (SELECT f.id FROM agent o
+		CROSS JOIN LATERAL (SELECT id FROM follow_up WHERE claimed_by = o.id AND state = 'claimed' LIMIT $1) f
+		WHERE o.archived_at IS NOT NULL)
+	LIMIT $1`
+
 // inherit gives the follow-ups of archived agents to whoever leads the team, else to the team, else to anyone; those of an
 // archived team to anyone; and takes what archived agents have claimed out of their hands.
 func (r *Reminders) inherit(ctx context.Context, tx pgx.Tx) (int, error) {
-	rows, err := tx.Query(ctx, `
+	rows, err := tx.Query(ctx, orphans, remindBatch)
+	if err != nil {
+		return 0, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	rows, err = tx.Query(ctx, `
 		SELECT f.id, f.owner, f.state, a.archived_at IS NOT NULL OR o.archived_at IS NOT NULL,
 			(SELECT l.id FROM team_supervisor s JOIN agent l ON l.id = s.agent_id AND l.archived_at IS NULL
 			 WHERE s.team_id = a.team_id ORDER BY l.name, l.id LIMIT 1),
 			(SELECT t.id FROM team t WHERE t.id = a.team_id AND t.archived_at IS NULL)
 		FROM follow_up f LEFT JOIN agent a ON a.id = f.assignee_id LEFT JOIN team o ON o.id = f.team_id
-		WHERE f.closed_at IS NULL AND f.state <> 'dialling' AND (
+		WHERE f.id = ANY ($1) AND f.closed_at IS NULL AND f.state <> 'dialling' AND (
 			f.owner IN (SELECT id FROM agent WHERE archived_at IS NOT NULL UNION ALL SELECT id FROM team WHERE archived_at IS NOT NULL)
 			OR f.claimed_by IN (SELECT id FROM agent WHERE archived_at IS NOT NULL))
-		ORDER BY f.id LIMIT $1 FOR UPDATE OF f SKIP LOCKED`, remindBatch)
+		ORDER BY f.id FOR UPDATE OF f SKIP LOCKED`, ids)
 	if err != nil {
 		return 0, err
 	}
-	orphans, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o orphan, err error) {
+	left, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o orphan, err error) {
 		return o, row.Scan(&o.id, &o.owner, &o.state, &o.left, &o.lead, &o.team)
 	})
 	if err != nil {
 		return 0, err
 	}
-	for _, o := range orphans {
+	for _, o := range left {
 		if o.state == FollowUpClaimed {
 			if _, err := moveFollowUp(ctx, tx, o.id, []FollowUpState{FollowUpClaimed}, followUpMove{To: FollowUpDue, What: "released"}); err != nil {
 				return 0, err
@@ -249,10 +267,10 @@ func (r *Reminders) inherit(ctx context.Context, tx pgx.Tx) (int, error) {
 			return 0, err
 		}
 	}
-	if len(orphans) > 0 {
-		r.log.InfoContext(ctx, "follow-ups of who has left were handed on", "follow_ups", len(orphans))
+	if len(left) > 0 {
+		r.log.InfoContext(ctx, "follow-ups of who has left were handed on", "follow_ups", len(left))
 	}
-	return len(orphans), nil
+	return len(left), nil
 }
 
 // nextTry proposes when somebody who did not answer is tried again: in an hour, within the hours, and before the end of the window.

@@ -266,6 +266,28 @@ func hours(t testing.TB, text string) Hours {
 	return h
 }
 
+// What is looked for again and again reads few follow-ups, however many are open.
+func TestReminders_P8_LookPastTenThousandOpen(t *testing.T) {
+	t.Parallel()
+	d, _ := overloaded(t)
+	gone := uuid.New()
+	if _, err := d.Pool().Exec(deadline(t), `INSERT INTO agent (id, username, name, role, archived_at) VALUES ($1, 'gone', 'Gone', 'agent', now())`, gone); err != nil {
+		t.Fatal(err)
+	}
+	promise(t, d, promised{assignee: gone})
+	promise(t, d, promised{team: team, state: "claimed", claimed: gone})
+	var plan []struct{ Plan node }
+	if err := d.Pool().QueryRow(deadline(t), "EXPLAIN (ANALYZE, FORMAT JSON) "+orphans, remindBatch).Scan(&plan); err != nil {
+		t.Fatal(err)
+	}
+	if at, n := plan[0].Plan.worst(); n > 100 {
+		t.Errorf("who has left: %s reads %d rows", at, n)
+	}
+	if n := int(plan[0].Plan.Rows); n != 2 {
+		t.Errorf("%d were found, want 2", n)
+	}
+}
+
 func TestNextTry(t *testing.T) {
 	t.Parallel()
 	zone := tehran(t)
