@@ -85,7 +85,7 @@ func fillMissed(ctx context.Context, d *db.DB) (done bool, err error) {
 	return done, nil
 }
 
-// forgetMissed takes off the list the calls that began before.
+// forgetMissed takes off the list the calls that began before, and forgets whose calls it had if there are no others.
 func forgetMissed(ctx context.Context, d *db.DB, before time.Time) error {
 	err := d.InTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('ringbook missed'))`); err != nil {
@@ -99,7 +99,10 @@ func forgetMissed(ctx context.Context, d *db.DB, before time.Time) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `SELECT missed_count(party) FROM unnest($1::text[]) party`, parties)
+		if _, err = tx.Exec(ctx, `SELECT missed_count(party) FROM unnest($1::text[]) party`, parties); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `DELETE FROM missed m WHERE calls = 0 AND NOT EXISTS (SELECT FROM missed_call c WHERE c.party = m.party)`)
 		return err
 	})
 	if err != nil {

@@ -362,6 +362,9 @@ func TestMissed_CallsOfBefore(t *testing.T) {
 	if n := len(missed(t, s, admin)); n != 0 {
 		t.Errorf("%d are left", n)
 	}
+	if n := count(t, d, `SELECT count(*) FROM missed`); n != 0 {
+		t.Errorf("the numbers of %d are kept", n)
+	}
 }
 
 // Whatever happens in whatever order, the list is what one would make of the log by reading it from the beginning.

@@ -111,7 +111,7 @@ func (s *Store) CreateDisposition(ctx context.Context, a Actor, in DispositionIn
 	if err != nil {
 		return Disposition{}, err
 	}
-	return s.saveDisposition(ctx, a, "create", func(tx pgx.Tx) (Disposition, error) {
+	return s.saveDisposition(ctx, a, uuid.Nil, "create", func(tx pgx.Tx, _ Disposition) (Disposition, error) {
 		d := Disposition{ID: id, QueueID: in.QueueID, Name: in.Name, Key: in.Key, FollowUp: in.FollowUp}
 		if d.QueueID != nil {
 			if _, err := readQueue(ctx, tx, *d.QueueID, ""); errors.Is(err, ErrNotFound) {
@@ -133,11 +133,7 @@ func (s *Store) UpdateDisposition(ctx context.Context, a Actor, id uuid.UUID, p 
 	} else if p.Archived != nil {
 		action = "restore"
 	}
-	return s.saveDisposition(ctx, a, action, func(tx pgx.Tx) (Disposition, error) {
-		d, err := readDisposition(ctx, tx, id)
-		if err != nil {
-			return d, err
-		}
+	return s.saveDisposition(ctx, a, id, action, func(tx pgx.Tx, d Disposition) (Disposition, error) {
 		if p.Version != nil && *p.Version != d.Version {
 			return d, fmt.Errorf("disposition %s has version %d, not %d: %w", id, d.Version, *p.Version, ErrConflict)
 		}
@@ -174,6 +170,7 @@ func (s *Store) UpdateDisposition(ctx context.Context, a Actor, id uuid.UUID, p 
 		if p.Position == nil {
 			return d, nil
 		}
+		var err error
 		d.Position, err = placeDisposition(ctx, tx, d, *p.Position)
 		return d, err
 	})
@@ -205,8 +202,9 @@ func readDisposition(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Disposition,
 	return d, wrap(err, "read disposition %s", id)
 }
 
-// saveDisposition writes what change makes of one.
-func (s *Store) saveDisposition(ctx context.Context, a Actor, action string, change func(pgx.Tx) (Disposition, error)) (Disposition, error) {
+// saveDisposition writes what change makes of one as it was; id uuid.Nil: there was none.
+func (s *Store) saveDisposition(ctx context.Context, a Actor, id uuid.UUID, action string, change func(tx pgx.Tx, before Disposition) (Disposition, error),
+) (Disposition, error) {
 	if err := a.Require(DispositionsManage); err != nil {
 		return Disposition{}, err
 	}
@@ -215,15 +213,16 @@ func (s *Store) saveDisposition(ctx context.Context, a Actor, action string, cha
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('ringbook dispositions'))`); err != nil {
 			return wrap(err, "wait for other changes of dispositions")
 		}
-		d, err := change(tx)
-		if err != nil {
-			return err
-		}
 		var before Disposition
-		if action != "create" {
-			if before, err = readDisposition(ctx, tx, d.ID); err != nil {
+		if id != uuid.Nil {
+			var err error
+			if before, err = readDisposition(ctx, tx, id); err != nil {
 				return err
 			}
+		}
+		d, err := change(tx, before)
+		if err != nil {
+			return err
 		}
 		if err := checkDisposition(ctx, tx, &d); err != nil {
 			return err

@@ -113,3 +113,21 @@ func TestDispositions(t *testing.T) {
 		t.Errorf("the history has %d entries", len(log))
 	}
 }
+
+// The audit says what was changed, a place in the list too.
+func TestDispositions_AreAudited(t *testing.T) {
+	s := newStore(t)
+	make := func(name string) Disposition {
+		t.Helper()
+		return must(s.CreateDisposition(t.Context(), System, DispositionInput{Name: name}))(t)
+	}
+	first, second := make("Sold"), make("Call back")
+	name, place := "Bought", 0
+	must(s.UpdateDisposition(t.Context(), System, first.ID, DispositionPatch{Name: &name}))(t)
+	must(s.UpdateDisposition(t.Context(), System, second.ID, DispositionPatch{Position: &place}))(t)
+	for id, want := range map[uuid.UUID]string{first.ID: `{"name": ["Sold", "Bought"]}`, second.ID: `{"position": [1, 0]}`} {
+		if entries := must(s.Audit(t.Context(), System, EventDisposition, id.String()))(t); string(entries[0].Changes) != want {
+			t.Errorf("the audit says %s, want %s", entries[0].Changes, want)
+		}
+	}
+}
