@@ -87,7 +87,7 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 	h.store.States().OnChange(h.board.RefreshState)
 	h.store.Directory().OnChange(h.board.RefreshAgents)
 	room := screenpop.NewRoom(screenpop.RoomConfig{Board: h.board, Queues: h.store.Directory().Queues, Live: h.liveQueues})
-	days := calllog.NewDays(calls, tehran(t), log, room.Changed)
+	days := calllog.NewDays(calls, noon(), log, room.Changed)
 	acts := calllog.NewActs(calllog.ActsConfig{DB: h.db, CRM: h.store, Calls: calls, Log: log})
 	h.server = New(Config{
 		Room: room, Days: days,
@@ -121,6 +121,12 @@ func newHouse(t testing.TB, change ...func(*Server)) *house {
 		running.Wait()
 	})
 	return h
+}
+
+// noon is a zone in which it is noon now, so that no day ends while a test looks at what happens today.
+func noon() *time.Location {
+	now := time.Now().UTC()
+	return time.FixedZone("noon", (12-now.Hour())*3600-now.Minute()*60-now.Second())
 }
 
 func tehran(t testing.TB) *time.Location {
