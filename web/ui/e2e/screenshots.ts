@@ -82,6 +82,13 @@ async function tell(api: APIRequestContext): Promise<typeof story> {
   expect(changed.ok()).toBe(true);
   const customer = (await changed.json()) as Customer;
   await promise(api, all, customer);
+  for (const wall of [
+    { name: "تالار پاسخ‌گویی", names: true },
+    { name: "Meeting room", names: false },
+  ]) {
+    const made = await api.post("/api/v1/wallboards", { data: wall });
+    expect(made.ok(), await made.text()).toBe(true);
+  }
   const number = customer.numbers[0]?.number.replace("+98", "0") ?? "";
   return { customer, number, moved };
 }
@@ -104,8 +111,32 @@ async function promise(api: APIRequestContext, calls: Call[], first: Customer): 
   }
 }
 
+/** offer gives an agent a day of follow-ups, the first of which is due now. */
+async function offer(username: string): Promise<void> {
+  const office = await browser.newContext({ baseURL: demo.url });
+  const api = office.request;
+  const login = await api.post("/api/v1/session", { data: { username: "admin", password: demoPassword } });
+  expect(login.ok()).toBe(true);
+  const { items } = (await (await api.get(`/api/v1/agents?q=${username}`)).json()) as { items: { id: string }[] };
+  const customers = (await (await api.get("/api/v1/customers?limit=4")).json()) as { items: Customer[] };
+  const [, second, third] = customers.items.filter((c) => c.id !== story.customer.id);
+  const plan: [minutes: number, title: string, more: object][] = [
+    [-0.5, "پیش‌فاکتور دستگاه دوم", { customer_id: story.customer.id, note: "عصرها پاسخ می‌دهد.", priority: "high" }],
+    [20, "", { customer_id: second?.id }],
+    [45, "زمان نصب را هماهنگ کنم", { customer_id: third?.id }],
+  ];
+  for (const [minutes, title, more] of plan) {
+    const due_at = new Date(Date.now() + minutes * 60_000).toISOString();
+    const data = { kind: "callback", title, due_at, assignee_id: items[0]?.id, ...more };
+    const made = await api.post("/api/v1/follow-ups", { data });
+    expect(made.ok(), await made.text()).toBe(true);
+  }
+  await office.close();
+}
+
 async function shoot(page: Page, name: string): Promise<void> {
   await page.evaluate(() => document.fonts.ready);
+  await page.waitForFunction(() => !document.querySelector(".mantine-Skeleton-root"));
   await page.waitForFunction(() => !document.querySelector('[aria-label="در حال بارگیری…"], [aria-label="Loading…"]'));
   await page.screenshot({ path: join(folder, `${name}.png`), animations: "disabled" });
 }
@@ -153,7 +184,19 @@ test("a customer's call on the desk, ringing and talked on", async () => {
   for (const { page } of seats) await page.context().close();
 });
 
-const pages: Record<string, { path: () => string; wait: string; looks: Look[] }> = {
+test("the desk, and what is due on it", async () => {
+  await offer("sara");
+  for (const look of [wide("fa"), wide("en"), narrow("fa"), narrow("en")]) {
+    const page = await sit("sara", look, "/desk");
+    await page.getByTestId("offer").waitFor();
+    await page.getByTestId("to-do").getByRole("listitem").first().waitFor();
+    await shoot(page, nameOf("desk-due", look));
+    await page.context().close();
+  }
+});
+
+const everyLook = [wide("fa"), wide("en"), narrow("fa"), narrow("en")];
+const pages: Record<string, { user?: string; path: () => string; wait: string; looks: Look[] }> = {
   calls: { path: () => "/calls", wait: "tbody tr", looks: [wide("fa"), wide("en"), narrow("fa"), dark(wide("fa"))] },
   call: {
     path: () => `/calls/${story.moved.id}`,
@@ -165,6 +208,10 @@ const pages: Record<string, { path: () => string; wait: string; looks: Look[] }>
     wait: "tr[data-row]",
     looks: [wide("fa"), wide("en"), narrow("fa"), narrow("en"), dark(wide("fa"))],
   },
+  missed: { user: "sara", path: () => "/missed", wait: "tbody tr", looks: [...everyLook, dark(wide("fa"))] },
+  "settings-setup": { path: () => "/settings/setup", wait: "li[data-step]", looks: everyLook },
+  "settings-wallboards": { path: () => "/settings/wallboards", wait: "tbody tr", looks: everyLook },
+  "settings-dispositions": { path: () => "/settings/dispositions", wait: "tbody tr", looks: everyLook },
   customers: { path: () => "/customers", wait: "tbody tr", looks: [wide("fa"), narrow("en")] },
   customer: {
     path: () => `/customers/${story.customer.id}`,
@@ -201,10 +248,10 @@ const pages: Record<string, { path: () => string; wait: string; looks: Look[] }>
   "settings-me": { path: () => "/settings/me", wait: "form", looks: [narrow("en")] },
 };
 
-for (const [name, { path, wait, looks }] of Object.entries(pages)) {
+for (const [name, { user, path, wait, looks }] of Object.entries(pages)) {
   test(name, async () => {
     for (const look of looks) {
-      const page = await sit("admin", look, path());
+      const page = await sit(user ?? "admin", look, path());
       await page.locator(wait).first().waitFor();
       await shoot(page, nameOf(name, look));
       await page.context().close();

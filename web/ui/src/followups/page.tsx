@@ -270,7 +270,11 @@ function Whose({ search, home, filter }: FilterProps & { home: NonNullable<Follo
             onClick={() => filter({ state: s === "open" ? "" : s })}
           >
             {t(`followUps.states.${s}`)}
-            {counts && s in counts && <span className={styles.count}>{n(counts[s as keyof typeof counts])}</span>}
+            {counts && s in counts && (
+              <span className={styles.count} data-none={counts[s as keyof typeof counts] === 0 || undefined}>
+                {n(counts[s as keyof typeof counts])}
+              </span>
+            )}
           </UnstyledButton>
         ))}
       </nav>
@@ -328,7 +332,7 @@ function Filters({ search, filter }: FilterProps) {
           </Button>
         )}
       </Group>
-      <Collapse expanded={!narrow || open}>
+      <Collapse expanded={!narrow || open} flex={1}>
         <div className={styles.more}>
           {(!narrow || open) && (
             <Suspense fallback={<Skeleton h={58} />}>

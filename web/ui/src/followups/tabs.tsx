@@ -1,4 +1,5 @@
 // What is to be done for customers who wait: the pages of it, side by side.
+import { Box } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
 import bar from "../calls/view-bar.module.css";
@@ -12,12 +13,12 @@ const pages = [
 export function FollowUpTabs() {
   const { t } = useTranslation();
   return (
-    <nav className={bar.views} aria-label={t("followUps.tabs")}>
+    <Box component="nav" mb="sm" className={bar.views} aria-label={t("followUps.tabs")}>
       {pages.map((p) => (
         <Link key={p.to} to={p.to} className={bar.view} activeProps={{ "aria-current": "page" }}>
           {t(p.word)}
         </Link>
       ))}
-    </nav>
+    </Box>
   );
 }

@@ -98,7 +98,7 @@ export function MissedPage() {
   return (
     <Page title={t("missed.title")} name={t("missed.title")}>
       <FollowUpTabs />
-      <Text c="dimmed" maw={760} my="sm">
+      <Text c="dimmed" maw={760} mb="sm">
         {t("missed.body")}
       </Text>
       <Progress place={place} />
@@ -107,7 +107,7 @@ export function MissedPage() {
         items={items}
         label={t("missed.title")}
         bar={
-          <>
+          <Group gap="sm" className={styles.filters}>
             <Select
               aria-label={t("calls.queue")}
               placeholder={t("calls.queue")}
@@ -139,7 +139,7 @@ export function MissedPage() {
               value={search.claimed ?? ""}
               onChange={(v) => filter({ claimed: (v ?? "") as "" })}
             />
-          </>
+          </Group>
         }
         empty={{
           icon: <IconMoodCheck size={28} stroke={1.5} />,

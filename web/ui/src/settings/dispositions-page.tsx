@@ -92,27 +92,29 @@ export function DispositionsPage() {
         label={t("dispositions.title")}
         bar={
           <>
-            {!archived && (
-              <Select
-                aria-label={t("dispositions.listOf")}
-                value={queue ?? ""}
-                allowDeselect={false}
-                searchable={known.length > 8}
-                data={[
-                  { value: "", label: t("dispositions.general") },
-                  ...known.map((q) => ({
-                    value: q.id,
-                    label: own.has(q.id) ? t("dispositions.ownList", { name: q.label }) : q.label,
-                  })),
-                ]}
-                onChange={(v) => void navigate({ search: v ? { queue: v } : {} })}
+            <Group>
+              {!archived && (
+                <Select
+                  aria-label={t("dispositions.listOf")}
+                  value={queue ?? ""}
+                  allowDeselect={false}
+                  searchable={known.length > 8}
+                  data={[
+                    { value: "", label: t("dispositions.general") },
+                    ...known.map((q) => ({
+                      value: q.id,
+                      label: own.has(q.id) ? t("dispositions.ownList", { name: q.label }) : q.label,
+                    })),
+                  ]}
+                  onChange={(v) => void navigate({ search: v ? { queue: v } : {} })}
+                />
+              )}
+              <Switch
+                label={t("pauses.showArchived")}
+                checked={archived}
+                onChange={(e) => void navigate({ search: e.currentTarget.checked ? { archived: "1" } : {} })}
               />
-            )}
-            <Switch
-              label={t("pauses.showArchived")}
-              checked={archived}
-              onChange={(e) => void navigate({ search: e.currentTarget.checked ? { archived: "1" } : {} })}
-            />
+            </Group>
             {!archived && (
               <Button leftSection={<IconPlus size={16} />} onClick={() => setEditing("new")}>
                 {t("dispositions.create")}
@@ -140,13 +142,7 @@ export function DispositionsPage() {
         }
         row={(d) => (
           <Table.Tr key={d.id}>
-            <Table.Td>
-              {d.key && (
-                <kbd className="key">
-                  <Num value={String(d.key)} plain />
-                </kbd>
-              )}
-            </Table.Td>
+            <Table.Td>{d.key && <Num value={String(d.key)} plain />}</Table.Td>
             <Table.Td>
               <bdi>{d.name}</bdi>
             </Table.Td>
@@ -168,7 +164,7 @@ export function DispositionsPage() {
               )}
             </Table.Td>
             <Table.Td>
-              <Group gap="xs" justify="flex-end" wrap="nowrap">
+              <Group gap="xs" justify="flex-end">
                 {archived ? (
                   <Button
                     size="compact-sm"
