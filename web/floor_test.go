@@ -400,7 +400,7 @@ func TestWallboard_S3_ShowsFiguresAndOpensNothingElse(t *testing.T) {
 		}
 	}
 	w, raw := wall(secret)
-	if len(w.Queues) != 1 || w.Queues[0].ID != dayQ || w.Waiting != 1 || w.Oldest == nil || w.Agents.Free != 1 {
+	if len(w.Queues) != 1 || w.Queues[0].ID != dayQ || w.Zone != "Asia/Tehran" || w.Waiting != 1 || w.Oldest == nil || w.Agents.Free != 1 {
 		t.Errorf("the wallboard shows %+v", w)
 	}
 	for _, personal := range []string{"Sara", "9120000001", "Caller", "Neda", "Maryam", "nightq", "9120000002"} {

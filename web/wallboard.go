@@ -31,6 +31,7 @@ type NewWallboard struct {
 type Wallboard struct {
 	Name    string           `json:"name"`
 	Now     time.Time        `json:"now" doc:"the server's clock"`
+	Zone    string           `json:"time_zone" doc:"the business time zone, as Asia/Tehran"`
 	PBX     []FloorPBX       `json:"pbx"`
 	Day     *FloorDay        `json:"day" doc:"null: the figures of the day are not known yet"`
 	Queues  []WallboardQueue `json:"queues" doc:"where somebody has waited longest first"`
@@ -111,7 +112,7 @@ func (s *Server) wallboard(maker crm.Actor, w crm.Wallboard) Wallboard {
 	}
 	whole := s.Room.Picture()
 	cut, day, states := whole.Cut(v), s.today(), statesOf(whole)
-	out := Wallboard{Name: w.Name, Now: millis(time.Now()), PBX: s.floorPBX(), Queues: make([]WallboardQueue, len(cut.Queues))}
+	out := Wallboard{Name: w.Name, Now: millis(time.Now()), Zone: s.Zone.String(), PBX: s.floorPBX(), Queues: make([]WallboardQueue, len(cut.Queues))}
 	if day != nil {
 		out.Day = &FloorDay{millis(day.From), millis(day.At)}
 	}

@@ -27,6 +27,39 @@ export const queryClient = new QueryClient({
   },
 });
 
+interface Paged<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** paged is a list that is read page by page as somebody goes down it. What it showed stays while another part of it comes. */
+function paged<T>(queryKey: unknown[], page: (cursor: { cursor?: string }, signal: AbortSignal) => Promise<Paged<T>>) {
+  return infiniteQueryOptions({
+    queryKey,
+    queryFn: ({ pageParam, signal }) => page(pageParam ? { cursor: pageParam } : {}, signal),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** live asks anew every so many milliseconds: often while one page is seen, seldom for who has paged far down. */
+const live =
+  (often: number, seldom: number) =>
+  ({ state: { data } }: { state: { data: { pages: unknown[] } | undefined } }) =>
+    data !== undefined && (data.pages.length > 1 ? seldom : often);
+
+/** whole reads all pages of a list that is short enough for that. */
+async function whole<T>(page: (cursor: { cursor?: string }) => Promise<Paged<T>>): Promise<T[]> {
+  const items: T[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const got: Paged<T> = await page(cursor ? { cursor } : {});
+    items.push(...got.items);
+    cursor = got.next;
+  }
+  return items;
+}
+
 export const me = queryOptions({
   queryKey: ["me"],
   queryFn: () => got(api.GET("/api/v1/me")),
@@ -42,21 +75,12 @@ export const status = queryOptions({
   retry: false,
 });
 
-export const calls = (query: CallQuery) =>
-  infiniteQueryOptions({
-    queryKey: ["calls", query],
-    queryFn: ({ pageParam, signal }) =>
-      got(
-        api.GET("/api/v1/calls", {
-          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      ),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
-    refetchOnWindowFocus: true,
-  });
+export const calls = (query: CallQuery) => ({
+  ...paged(["calls", query], (page, signal) =>
+    got(api.GET("/api/v1/calls", { params: { query: { ...query, ...page } }, signal })),
+  ),
+  refetchOnWindowFocus: true,
+});
 
 /** Setup is what is not set up yet; an administrator may ask. */
 export const setup = queryOptions({
@@ -94,19 +118,9 @@ export const call = (id: string) =>
   });
 
 export const customers = (query: CustomerQuery) =>
-  infiniteQueryOptions({
-    queryKey: ["customers", query],
-    queryFn: ({ pageParam, signal }) =>
-      got(
-        api.GET("/api/v1/customers", {
-          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      ),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  paged(["customers", query], (page, signal) =>
+    got(api.GET("/api/v1/customers", { params: { query: { ...query, ...page } }, signal })),
+  );
 
 export const customer = (id: string) =>
   queryOptions({
@@ -158,19 +172,9 @@ export const pauseReasons = (archived = false) =>
 
 /** Who was not answered, oldest first. The server says when it has changed. */
 export const missed = (query: MissedQuery) =>
-  infiniteQueryOptions({
-    queryKey: ["missed", "list", query],
-    queryFn: ({ signal, pageParam }) =>
-      got(
-        api.GET("/api/v1/missed", {
-          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      ),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
-  });
+  paged(["missed", "list", query], (page, signal) =>
+    got(api.GET("/api/v1/missed", { params: { query: { ...query, ...page } }, signal })),
+  );
 
 export const missedCount = queryOptions({
   queryKey: ["missed", "count"],
@@ -210,39 +214,27 @@ export const states = queryOptions({
 export const dayStates = (id: string, from: string, to: string, live: boolean) =>
   queryOptions({
     queryKey: ["states", id, from, to],
-    queryFn: async ({ signal }) => {
-      const items: StateStretch[] = [];
-      for (let cursor: string | null = ""; cursor !== null; ) {
-        const query = { from, to, limit: 200, ...(cursor ? { cursor } : {}) };
-        const page: { items: StateStretch[]; next: string | null } = await got(
-          api.GET("/api/v1/agents/{id}/states", { params: { path: { id }, query }, signal }),
-        );
-        items.push(...page.items);
-        cursor = page.next;
-      }
-      return items;
-    },
+    queryFn: ({ signal }) =>
+      whole<StateStretch>((page) =>
+        got(
+          api.GET("/api/v1/agents/{id}/states", {
+            params: { path: { id }, query: { from, to, limit: 200, ...page } },
+            signal,
+          }),
+        ),
+      ),
     placeholderData: keepPreviousData,
     refetchInterval: live ? 10_000 : false,
   });
 
 /** Follow-ups change under others' hands: a list that is looked at is asked for anew; who has paged far down waits longer. */
-export const followUps = (query: FollowUpQuery) =>
-  infiniteQueryOptions({
-    queryKey: ["follow-ups", "list", query],
-    queryFn: ({ pageParam, signal }) =>
-      got(
-        api.GET("/api/v1/follow-ups", {
-          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      ),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
-    refetchOnWindowFocus: true,
-    refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 30_000 : 8000),
-  });
+export const followUps = (query: FollowUpQuery) => ({
+  ...paged(["follow-ups", "list", query], (page, signal) =>
+    got(api.GET("/api/v1/follow-ups", { params: { query: { ...query, ...page } }, signal })),
+  ),
+  refetchOnWindowFocus: true,
+  refetchInterval: live(8000, 30_000),
+});
 
 /** How many of a list are when due, and how many are done today. */
 export const followUpCounts = (query: FollowUpQuery) =>
@@ -282,37 +274,21 @@ export const agent = (id: string) =>
 export const agents = (archived = false) =>
   queryOptions({
     queryKey: ["agents", archived],
-    queryFn: async ({ signal }) => {
-      const items: Agent[] = [];
-      for (let cursor: string | null = ""; cursor !== null; ) {
-        const query = { archived, limit: 100, ...(cursor ? { cursor } : {}) };
-        const page: { items: Agent[]; next: string | null } = await got(
-          api.GET("/api/v1/agents", { params: { query }, signal }),
-        );
-        items.push(...page.items);
-        cursor = page.next;
-      }
-      return { items };
-    },
+    queryFn: async ({ signal }) => ({
+      items: await whole<Agent>((page) =>
+        got(api.GET("/api/v1/agents", { params: { query: { archived, limit: 100, ...page } }, signal })),
+      ),
+    }),
   });
 
 /** A phone that rings is to appear soon; who has paged far down waits longer, and nobody asks for a page that is not seen.
  *  What failed stays said. */
-export const phones = (query: PhoneQuery) =>
-  infiniteQueryOptions({
-    queryKey: ["phones", query],
-    queryFn: ({ pageParam, signal }) =>
-      got(
-        api.GET("/api/v1/phones", {
-          params: { query: { ...query, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      ),
-    initialPageParam: "",
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
-    refetchInterval: ({ state: { data } }) => data !== undefined && (data.pages.length > 1 ? 5000 : 2000),
-  });
+export const phones = (query: PhoneQuery) => ({
+  ...paged(["phones", query], (page, signal) =>
+    got(api.GET("/api/v1/phones", { params: { query: { ...query, ...page } }, signal })),
+  ),
+  refetchInterval: live(2000, 5000),
+});
 
 /** Queues are few, and told whole. */
 export const queues = (query: QueueQuery = {}) =>

@@ -3636,6 +3636,8 @@ export interface components {
              * @description calls that are talked on
              */
             talking: number;
+            /** @description the business time zone, as Asia/Tehran */
+            time_zone: string;
             /** @description of all of them */
             today: components["schemas"]["QueueToday"] | null;
             /**

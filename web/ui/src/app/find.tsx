@@ -2,23 +2,12 @@
 import "./rest.css";
 import { useDebouncedValue } from "@mantine/hooks";
 import { createSpotlight, Spotlight } from "@mantine/spotlight";
-import {
-  IconAddressBook,
-  IconBuilding,
-  IconHeadset,
-  IconListCheck,
-  IconPhone,
-  IconPhoneCall,
-  IconSearch,
-  IconSettings,
-  IconUser,
-  IconUserPlus,
-} from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { IconBuilding, IconPhone, IconPhoneCall, IconSearch, IconUser, IconUserPlus } from "@tabler/icons-react";
+import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { findCustomers } from "../api/queries";
+import { findCustomers, me as meQuery } from "../api/queries";
 import { sayWhyNot } from "../api/refusal";
 import { dial, useAttempt } from "../dial/attempt";
 import { Progress, useDialBlock } from "../dial/call-button";
@@ -26,6 +15,7 @@ import { dialable } from "../dial/number";
 import { Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { useMay } from "./may";
+import { pagesOf } from "./pages";
 
 const [store, finder] = createSpotlight();
 
@@ -50,6 +40,7 @@ export default function Find({ asked }: { asked: number }) {
   const [text, setText] = useState("");
   const [q] = useDebouncedValue(text.trim(), 150);
   const { data } = useQuery(findCustomers(q));
+  const me = useSuspenseQuery(meQuery).data;
   const may = useMay("calls.dial");
   const block = useDialBlock();
 
@@ -68,20 +59,12 @@ export default function Find({ asked }: { asked: number }) {
   const typed = text.trim();
   const number = dialable(typed);
   const isNumber = number.length > 2 && !/\p{L}/u.test(typed);
-  const pages: Entry[] = (
-    [
-      ["/desk", "nav.desk", <IconHeadset key="i" size={18} />],
-      ["/follow-ups", "nav.followUps", <IconListCheck key="i" size={18} />],
-      ["/calls", "nav.calls", <IconPhoneCall key="i" size={18} />],
-      ["/customers", "nav.customers", <IconAddressBook key="i" size={18} />],
-      ["/settings/me", "nav.settings", <IconSettings key="i" size={18} />],
-    ] as const
-  )
-    .map(([to, word, icon]) => ({
+  const pages: Entry[] = pagesOf(me)
+    .map(({ to, word, icon: Icon }) => ({
       key: to,
       group: "pages" as const,
       label: t(word),
-      icon,
+      icon: <Icon size={18} />,
       go: () => void navigate({ to }),
     }))
     .filter((p) => typed === "" || p.label.toLowerCase().includes(typed.toLowerCase()));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Binding, type KeyID, keymap, label, matches, onFollowUps, typing } from "./keymap";
+import { type Binding, type KeyID, keymap, label, matches, onFollowUps, onMissed, typing } from "./keymap";
 
 const pressed = (code: string, mods: Partial<KeyboardEvent> = {}) => ({
   code,
@@ -27,7 +27,8 @@ test("no two actions of a page share a key", () => {
   const own = onFollowUps.filter((id) => id.endsWith("FollowUp"));
   const others = (Object.keys(keymap) as KeyID[]).filter((id) => !own.some((x) => x === id));
   const everywhere = others.filter((id) => (keymap[id] as Binding).ctrl || (keymap[id] as Binding).alt);
-  for (const page of [others, [...onFollowUps, ...everywhere]]) {
+  const offered: KeyID[] = ["offerTake", "offerDone", "offerLater"];
+  for (const page of [others, [...onFollowUps, ...offered, ...everywhere], [...onMissed, ...offered, ...everywhere]]) {
     const labels = page.map(label);
     expect(new Set(labels).size).toBe(labels.length);
   }

@@ -61,6 +61,9 @@ export const onFollowUps = [
   "assignFollowUp",
 ] as const satisfies KeyID[];
 
+/** The keys of the list of missed calls, which has some of the desk's for what is like it there. */
+export const onMissed = ["next", "previous", "dial", "attach", "dismiss", "open"] as const satisfies KeyID[];
+
 /** label writes a binding for people, in Latin letters as on the keycaps: Ctrl+K, Alt+1, N, ?. */
 export function label(id: KeyID): string {
   const b: Binding = keymap[id];

@@ -2,10 +2,11 @@ import "./rest.css";
 import { Kbd, Modal, Stack, Table, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { en } from "../locale/en";
+import type { enLater } from "../locale/en-later";
 import { Key } from "../parts/text";
-import { type KeyID, onFollowUps } from "./keymap";
+import { type KeyID, onFollowUps, onMissed } from "./keymap";
 
-type Word = keyof (typeof en)["keys"];
+type Word = keyof ((typeof en)["keys"] & (typeof enLater)["keys"]);
 
 const everywhere = [
   ["find", "find"],
@@ -42,10 +43,13 @@ const onDesk = [
   ["dial", "dial"],
 ] as const satisfies [KeyID, string][];
 
-const rows: Record<"everywhere" | "onDesk" | "onFollowUps", readonly (readonly [KeyID, Word])[]> = {
+const groups = ["everywhere", "onDesk", "onFollowUps", "onMissed"] as const;
+
+const rows: Record<(typeof groups)[number], readonly (readonly [KeyID, Word])[]> = {
   everywhere,
   onDesk,
   onFollowUps: onFollowUps.map((id) => [id, id === "next" || id === "previous" ? `${id}FollowUp` : id]),
+  onMissed: onMissed.map((id) => [id, id === "open" ? id : `${id}Missed`]),
 };
 
 /** KeysHelp lists every key; opened with ?. */
@@ -60,7 +64,7 @@ export default function KeysHelp({ onClose }: { onClose: () => void }) {
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       <Stack gap="md">
-        {(["everywhere", "onDesk", "onFollowUps"] as const).map((group) => (
+        {groups.map((group) => (
           <section key={group}>
             <Title order={3} mb={4}>
               {t(`keys.${group}`)}

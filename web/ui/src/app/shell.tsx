@@ -1,17 +1,7 @@
 // The frame around every page: where to go, who I am, whether all is live, and what rings while another page is open.
 import { Alert, Box, Button, Group, Text, UnstyledButton } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
-import {
-  IconAddressBook,
-  IconHeadset,
-  IconLayoutDashboard,
-  IconListCheck,
-  IconPhoneCall,
-  IconPhoneIncoming,
-  IconPhoneOff,
-  IconSearch,
-  IconSettings,
-} from "@tabler/icons-react";
+import { IconPhoneIncoming, IconSearch } from "@tabler/icons-react";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
@@ -29,24 +19,15 @@ import { AccountButton } from "./account-button";
 import { Attention, saidOf } from "./attention";
 import { ariaKeys } from "./keymap";
 import { LiveDot, TroubleBanner } from "./live";
+import { type PageLink, pagesOf } from "./pages";
 import { begin, current } from "./session";
 import { useKeys } from "./use-keys";
 
 const AccountMenu = lazy(() => import("./account-menu"));
 const Find = lazy(() => import("./find"));
-const KeysHelp = lazy(() => import("./keys-help"));
+const KeysHelp = lazy(withWords(() => import("./keys-help")));
 const Offer = lazy(withWords(() => import("../desk/offer")));
 const StateMenu = lazy(() => import("../states/state-menu"));
-
-const pages = [
-  { to: "/desk", word: "nav.desk", icon: IconHeadset, keys: "goDesk" },
-  { to: "/floor", word: "nav.floor", icon: IconLayoutDashboard, keys: "goFloor", permission: "floor.read" },
-  { to: "/follow-ups", word: "nav.followUps", icon: IconListCheck, keys: "goFollowUps" },
-  { to: "/missed", word: "nav.missed", icon: IconPhoneOff, keys: "goMissed" },
-  { to: "/calls", word: "nav.calls", icon: IconPhoneCall, keys: "goCalls" },
-  { to: "/customers", word: "nav.customers", icon: IconAddressBook, keys: "goCustomers" },
-  { to: "/settings", word: "nav.settings", icon: IconSettings, keys: "goSettings" },
-] as const;
 
 export function Shell() {
   const { t } = useTranslation();
@@ -61,9 +42,7 @@ export function Shell() {
   }, [me]);
   useReceipts();
   const stale = useNewVersion(me.version);
-  const mine = pages.filter(
-    (p) => !("permission" in p) || me.permissions.some(({ permission }) => permission === p.permission),
-  );
+  const mine = pagesOf(me);
 
   useKeys({
     find: () => setFinding((n) => n + 1),
@@ -152,7 +131,7 @@ export function Shell() {
   );
 }
 
-function NavItem({ page: { to, word, icon: Icon, keys: id } }: { page: (typeof pages)[number] }) {
+function NavItem({ page: { to, word, icon: Icon, keys: id } }: { page: PageLink }) {
   const { t } = useTranslation();
   return (
     <Hint label={<Key id={id} />} position="right">

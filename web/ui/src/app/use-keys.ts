@@ -6,6 +6,9 @@ type Handlers = Partial<Record<KeyID, (e: KeyboardEvent) => void>> & {
   digit?: (n: number) => void;
 };
 
+/** Only these are done again while their key is held down. */
+const steps: readonly string[] = ["next", "previous"] satisfies KeyID[];
+
 /** useKeys runs handlers for their keys while the component is shown; not inside dialogs, and not while typing. */
 export function useKeys(handlers: Handlers): void {
   const ref = useRef(handlers);
@@ -20,11 +23,12 @@ export function useKeys(handlers: Handlers): void {
         const b: Binding = keymap[id as KeyID];
         if (!matches(e, b) || ((inText || inDialog) && !b.whileTyping)) continue;
         e.preventDefault();
+        if (e.repeat && !steps.includes(id)) return;
         (handler as (e: KeyboardEvent) => void)(e);
         return;
       }
       const digit = /^(?:Digit|Numpad)([1-9])$/.exec(e.code)?.[1];
-      if (digit && !inText && !inDialog && !e.ctrlKey && !e.metaKey && !e.altKey && !e.shiftKey) {
+      if (digit && !e.repeat && !inText && !inDialog && !e.ctrlKey && !e.metaKey && !e.altKey && !e.shiftKey) {
         ref.current.digit?.(Number(digit));
       }
     };

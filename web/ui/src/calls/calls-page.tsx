@@ -18,10 +18,9 @@ import {
 import type { Call, Gap, GapQuery } from "../api/types";
 import { useDesk } from "../desk/store";
 import { CustomerPicker } from "../parts/customer-picker";
-import { More } from "../parts/more";
+import { ListFrame } from "../parts/list-panel";
 import { Page } from "../parts/page";
 import { SearchField } from "../parts/search-field";
-import { Empty, Failed, Loading } from "../parts/states";
 import { useFormat } from "../text/use-format";
 import { CallTable } from "./call-table";
 import styles from "./calls.module.css";
@@ -57,7 +56,6 @@ export function CallsPage() {
       }),
     [navigate],
   );
-  const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
   const filtered = written(search) !== "";
   const gaps = useGaps(search, items, list.hasNextPage);
   useFreshCalls();
@@ -66,41 +64,30 @@ export function CallsPage() {
     <Page title={t("calls.title")} name={t("calls.title")} actions={<ExportButton query={query(search)} />}>
       <ViewBar search={search} />
       <Filters search={search} filter={filter} clear={() => void navigate({ search: {}, replace: true })} />
-      <div className="panel flush" aria-busy={list.isFetching}>
-        {list.isPending ? (
-          <Loading />
-        ) : list.isError && items.length === 0 ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 && gaps.length === 0 ? (
-          filtered ? (
-            <Empty
-              icon={<IconSearchOff size={28} stroke={1.5} />}
-              title={t("calls.noneTitle")}
-              body={t("calls.noneBody")}
-            >
-              <Button variant="default" onClick={() => void navigate({ search: {} })}>
-                {t("action.clear")}
-              </Button>
-            </Empty>
-          ) : (
-            <Empty
-              icon={<IconPhoneCall size={28} stroke={1.5} />}
-              title={t("calls.emptyTitle")}
-              body={t("calls.emptyBody")}
-            />
-          )
-        ) : (
-          <>
-            <CallTable calls={items} gaps={gaps} />
-            <More
-              hasMore={list.hasNextPage}
-              loading={list.isFetchingNextPage}
-              failed={list.isFetchNextPageError}
-              onMore={more}
-            />
-          </>
-        )}
-      </div>
+      <ListFrame
+        list={list}
+        none={items.length === 0 && gaps.length === 0}
+        empty={
+          filtered
+            ? {
+                icon: <IconSearchOff size={28} stroke={1.5} />,
+                title: t("calls.noneTitle"),
+                body: t("calls.noneBody"),
+                children: (
+                  <Button variant="default" onClick={() => void navigate({ search: {} })}>
+                    {t("action.clear")}
+                  </Button>
+                ),
+              }
+            : {
+                icon: <IconPhoneCall size={28} stroke={1.5} />,
+                title: t("calls.emptyTitle"),
+                body: t("calls.emptyBody"),
+              }
+        }
+      >
+        <CallTable calls={items} gaps={gaps} />
+      </ListFrame>
       <span className="visually-hidden" role="status">
         {list.data && t("calls.shown", { count: items.length, n: f.number(items.length) })}
       </span>

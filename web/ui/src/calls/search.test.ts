@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { setTimeZone } from "../text/zone";
-import { dayStart, isoDay, periodOf, query, readCallSearch, saved, written } from "./search";
+import { dayStart, isoDay, minuteOf, momentOf, periodOf, query, readCallSearch, saved, written } from "./search";
 
 test("L14 days begin and end at midnight in Tehran", () => {
   expect(query({ from: "2026-11-22", to: "2026-11-22" })).toEqual({
@@ -27,6 +27,21 @@ test("days are those of the time zone that the server names", () => {
   } finally {
     setTimeZone("Asia/Tehran");
   }
+});
+
+test("a minute of a day is what the clocks show, also on days on which they are set", () => {
+  setTimeZone("Europe/Berlin");
+  try {
+    for (const day of ["2026-03-29", "2026-10-25", "2026-11-22"]) {
+      const shown = [0, 60, 600, 1439].map((m) => [m, momentOf(day, m)] as const);
+      expect(shown.map(([, at]) => minuteOf(at))).toEqual(shown.map(([m]) => m));
+    }
+    expect(momentOf("2026-10-25", 600).toISOString()).toBe("2026-10-25T09:00:00.000Z");
+    expect(momentOf("2026-03-29", 600).toISOString()).toBe("2026-03-29T08:00:00.000Z");
+  } finally {
+    setTimeZone("Asia/Tehran");
+  }
+  expect(minuteOf(new Date("2026-11-22T21:00:00Z"))).toBe(30);
 });
 
 test("an address is read leniently and numbers go out in ASCII", () => {

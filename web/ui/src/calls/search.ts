@@ -112,11 +112,22 @@ export function isoDay(day: string, now = Date.now()): string {
 
 /** dayStart is the moment at which an ISO day, or the one so many days later, begins in the business time zone. */
 export function dayStart(day: string, later: number): Date {
-  const utc = Date.parse(`${day}T00:00:00Z`) + later * 86_400_000;
+  return momentOf(day, later * 1440);
+}
+
+/** momentOf is the moment at which clocks in the business time zone show a minute of an ISO day. */
+export function momentOf(day: string, minute: number): Date {
+  const utc = Date.parse(`${day}T00:00:00Z`) + minute * 60_000;
   let at = utc;
   // Twice: the first guess may lie on the other side of a change of the zone's offset.
   for (let i = 0; i < 2; i++) at = utc - offsetAt(at);
   return new Date(at);
+}
+
+/** minuteOf is the minute of the day that clocks in the business time zone show at a moment. */
+export function minuteOf(at: Date): number {
+  const day = 86_400_000;
+  return Math.floor((((at.getTime() + offsetAt(at.getTime())) % day) + day) / 60_000) % 1440;
 }
 
 let parts: Intl.DateTimeFormat | undefined;

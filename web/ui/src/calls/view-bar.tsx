@@ -47,7 +47,7 @@ export function ViewBar({ search }: { search: CallSearch }) {
   const open = useCallback(
     (v: SavedView) => {
       if (v.gone.length > 0) {
-        const what = v.gone.map((g) => t(`view.goneWhat.${g as "agent"}`)).join(t("calls.any") === "Any" ? ", " : "، ");
+        const what = v.gone.map((g) => t(`view.goneWhat.${g as "agent"}`)).join(t("app.comma"));
         notice(t("view.gone", { name: v.name, what }));
       }
       void navigate({ search: { ...saved(v.query, v.gone), view: v.id }, replace: true });

@@ -7,10 +7,9 @@ import { useCallback } from "react";
 import { useTranslation } from "react-i18next";
 import { customers as customersQuery } from "../api/queries";
 import { Callable } from "../dial/call-button";
-import { More } from "../parts/more";
+import { ListPanel } from "../parts/list-panel";
 import { Page } from "../parts/page";
 import { SearchField } from "../parts/search-field";
-import { Empty, Failed, Loading } from "../parts/states";
 import { Num } from "../parts/text";
 import { type CustomerSearch, query } from "./search";
 
@@ -28,7 +27,6 @@ export function CustomersPage() {
       }),
     [navigate],
   );
-  const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
   const filtered = Object.keys(search).length > 0;
 
   return (
@@ -86,106 +84,88 @@ export function CustomersPage() {
           onChange={(e) => filter({ archived: e.currentTarget.checked ? "1" : ("" as "1") })}
         />
       </Group>
-      <div className="panel flush">
-        {list.isPending ? (
-          <Loading />
-        ) : list.isError && items.length === 0 ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 ? (
-          filtered ? (
-            <Empty
-              icon={<IconSearchOff size={28} stroke={1.5} />}
-              title={t("customers.noneTitle")}
-              body={search.q ? t("customers.noneBody", { q: search.q }) : t("calls.noneBody")}
-            >
-              <Button variant="default" onClick={() => void navigate({ search: {} })}>
-                {t("action.clear")}
-              </Button>
-            </Empty>
-          ) : (
-            <Empty
-              icon={<IconAddressBook size={28} stroke={1.5} />}
-              title={t("customers.emptyTitle")}
-              body={t("customers.emptyBody")}
-            >
-              <Button component={Link} to="/customers/new">
-                {t("customers.create")}
-              </Button>
-            </Empty>
-          )
-        ) : (
+      <ListPanel
+        list={list}
+        items={items}
+        label={t("customers.title")}
+        empty={
+          filtered
+            ? {
+                icon: <IconSearchOff size={28} stroke={1.5} />,
+                title: t("customers.noneTitle"),
+                body: search.q ? t("customers.noneBody", { q: search.q }) : t("calls.noneBody"),
+                children: (
+                  <Button variant="default" onClick={() => void navigate({ search: {} })}>
+                    {t("action.clear")}
+                  </Button>
+                ),
+              }
+            : {
+                icon: <IconAddressBook size={28} stroke={1.5} />,
+                title: t("customers.emptyTitle"),
+                body: t("customers.emptyBody"),
+                children: (
+                  <Button component={Link} to="/customers/new">
+                    {t("customers.create")}
+                  </Button>
+                ),
+              }
+        }
+        head={
           <>
-            <Table className="table" aria-label={t("customers.title")}>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t("customers.name")}</Table.Th>
-                  <Table.Th className="only-wide">{t("customers.organization")}</Table.Th>
-                  <Table.Th>{t("customers.numbers")}</Table.Th>
-                  <Table.Th className="only-wide">{t("customers.tags")}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {items.map((c) => (
-                  <Table.Tr
-                    key={c.id}
-                    data-link
-                    onClick={() => void navigate({ to: "/customers/$id", params: { id: c.id } })}
-                  >
-                    <Table.Td>
-                      <Group gap={8} wrap="nowrap">
-                        {c.kind === "organization" ? (
-                          <IconBuilding size={16} role="img" aria-label={t("customers.organization")} />
-                        ) : (
-                          <IconUser size={16} role="img" aria-label={t("customers.person")} />
-                        )}
-                        <Link
-                          to="/customers/$id"
-                          params={{ id: c.id }}
-                          className="row-link"
-                          onClick={(e) => e.stopPropagation()}
-                        >
-                          {c.name}
-                        </Link>
-                      </Group>
-                    </Table.Td>
-                    <Table.Td className="only-wide">{c.organization}</Table.Td>
-                    <Table.Td>
-                      {c.numbers[0] ? (
-                        <>
-                          <Callable number={c.numbers[0].number} customer={c.id} />
-                          {c.numbers.length > 1 && (
-                            <span className="quiet">
-                              {" "}
-                              <Num value={`+${c.numbers.length - 1}`} plain />
-                            </span>
-                          )}
-                        </>
-                      ) : (
-                        <span className="quiet">{t("customers.noNumbers")}</span>
-                      )}
-                    </Table.Td>
-                    <Table.Td className="only-wide">
-                      <Group gap={4}>
-                        {c.tags.map((tag) => (
-                          <Badge key={tag} color="gray">
-                            {tag}
-                          </Badge>
-                        ))}
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-            <More
-              hasMore={list.hasNextPage}
-              loading={list.isFetchingNextPage}
-              failed={list.isFetchNextPageError}
-              onMore={more}
-            />
+            <Table.Th>{t("customers.name")}</Table.Th>
+            <Table.Th className="only-wide">{t("customers.organization")}</Table.Th>
+            <Table.Th>{t("customers.numbers")}</Table.Th>
+            <Table.Th className="only-wide">{t("customers.tags")}</Table.Th>
           </>
+        }
+        row={(c) => (
+          <Table.Tr key={c.id} data-link onClick={() => void navigate({ to: "/customers/$id", params: { id: c.id } })}>
+            <Table.Td>
+              <Group gap={8} wrap="nowrap">
+                {c.kind === "organization" ? (
+                  <IconBuilding size={16} role="img" aria-label={t("customers.organization")} />
+                ) : (
+                  <IconUser size={16} role="img" aria-label={t("customers.person")} />
+                )}
+                <Link
+                  to="/customers/$id"
+                  params={{ id: c.id }}
+                  className="row-link"
+                  onClick={(e) => e.stopPropagation()}
+                >
+                  {c.name}
+                </Link>
+              </Group>
+            </Table.Td>
+            <Table.Td className="only-wide">{c.organization}</Table.Td>
+            <Table.Td>
+              {c.numbers[0] ? (
+                <>
+                  <Callable number={c.numbers[0].number} customer={c.id} />
+                  {c.numbers.length > 1 && (
+                    <span className="quiet">
+                      {" "}
+                      <Num value={`+${c.numbers.length - 1}`} plain />
+                    </span>
+                  )}
+                </>
+              ) : (
+                <span className="quiet">{t("customers.noNumbers")}</span>
+              )}
+            </Table.Td>
+            <Table.Td className="only-wide">
+              <Group gap={4}>
+                {c.tags.map((tag) => (
+                  <Badge key={tag} color="gray">
+                    {tag}
+                  </Badge>
+                ))}
+              </Group>
+            </Table.Td>
+          </Table.Tr>
         )}
-      </div>
+      />
     </Page>
   );
 }

@@ -221,7 +221,7 @@ function Idle() {
             {t("desk.emptyExtensions")}
             {extensions.map((x, i) => (
               <Fragment key={x}>
-                {i > 0 && "، "}
+                {i > 0 && t("app.comma")}
                 <Num value={x} plain />
               </Fragment>
             ))}

@@ -14,6 +14,7 @@ import { Progress, useDialBlock } from "../dial/call-button";
 import { dialable } from "../dial/number";
 import { claim, finish } from "../followups/acts";
 import { Hint } from "../parts/hint";
+import { notice } from "../parts/notice";
 import { Key, Num } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { aside, offerID, useOffers } from "./to-do";
@@ -43,7 +44,10 @@ function One({ f, all, me, now }: { f: DeskFollowUp; all: DeskFollowUp[]; me: st
   const block = useDialBlock();
   const calls = f.kind === "callback" && mayDial;
   const takes = !calls && f.assignee === null && f.claimed_by?.id !== me;
-  const call = () => !block && dial(place, { number: dialable(f.number), customer: f.customer?.id, followUp: f.id });
+  const call = () => {
+    if (block) notice(sayWhyNot(block, t));
+    else dial(place, { number: dialable(f.number), customer: f.customer?.id, followUp: f.id });
+  };
   const take = () => void claim(f);
   const done = () => void finish(f);
   const later = () => aside.add(...all.map(offerID));

@@ -3,7 +3,7 @@ import { ActionIcon, Anchor, Button, Group, Text, Title } from "@mantine/core";
 import { IconCheck, IconHandStop, IconPencil, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { followUp } from "../api/queries";
 import type { Desk, DeskFollowUp } from "../api/types";
@@ -14,6 +14,7 @@ import { CallButton } from "../dial/call-button";
 import { claim, finish } from "../followups/acts";
 import { FollowUpDialog } from "../followups/open";
 import { Hint } from "../parts/hint";
+import { complain } from "../parts/notice";
 import { Key } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { overdue } from "./to-do";
@@ -109,7 +110,13 @@ function Acts({ f, me, onEdit }: { f: DeskFollowUp; me: string; onEdit: () => vo
 
 /** Edit is the dialog of one, once all of it is known. */
 function Edit({ id, onClose }: { id: string; onClose: () => void }) {
-  const whole = useQuery({ ...followUp(id), refetchInterval: false }).data;
+  const { data: whole, error } = useQuery({ ...followUp(id), refetchInterval: false });
+  const failed = whole ? null : error;
+  useEffect(() => {
+    if (!failed) return;
+    complain(failed);
+    onClose();
+  }, [failed, onClose]);
   if (!whole) return null;
   return (
     <Suspense>

@@ -163,7 +163,7 @@ function Whose({ number }: { number: string }) {
   else if (colleague) text = t("dial.colleague", { name: colleague.name });
   else if (!data) text = t("dial.notLookedUp");
   else if (data.customer) text = [data.customer.name, data.customer.organization].filter(Boolean).join(" · ");
-  else if (data.candidates.length > 0) text = data.candidates.map((c) => c.name).join("، ");
+  else if (data.candidates.length > 0) text = data.candidates.map((c) => c.name).join(t("app.comma"));
   else text = t("dial.nobody");
   return (
     <Text size="xs" role="status" data-testid="whose" className={styles.whose}>

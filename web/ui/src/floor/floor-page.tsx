@@ -2,13 +2,12 @@
 import "../app/rest.css";
 import { Alert, Button, Select } from "@mantine/core";
 import { IconLayoutDashboard, IconLock, IconPlugConnectedX } from "@tabler/icons-react";
-import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useTranslation } from "react-i18next";
-import { me as meQuery, queues as queuesQuery, teams as teamsQuery } from "../api/queries";
 import type { Floor } from "../api/types";
 import { now, useNow } from "../app/clock";
 import { useMay } from "../app/may";
+import { useMyQueues, useMyTeams } from "../app/mine";
 import { Page } from "../parts/page";
 import { Empty, Loading } from "../parts/states";
 import { useFormat } from "../text/use-format";
@@ -105,11 +104,9 @@ function Unheard({ floor }: { floor: Floor }) {
 function Filters({ search }: { search: FloorSearch }) {
   const { t } = useTranslation();
   const navigate = useNavigate({ from: "/floor" });
-  const me = useSuspenseQuery(meQuery).data.agent;
-  const all = useMay("floor.read") === "all";
-  const teams = (useQuery(teamsQuery).data?.items ?? []).filter((x) => all || x.supervisors.includes(me.id));
-  const mine = new Set(teams.map((x) => x.id));
-  const queues = (useQuery(queuesQuery()).data?.items ?? []).filter((q) => all || (q.team_id && mine.has(q.team_id)));
+  const scope = useMay("floor.read");
+  const teams = useMyTeams(scope);
+  const queues = useMyQueues(scope);
   const choose = (change: FloorSearch) =>
     void navigate({
       search: (s) => Object.fromEntries(Object.entries({ ...s, ...change }).filter(([, v]) => v)) as FloorSearch,

@@ -8,6 +8,7 @@ import { learn, now, useNow } from "../app/clock";
 import { setPageTitle } from "../app/title";
 import { Duration } from "../parts/text";
 import { useFormat } from "../text/use-format";
+import { setTimeZone } from "../text/zone";
 import { Elapsed } from "./elapsed";
 import { Counts, Level, Longest, Waiting } from "./figures";
 import styles from "./wallboard.module.css";
@@ -23,7 +24,7 @@ interface State {
   board: Wallboard | null;
   /** When the last answer came, by this screen's clock. */
   heard: number;
-  /** The key opens nothing (any more). It is asked on: a server that is made anew may know it again. */
+  /** The key opens nothing (any more), and nothing is shown. It is asked on: a server that is made anew may know it again. */
   refused: boolean;
 }
 
@@ -35,12 +36,12 @@ export function WallboardPage() {
   const old = board !== null && Date.now() - heard > stale;
   return (
     <main id="wall" className={styles.wall} data-old={old || undefined}>
-      {refused && !board ? (
+      {refused ? (
         <Message title={t("wall.refused")} body={t("wall.refusedBody")} />
       ) : !board ? (
         <Message title={t("wall.connecting")} body={t("wall.connectingBody")} />
       ) : (
-        <Board board={board} trouble={<Trouble board={board} old={old} refused={refused} heard={heard} />} />
+        <Board board={board} trouble={<Trouble board={board} old={old} heard={heard} />} />
       )}
     </main>
   );
@@ -58,17 +59,15 @@ function Message({ title, body }: { title: string; body: string }) {
 interface TroubleProps {
   board: Wallboard;
   old: boolean;
-  refused: boolean;
   heard: number;
 }
 
-function Trouble({ board, old, refused, heard }: TroubleProps) {
+function Trouble({ board, old, heard }: TroubleProps) {
   const { t } = useTranslation();
   const f = useFormat();
   const time = (at: number) => f.timeWithSeconds(new Date(at));
   const said: string[] = [];
-  if (refused) said.push(t("wall.refused"));
-  else if (old) said.push(t("wall.old", { time: time(now() - (Date.now() - heard)) }));
+  if (old) said.push(t("wall.old", { time: time(now() - (Date.now() - heard)) }));
   for (const p of board.pbx) {
     if (!p.live)
       said.push(
@@ -213,13 +212,14 @@ function useWallboard(): State {
         });
         if (answer.status === 401) {
           failures++;
-          if (!stopped) setState((s) => ({ ...s, refused: true }));
+          if (!stopped) setState((s) => ({ ...s, board: null, refused: true }));
         } else if (!answer.ok) {
           failures++;
         } else {
           const board = (await answer.json()) as Wallboard;
           failures = 0;
           learn(board.now);
+          setTimeZone(board.time_zone);
           if (!stopped) setState({ board, heard: Date.now(), refused: false });
         }
       } catch {

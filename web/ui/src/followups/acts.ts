@@ -64,55 +64,62 @@ export function closed(f: FollowUp): boolean {
 }
 
 /** The most that the server changes at once. */
-export const bulkMost = 500;
+const atOnce = 500;
+
+type Change = Omit<FollowUpBulk, "ids">;
 
 /**
  * bulk does one change to many, says how many were changed and how many left, and offers to take it back. It throws what the
  * server refuses for all of them.
  */
-export async function bulk(items: FollowUp[], change: Omit<FollowUpBulk, "ids">): Promise<void> {
-  const ids = items.slice(0, bulkMost).map((f) => f.id);
+export async function bulk(items: FollowUp[], change: Change): Promise<void> {
+  const done: FollowUp[] = [];
+  let left = 0;
   try {
-    const { changed, refused } = await got(api.POST("/api/v1/follow-ups/bulk", { body: { ids, ...change } }));
-    const { language, digits } = preferences();
-    const n = (x: number) => new Format({ language, digits, timeZone }).number(x);
-    const left = new Set(refused.map((r) => r.id));
-    const said = [
-      changed > 0 && i18next.t("followUps.bulkDone", { count: changed, n: n(changed) }),
-      left.size > 0 && i18next.t("followUps.bulkLeft", { count: left.size, n: n(left.size) }),
-    ].filter(Boolean);
-    if (changed === 0) notice(said.join(" "));
-    else
-      void offerUndo(
-        said.join(" "),
-        () =>
-          void back(
-            items.filter((f) => ids.includes(f.id) && !left.has(f.id)),
-            change,
-          ),
-      );
-  } finally {
-    void refreshFollowUps();
-  }
-}
-
-/** back makes follow-ups what they were before a change, as far as that is possible: a time that is past by now is not. */
-async function back(items: FollowUp[], change: Omit<FollowUpBulk, "ids">): Promise<void> {
-  try {
-    for (const f of items) {
-      if (change.cancel) await got(api.POST("/api/v1/follow-ups/{id}/reopen", at(f)));
-      else if (change.due_at || change.later_ms) {
-        const soonest = new Date(now() + 60_000).toISOString();
-        const due_at = f.due_at > soonest ? f.due_at : soonest;
-        await got(api.PATCH("/api/v1/follow-ups/{id}", { ...at(f), body: { due_at } }));
-      } else {
-        const body = f.assignee ? { assignee_id: f.assignee.id } : f.team ? { team_id: f.team.id } : { anyone: true };
-        await got(api.PATCH("/api/v1/follow-ups/{id}", { ...at(f), body }));
-      }
+    for (let i = 0; i < items.length; i += atOnce) {
+      const some = items.slice(i, i + atOnce);
+      const ids = some.map((f) => f.id);
+      const { refused } = await got(api.POST("/api/v1/follow-ups/bulk", { body: { ids, ...change } }));
+      const not = new Set(refused.map((r) => r.id));
+      left += not.size;
+      done.push(...some.filter((f) => !not.has(f.id)));
     }
   } catch (error) {
+    if (done.length === 0) throw error;
     complain(error);
   } finally {
     void refreshFollowUps();
   }
+  const { language, digits } = preferences();
+  const n = (x: number) => new Format({ language, digits, timeZone }).number(x);
+  const said = [
+    done.length > 0 && i18next.t("followUps.bulkDone", { count: done.length, n: n(done.length) }),
+    left > 0 && i18next.t("followUps.bulkLeft", { count: left, n: n(left) }),
+  ].filter(Boolean);
+  if (done.length === 0) notice(said.join(" "));
+  else void offerUndo(said.join(" "), () => void back(done, change));
+}
+
+/** back makes follow-ups what they were before a change, each as far as that is possible: a time that is past by now is not. */
+async function back(items: FollowUp[], change: Change): Promise<void> {
+  let refused: unknown;
+  for (const f of items) {
+    try {
+      await backOne(f, change);
+    } catch (error) {
+      refused = error;
+    }
+  }
+  if (refused !== undefined) complain(refused);
+  void refreshFollowUps();
+}
+
+function backOne(f: FollowUp, change: Change): Promise<unknown> {
+  if (change.cancel) return got(api.POST("/api/v1/follow-ups/{id}/reopen", at(f)));
+  if (change.due_at || change.later_ms) {
+    const due_at = new Date(Math.max(Date.parse(f.due_at), now() + 60_000)).toISOString();
+    return got(api.PATCH("/api/v1/follow-ups/{id}", { ...at(f), body: { due_at } }));
+  }
+  const body = f.assignee ? { assignee_id: f.assignee.id } : f.team ? { team_id: f.team.id } : { anyone: true };
+  return got(api.PATCH("/api/v1/follow-ups/{id}", { ...at(f), body }));
 }

@@ -45,9 +45,10 @@ export function MoveDialog({ items, onClose, onDone }: Props) {
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       <form
+        noValidate
         onSubmit={(e) => {
           e.preventDefault();
-          if (due.trim()) save.mutate(due);
+          if (due.trim() && !save.isPending) save.mutate(due);
         }}
       >
         <Stack gap="md">
@@ -69,13 +70,14 @@ export function MoveDialog({ items, onClose, onDone }: Props) {
                 key={step}
                 size="compact-xs"
                 variant="default"
+                disabled={save.isPending}
                 onClick={() => save.mutate({ later_ms: steps[step] })}
               >
                 {t(`followUps.later.${step}`)}
               </Button>
             ))}
           </Group>
-          {save.error && !faulty && <Refusal error={save.error} retry={() => save.mutate(due)} />}
+          {save.error && !faulty && <Refusal error={save.error} retry={() => save.mutate(save.variables)} />}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={onClose}>
               {t("action.cancel")}

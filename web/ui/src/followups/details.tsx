@@ -15,7 +15,7 @@ import { Moment } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { cancel, claim, closed, finish, followUpName, openAgain, release } from "./acts";
 import styles from "./followups.module.css";
-import { OwnerText, placeOf, StateText, Whom } from "./table";
+import { OwnerText, placeOf, StateText, useToDesk, Whom } from "./table";
 
 interface Props {
   id: string;
@@ -51,6 +51,7 @@ function Details({ item, onEdit, onMove }: Omit<Props, "id" | "onClose"> & { ite
   const f = useFormat();
   const mayWrite = useMay("follow_ups.write") !== null;
   const due = new Date(item.due_at);
+  useToDesk(placeOf(item));
   return (
     <Stack gap="md">
       <dl className="facts">
@@ -156,7 +157,7 @@ function Details({ item, onEdit, onMove }: Omit<Props, "id" | "onClose"> & { ite
   );
 }
 
-const fields = ["title", "note", "priority", "owner", "number", "until", "due_at"] as const;
+const fields = ["title", "note", "priority", "owner", "number", "until"] as const;
 const told = [
   "made",
   "changed",
@@ -183,7 +184,7 @@ function Change({ change: c }: { change: FollowUpChange }) {
   const f = useFormat();
   const due = typeof c.detail.due_at === "string" ? new Date(c.detail.due_at) : null;
   const what = told.find((x) => x === c.what);
-  const changed = fields.filter((x) => x in c.detail && x !== "due_at");
+  const changed = fields.filter((x) => x in c.detail);
   return (
     <>
       {what
@@ -192,10 +193,7 @@ function Change({ change: c }: { change: FollowUpChange }) {
           })
         : t(`followUps.state.${c.state}`)}
       {c.what === "changed" && changed.length > 0 && (
-        <span className="quiet">
-          {" "}
-          ({changed.map((x) => t(`followUps.changedFields.${x}`)).join(t("followUps.comma"))})
-        </span>
+        <span className="quiet"> ({changed.map((x) => t(`followUps.changedFields.${x}`)).join(t("app.comma"))})</span>
       )}
     </>
   );

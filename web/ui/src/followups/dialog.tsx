@@ -122,6 +122,7 @@ export default function FollowUpDialog({ edit, start = {}, onClose, onSaved }: F
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       <form
+        noValidate
         onChange={reset}
         onSubmit={(e) => {
           e.preventDefault();

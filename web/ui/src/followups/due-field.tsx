@@ -4,13 +4,13 @@ import { ActionIcon, Button, Group, Skeleton, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconCalendarTime } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useId, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { sayFault } from "../api/fault";
 import { Problem, say } from "../api/problem";
 import { queryClient, when as whenQuery } from "../api/queries";
 import { now } from "../app/clock";
-import { dayStart } from "../calls/search";
+import { minuteOf, momentOf } from "../calls/search";
 import type { Format } from "../text/format";
 import { useFormat } from "../text/use-format";
 import styles from "./followups.module.css";
@@ -53,7 +53,6 @@ const quick = ["hour", "evening", "tomorrow", "saturday", "week"] as const;
 export function DueField({ value, onChange, error, focus }: Props) {
   const { t } = useTranslation();
   const f = useFormat();
-  const said = useId();
   const [picking, setPicking] = useState(false);
   const sayDue = useDueFault();
   const [asked] = useDebouncedValue(value.trim(), 200);
@@ -63,8 +62,8 @@ export function DueField({ value, onChange, error, focus }: Props) {
   // Faults wait for a pause in typing; what is still being written is no mistake.
   const [settled] = useDebouncedValue(value, 900);
   const wrong = error ?? (fault && fresh && settled === value && asked !== "" ? sayDue(fault) : undefined);
-  const pick = (day: string, minute: number) => onChange(dueText(new Date(momentOf(day, minute)), f));
-  const offered = quick.filter((q) => q !== "evening" || minuteOf(new Date(now()), f) < 17 * 60);
+  const pick = (day: string, minute: number) => onChange(dueText(momentOf(day, minute), f));
+  const offered = quick.filter((q) => q !== "evening" || minuteOf(new Date(now())) < 17 * 60);
   const shown = at ?? new Date(now() + 3_600_000);
   return (
     <div className={styles.due}>
@@ -76,7 +75,6 @@ export function DueField({ value, onChange, error, focus }: Props) {
         autoComplete="off"
         maxLength={200}
         {...(focus ? { "data-autofocus": true } : {})}
-        aria-describedby={said}
         value={value}
         // What is proposed gives way to what is typed.
         onFocus={(e) => e.currentTarget.select()}
@@ -94,7 +92,7 @@ export function DueField({ value, onChange, error, focus }: Props) {
           </ActionIcon>
         }
       />
-      <p id={said} className={styles.reading} role="status" data-testid="due-reading">
+      <p className={styles.reading} role="status" data-testid="due-reading">
         {at && (
           <>
             <strong>{t("followUps.reading", { day: f.longDate(at), time: f.time(at) })}</strong>{" "}
@@ -104,7 +102,7 @@ export function DueField({ value, onChange, error, focus }: Props) {
       </p>
       {picking ? (
         <Suspense fallback={<Skeleton h={280} />}>
-          <TimePicker day={f.dayKey(shown)} minute={minuteOf(shown, f)} onPick={pick} />
+          <TimePicker day={f.dayKey(shown)} minute={minuteOf(shown)} onPick={pick} />
         </Suspense>
       ) : (
         <Group gap={6}>
@@ -117,16 +115,4 @@ export function DueField({ value, onChange, error, focus }: Props) {
       )}
     </div>
   );
-}
-
-/** momentOf is a minute of a day in the business time zone. A clock that is set that day has its hours counted as they are shown. */
-function momentOf(day: string, minute: number): number {
-  const start = dayStart(day, 0).getTime();
-  const drift = dayStart(day, 1).getTime() - start - 86_400_000;
-  return start + minute * 60_000 + (minute >= 4 * 60 ? drift : 0);
-}
-
-function minuteOf(at: Date, f: Format): number {
-  const start = dayStart(f.dayKey(at), 0).getTime();
-  return Math.floor((at.getTime() - start) / 60_000);
 }

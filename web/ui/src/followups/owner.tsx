@@ -2,9 +2,10 @@
 import { Select, type SelectProps } from "@mantine/core";
 import { useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
-import { agents as agentsQuery, me as meQuery, teams as teamsQuery } from "../api/queries";
+import { agents as agentsQuery, me as meQuery } from "../api/queries";
 import type { FollowUp } from "../api/types";
 import { useMay } from "../app/may";
+import { useMyTeams } from "../app/mine";
 
 /** Owner is written "me", "anyone", "agent:ID" or "team:ID". */
 export type Owner = string;
@@ -33,14 +34,15 @@ export function OwnerSelect({ value, onPick, now, ...props }: Props) {
   const me = useSuspenseQuery(meQuery).data.agent;
   const assign = useMay("follow_ups.assign");
   const agents = useQuery({ ...agentsQuery(), enabled: assign !== null, retry: false }).data?.items ?? [];
-  const allTeams = useQuery({ ...teamsQuery, enabled: assign !== null, retry: false }).data?.items ?? [];
-  const covered = (team: string | null) => assign === "all" || (team !== null && me.supervises.includes(team));
-  const teams = allTeams.filter((x) => covered(x.id)).map((x) => ({ value: `team:${x.id}`, label: x.name }));
+  const covered = useMyTeams(assign);
+  const teams = covered.map((x) => ({ value: `team:${x.id}`, label: x.name }));
   if (me.team_id && !teams.some((x) => x.value === `team:${me.team_id}`)) {
     teams.unshift({ value: `team:${me.team_id}`, label: me.team });
   }
   const colleagues = assign
-    ? agents.filter((a) => a.id !== me.id && covered(a.team_id)).map((a) => ({ value: `agent:${a.id}`, label: a.name }))
+    ? agents
+        .filter((a) => a.id !== me.id && (assign === "all" || covered.some((x) => x.id === a.team_id)))
+        .map((a) => ({ value: `agent:${a.id}`, label: a.name }))
     : [];
   const first = [
     { value: "me", label: t("followUps.me") },

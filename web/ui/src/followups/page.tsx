@@ -25,13 +25,13 @@ import {
 } from "../api/queries";
 import type { FollowUp } from "../api/types";
 import { useMay } from "../app/may";
+import { useMyTeams } from "../app/mine";
 import { useKeys } from "../app/use-keys";
 import { dial } from "../dial/attempt";
-import { More } from "../parts/more";
+import { ListFrame } from "../parts/list-panel";
 import { complain } from "../parts/notice";
 import { Page } from "../parts/page";
 import { SearchField } from "../parts/search-field";
-import { Empty, Failed, Loading } from "../parts/states";
 import { Key } from "../parts/text";
 import { useFormat } from "../text/use-format";
 import { bulk, closed, finish } from "./acts";
@@ -40,7 +40,7 @@ import { FollowUpDetails } from "./details";
 import styles from "./followups.module.css";
 import { FollowUpDialog } from "./open";
 import { type FollowUpSearch, homeOwner, kinds, owners, query, states } from "./search";
-import { beside, FollowUpTable, focused, placeOf } from "./table";
+import { beside, FollowUpTable, focused, placeOf, stepOff } from "./table";
 import { FollowUpTabs } from "./tabs";
 
 const DayPicker = lazy(async () => ({ default: (await import("../calls/day-picker")).DayPicker }));
@@ -85,7 +85,6 @@ export function FollowUpsPage() {
       }),
     [],
   );
-  const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
   /** The row that a key means: the one that has the focus, if it is open. */
   const meant = (act: (x: FollowUp) => void) => () => {
     const one = items.find((x) => x.id === focused());
@@ -101,12 +100,9 @@ export function FollowUpsPage() {
     next: () => beside(1),
     previous: () => beside(-1),
     ...(mayWrite ? { addFollowUp: () => setDialog({ kind: "new" }) } : {}),
-    selectFollowUp: () => {
-      const id = focused();
-      if (id) select([id], !selected.has(id));
-    },
+    selectFollowUp: meant((x) => select([x.id], !selected.has(x.id))),
     doneFollowUp: meant((x) => {
-      beside(1);
+      stepOff(x.id);
       void finish(x);
     }),
     callFollowUp: meant((x) => {
@@ -154,54 +150,42 @@ export function FollowUpsPage() {
           </Button>
         </div>
       )}
-      <div className="panel flush" aria-busy={list.isFetching}>
-        {list.isPending ? (
-          <Loading />
-        ) : list.isError && items.length === 0 ? (
-          <Failed error={list.error} retry={() => void list.refetch()} />
-        ) : items.length === 0 ? (
-          filtered ? (
-            <Empty
-              icon={<IconSearchOff size={28} stroke={1.5} />}
-              title={t("followUps.noneTitle")}
-              body={t("followUps.noneBody")}
-            >
-              <Button
-                variant="default"
-                onClick={() => void navigate({ search: search.owner ? { owner: search.owner } : {} })}
-              >
-                {t("action.clear")}
-              </Button>
-            </Empty>
-          ) : (
-            <Empty
-              icon={<IconListCheck size={28} stroke={1.5} />}
-              title={t("followUps.emptyTitle")}
-              body={t("followUps.emptyBody")}
-            >
-              {make}
-            </Empty>
-          )
-        ) : (
-          <>
-            <FollowUpTable
-              items={items}
-              selected={selected}
-              onSelect={select}
-              onOpen={(x) => go({ id: x.id })}
-              onEdit={(x) => setDialog({ kind: "edit", items: [x] })}
-              onMove={(x) => setDialog({ kind: "move", items: [x] })}
-              onAssign={(x) => setDialog({ kind: "assign", items: [x] })}
-            />
-            <More
-              hasMore={list.hasNextPage}
-              loading={list.isFetchingNextPage}
-              failed={list.isFetchNextPageError}
-              onMore={more}
-            />
-          </>
-        )}
-      </div>
+      <ListFrame
+        list={list}
+        none={items.length === 0}
+        empty={
+          filtered
+            ? {
+                icon: <IconSearchOff size={28} stroke={1.5} />,
+                title: t("followUps.noneTitle"),
+                body: t("followUps.noneBody"),
+                children: (
+                  <Button
+                    variant="default"
+                    onClick={() => void navigate({ search: search.owner ? { owner: search.owner } : {} })}
+                  >
+                    {t("action.clear")}
+                  </Button>
+                ),
+              }
+            : {
+                icon: <IconListCheck size={28} stroke={1.5} />,
+                title: t("followUps.emptyTitle"),
+                body: t("followUps.emptyBody"),
+                children: make,
+              }
+        }
+      >
+        <FollowUpTable
+          items={items}
+          selected={selected}
+          onSelect={select}
+          onOpen={(x) => go({ id: x.id })}
+          onEdit={(x) => setDialog({ kind: "edit", items: [x] })}
+          onMove={(x) => setDialog({ kind: "move", items: [x] })}
+          onAssign={(x) => setDialog({ kind: "assign", items: [x] })}
+        />
+      </ListFrame>
       <span className="visually-hidden" role="status">
         {list.data && t("followUps.shown", { count: items.length, n: f.number(items.length) })}
       </span>
@@ -287,8 +271,9 @@ function Filters({ search, filter }: FilterProps) {
   const narrow = useMediaQuery("(max-width: 47.99em)", window.innerWidth < 768);
   const assign = useMay("follow_ups.assign");
   const agents = useQuery({ ...agentsQuery(), enabled: assign !== null, retry: false });
+  const teams = useMyTeams(assign);
   const customer = useQuery({ ...customerQuery(search.customer ?? ""), enabled: search.customer !== undefined });
-  const set = [search.kind, search.day, search.assignee, search.customer].filter(Boolean).length;
+  const set = [search.kind, search.day, search.assignee, search.team, search.customer].filter(Boolean).length;
   const [open, setOpen] = useState(set > 0);
   const clearProps = { "aria-label": t("action.remove") };
   return (
@@ -326,7 +311,7 @@ function Filters({ search, filter }: FilterProps) {
           <Button
             variant="subtle"
             leftSection={<IconX size={16} />}
-            onClick={() => filter({ kind: "", day: "", assignee: "", customer: "", q: "", team: "" } as Change)}
+            onClick={() => filter({ kind: "", day: "", assignee: "", team: "", customer: "", q: "" } as Change)}
           >
             {t("action.clear")}
           </Button>
@@ -358,6 +343,17 @@ function Filters({ search, filter }: FilterProps) {
               data={(agents.data?.items ?? []).map((a) => ({ value: a.id, label: a.name }))}
               value={search.assignee ?? null}
               onChange={(v) => filter({ assignee: v ?? "" })}
+            />
+          )}
+          {(teams.length > 1 || search.team) && (
+            <Select
+              label={t("agents.team")}
+              placeholder={t("calls.any")}
+              clearable
+              clearButtonProps={clearProps}
+              data={teams.map((x) => ({ value: x.id, label: x.name }))}
+              value={search.team ?? null}
+              onChange={(v) => filter({ team: v ?? "" })}
             />
           )}
         </div>

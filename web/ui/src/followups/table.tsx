@@ -12,7 +12,7 @@ import {
   IconPhoneOutgoing,
 } from "@tabler/icons-react";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Fragment, type KeyboardEvent, useEffect } from "react";
+import { Fragment, type KeyboardEvent, useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import type { FollowUp } from "../api/types";
 import { now } from "../app/clock";
@@ -29,6 +29,20 @@ import { type Section, sectionOf } from "./search";
 /** placeOf is where a follow-up's call is asked for, wherever that is on the page. */
 export const placeOf = (f: FollowUp) => `follow-up:${f.id}`;
 
+/**
+ * useToDesk goes to the desk when the own phone begins to ring for a call that was asked for at a place: the customer is there,
+ * with the call. Who comes back from there while it rings is left in peace.
+ */
+export function useToDesk(place: string): void {
+  const navigate = useNavigate();
+  const rings = useAttempt(place)?.state === "ringing";
+  const rang = useRef(rings);
+  useEffect(() => {
+    if (rings && !rang.current) void navigate({ to: "/desk" });
+    rang.current = rings;
+  }, [rings, navigate]);
+}
+
 interface Props {
   items: FollowUp[];
   selected: ReadonlySet<string>;
@@ -44,25 +58,29 @@ export function FollowUpTable({ items, selected, onSelect, onOpen, ...acts }: Pr
   const f = useFormat();
   const at = new Date(now());
   const narrow = useMediaQuery("(max-width: 47.99em)", window.innerWidth < 768);
-  const chosen = items.filter((x) => selected.has(x.id)).length;
+  const mayWrite = useMay("follow_ups.write") !== null;
+  const open = mayWrite ? items.filter((x) => !closed(x)) : [];
+  const chosen = open.filter((x) => selected.has(x.id)).length;
   let before: Section | undefined;
   return (
     <Table className={`table ${styles.list}`} aria-label={t("followUps.pageTitle")}>
       <Table.Thead>
         <Table.Tr>
           <Table.Th w={36}>
-            <Checkbox
-              size="xs"
-              aria-label={t("followUps.selectAll")}
-              checked={chosen > 0 && chosen === items.length}
-              indeterminate={chosen > 0 && chosen < items.length}
-              onChange={(e) =>
-                onSelect(
-                  items.map((x) => x.id),
-                  e.currentTarget.checked,
-                )
-              }
-            />
+            {open.length > 0 && (
+              <Checkbox
+                size="xs"
+                aria-label={t("followUps.selectAll")}
+                checked={chosen === open.length}
+                indeterminate={chosen > 0 && chosen < open.length}
+                onChange={(e) =>
+                  onSelect(
+                    open.map((x) => x.id),
+                    e.currentTarget.checked,
+                  )
+                }
+              />
+            )}
           </Table.Th>
           <Table.Th className={styles.whenCell ?? ""}>{t("followUps.dueAt")}</Table.Th>
           <Table.Th>{t("followUps.what")}</Table.Th>
@@ -111,6 +129,13 @@ export function beside(step: 1 | -1): void {
   rows[at < 0 ? 0 : Math.min(Math.max(at + step, 0), rows.length - 1)]?.focus();
 }
 
+/** stepOff moves the focus away from a row that will go: to the one after it, or before it where it is the last. */
+export function stepOff(id: string): void {
+  const rows = [...document.querySelectorAll<HTMLElement>("tr[data-row]")];
+  const at = rows.findIndex((r) => r.dataset.row === id);
+  if (rows[at]?.contains(document.activeElement)) (rows[at + 1] ?? rows[at - 1])?.focus();
+}
+
 /** focused is the id of the row that has the focus. */
 export function focused(): string | undefined {
   return document.activeElement?.closest<HTMLElement>("tr[data-row]")?.dataset.row;
@@ -120,13 +145,8 @@ type RowProps = Omit<Props, "items" | "selected"> & { item: FollowUp; section: S
 
 function Row({ item, section, selected, onSelect, onOpen, ...acts }: RowProps) {
   const { t } = useTranslation();
-  const navigate = useNavigate();
   const mayWrite = useMay("follow_ups.write") !== null;
-  // The customer is on the desk then, with the call.
-  const rings = useAttempt(placeOf(item))?.state === "ringing";
-  useEffect(() => {
-    if (rings) void navigate({ to: "/desk" });
-  }, [rings, navigate]);
+  useToDesk(placeOf(item));
   const name = followUpName(item);
   const keys = (e: KeyboardEvent) => {
     if (e.target !== e.currentTarget || e.ctrlKey || e.altKey || e.metaKey) return;
@@ -146,12 +166,14 @@ function Row({ item, section, selected, onSelect, onOpen, ...acts }: RowProps) {
       onKeyDown={keys}
     >
       <Table.Td onClick={(e) => e.stopPropagation()}>
-        <Checkbox
-          size="xs"
-          aria-label={t("followUps.select", { name })}
-          checked={selected}
-          onChange={(e) => onSelect([item.id], e.currentTarget.checked)}
-        />
+        {mayWrite && !closed(item) && (
+          <Checkbox
+            size="xs"
+            aria-label={t("followUps.select", { name })}
+            checked={selected}
+            onChange={(e) => onSelect([item.id], e.currentTarget.checked)}
+          />
+        )}
       </Table.Td>
       <Table.Td>
         <span className={styles.when} data-section={section}>
@@ -187,7 +209,10 @@ function Row({ item, section, selected, onSelect, onOpen, ...acts }: RowProps) {
               size={28}
               aria-label={`${t("followUps.done")}: ${name}`}
               data-testid="done"
-              onClick={() => void finish(item)}
+              onClick={() => {
+                stepOff(item.id);
+                void finish(item);
+              }}
             >
               <IconCheck size={18} />
             </ActionIcon>

@@ -4,13 +4,13 @@ import { Button, Group, Select, Table, Text } from "@mantine/core";
 import { IconCheck, IconHandGrab, IconMoodCheck, IconPhone } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { Problem } from "../api/problem";
 import { missed as missedQuery, queryClient, queues, teams } from "../api/queries";
+import { sayWhyNot } from "../api/refusal";
 import type { Missed } from "../api/types";
-import { ariaKeys } from "../app/keymap";
+import { ariaKeys, label } from "../app/keymap";
 import { useMay } from "../app/may";
 import { current } from "../app/session";
 import { useKeys } from "../app/use-keys";
@@ -18,13 +18,14 @@ import { dial } from "../dial/attempt";
 import { Progress, useDialBlock } from "../dial/call-button";
 import { dialable, isDialable } from "../dial/number";
 import { FollowUpTabs } from "../followups/tabs";
+import { Hint } from "../parts/hint";
 import { ListPanel } from "../parts/list-panel";
-import { More } from "../parts/more";
 import { complain, notice } from "../parts/notice";
 import { Page } from "../parts/page";
 import { Duration, Moment, Num } from "../parts/text";
 import { offerUndo } from "../parts/undo";
 import { useFormat } from "../text/use-format";
+import { useChosen } from "./chosen";
 import styles from "./missed.module.css";
 
 export interface MissedSearch {
@@ -46,8 +47,7 @@ export function MissedPage() {
   const items = list.data?.pages.flatMap((p) => p.items) ?? [];
   const allQueues = useQuery(queues({})).data?.items ?? [];
   const allTeams = useQuery(teams).data?.items ?? [];
-  const [chosen, setChosen] = useState<string | null>(null);
-  const row = items.find((m) => m.id === chosen) ?? items[0];
+  const { row, choose, beside } = useChosen(items);
   const me = current()?.agentID;
   const mayDial = useMay("calls.dial") !== null;
   const mayTake = useMay("missed.read") !== "own";
@@ -69,23 +69,28 @@ export function MissedPage() {
   });
   const others = (m: Missed) => m.claimed_by !== null && m.claimed_by.id !== me;
   const callBack = (m: Missed) => {
-    if (!mayDial || block || !isDialable(m.number)) return;
+    if (!mayDial || !isDialable(m.number)) return;
+    if (block) return notice(sayWhyNot(block, t));
     const go = () => dial(place, { number: dialable(m.number), customer: m.customer?.id });
     if (m.claimed_by?.id === me) go();
     else act.mutate({ m, what: "claim" }, { onSuccess: go });
   };
-  const step = (by: number) => {
-    const next = items[(row ? items.indexOf(row) : 0) + by];
-    if (!next) return;
-    setChosen(next.id);
-    document.getElementById(`missed-${next.id}`)?.scrollIntoView({ block: "nearest" });
+  /** step takes the focus along, so that the row is read out; who steps on from a row that goes is not lost with it. */
+  const step = (by: 1 | -1) => {
+    const next = beside(by);
+    if (next) document.getElementById(`missed-${next.id}`)?.focus();
+    return next;
+  };
+  const done = (m: Missed) => {
+    if (m.id === row?.id) step(1) ?? step(-1);
+    act.mutate({ m, what: "done" });
   };
   useKeys({
     next: () => step(1),
     previous: () => step(-1),
     dial: () => row && !others(row) && callBack(row),
     attach: () => row && act.mutate({ m: row, what: row.claimed_by?.id === me ? "release" : "claim" }),
-    dismiss: () => row && (!others(row) || mayTake) && act.mutate({ m: row, what: "done" }),
+    dismiss: () => row && (!others(row) || mayTake) && done(row),
     open: () => row?.customer && void navigate({ to: "/customers/$id", params: { id: row.customer.id } }),
   });
   const filter = (change: MissedSearch | { [K in keyof MissedSearch]: "" }) =>
@@ -167,8 +172,9 @@ export function MissedPage() {
             id={`missed-${m.id}`}
             className={styles.row}
             data-chosen={m.id === row?.id || undefined}
-            onClick={() => setChosen(m.id)}
-            onFocus={() => setChosen(m.id)}
+            aria-current={m.id === row?.id || undefined}
+            tabIndex={-1}
+            onFocus={() => choose(m.id)}
           >
             <Table.Td>
               {m.customer ? (
@@ -203,17 +209,23 @@ export function MissedPage() {
                   </span>
                 )}
                 {mayDial && isDialable(m.number) && !others(m) && (
-                  <Button
-                    size="compact-sm"
-                    variant={m.id === row?.id ? "filled" : "default"}
-                    leftSection={<IconPhone size={16} aria-hidden />}
-                    disabled={block !== ""}
-                    onClick={() => callBack(m)}
-                    aria-label={`${t("dial.callBack")}: ${nameOf(m)}`}
-                    aria-keyshortcuts={ariaKeys("dial")}
+                  <Hint
+                    label={block ? sayWhyNot(block, t) : `${t("dial.callBack")} (${label("dial")})`}
+                    multiline
+                    maw={320}
                   >
-                    {t("dial.callBack")}
-                  </Button>
+                    <Button
+                      size="compact-sm"
+                      variant={m.id === row?.id ? "filled" : "default"}
+                      leftSection={<IconPhone size={16} aria-hidden />}
+                      {...(block ? { "aria-disabled": true, "data-disabled": true } : {})}
+                      onClick={() => callBack(m)}
+                      aria-label={`${t("dial.callBack")}: ${nameOf(m)}`}
+                      aria-keyshortcuts={ariaKeys("dial")}
+                    >
+                      {t("dial.callBack")}
+                    </Button>
+                  </Hint>
                 )}
                 {(!others(m) || mayTake) && (
                   <>
@@ -222,6 +234,7 @@ export function MissedPage() {
                       variant="default"
                       leftSection={<IconHandGrab size={16} aria-hidden />}
                       onClick={() => act.mutate({ m, what: m.claimed_by ? "release" : "claim" })}
+                      aria-keyshortcuts={ariaKeys("attach")}
                       aria-label={`${t(m.claimed_by ? "missed.release" : "missed.claim")}: ${nameOf(m)}`}
                     >
                       {t(m.claimed_by ? "missed.release" : "missed.claim")}
@@ -230,7 +243,8 @@ export function MissedPage() {
                       size="compact-sm"
                       variant="default"
                       leftSection={<IconCheck size={16} aria-hidden />}
-                      onClick={() => act.mutate({ m, what: "done" })}
+                      onClick={() => done(m)}
+                      aria-keyshortcuts={ariaKeys("dismiss")}
                       aria-label={`${t("missed.done")}: ${nameOf(m)}`}
                     >
                       {t("missed.done")}
@@ -242,17 +256,9 @@ export function MissedPage() {
           </Table.Tr>
         )}
         foot={
-          <>
-            <Text size="xs" c="dimmed" px="md" pt="xs" visibleFrom="sm">
-              {t("missed.keys")}
-            </Text>
-            <More
-              hasMore={list.hasNextPage}
-              loading={list.isFetchingNextPage}
-              failed={list.isFetchNextPageError}
-              onMore={() => void list.fetchNextPage()}
-            />
-          </>
+          <Text size="xs" c="dimmed" px="md" pt="xs" visibleFrom="sm">
+            {t("missed.keys")}
+          </Text>
         }
       />
     </Page>

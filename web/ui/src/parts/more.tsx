@@ -3,25 +3,27 @@ import { useIntersection } from "@mantine/hooks";
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 
-interface Props {
-  hasMore: boolean;
-  loading: boolean;
-  failed: boolean;
-  onMore: () => void;
+/** Paging is what react-query knows of a list that is read page by page. */
+export interface Paging {
+  hasNextPage: boolean;
+  isFetchingNextPage: boolean;
+  isFetchNextPageError: boolean;
+  fetchNextPage: () => unknown;
 }
 
 /** More loads the next page of a list when its end comes into sight, or on a click. */
-export function More({ hasMore, loading, failed, onMore }: Props) {
+export function More({ list }: { list: Paging }) {
   const { t } = useTranslation();
   const { ref, entry } = useIntersection({ rootMargin: "400px" });
   const inSight = entry?.isIntersecting ?? false;
+  const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
   useEffect(() => {
-    if (inSight && hasMore && !loading && !failed) onMore();
-  }, [inSight, hasMore, loading, failed, onMore]);
+    if (inSight && hasNextPage && !isFetchingNextPage && !isFetchNextPageError) void fetchNextPage();
+  }, [inSight, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage]);
   return (
     <Center ref={ref} p="md">
-      {hasMore ? (
-        <Button variant="default" loading={loading} onClick={onMore}>
+      {hasNextPage ? (
+        <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
           {t("action.more")}
         </Button>
       ) : (

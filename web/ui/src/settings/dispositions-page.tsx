@@ -1,18 +1,6 @@
 // How agents may say that calls ended: the general list, and those of queues.
 import "../app/rest.css";
-import {
-  ActionIcon,
-  Button,
-  Group,
-  Modal,
-  NumberInput,
-  Select,
-  Stack,
-  Switch,
-  Table,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { ActionIcon, Button, Group, NumberInput, Select, Switch, Table, Text, TextInput } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconPlus, IconTag } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -20,7 +8,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { sayFault } from "../api/fault";
-import { Problem, say } from "../api/problem";
+import { Problem } from "../api/problem";
 import { dispositions, queryClient, queues } from "../api/queries";
 import type { Disposition } from "../api/types";
 import { ListPanel } from "../parts/list-panel";
@@ -28,6 +16,7 @@ import { complain, notice } from "../parts/notice";
 import { Num } from "../parts/text";
 import { offerUndo } from "../parts/undo";
 import { useFormat } from "../text/use-format";
+import { FormFrame } from "./form-frame";
 
 const changed = () => queryClient.invalidateQueries({ queryKey: ["dispositions"] });
 const hour = 3_600_000;
@@ -61,7 +50,8 @@ export function DispositionsPage() {
   const move = useMutation({
     mutationFn: ({ d, to }: { d: Disposition; to: number }) =>
       got(api.PATCH("/api/v1/dispositions/{id}", { params: { path: { id: d.id } }, body: { position: to } })),
-    onSettled: () => void changed(),
+    // The next one waits for the new order: it goes by that.
+    onSettled: changed,
     onError: complain,
   });
   const addUsual = useMutation({
@@ -185,7 +175,7 @@ export function DispositionsPage() {
                           variant="default"
                           size={28}
                           disabled={to < 0 || to >= items.length}
-                          onClick={() => move.mutate({ d, to })}
+                          onClick={() => !move.isPending && move.mutate({ d, to })}
                           aria-label={`${t(by < 0 ? "dispositions.up" : "dispositions.down")}: ${d.name}`}
                         >
                           <Icon size={16} />
@@ -268,93 +258,77 @@ function DispositionForm({ disposition: d, queue, free, onClose }: FormProps) {
       onClose();
     },
   });
-  const e = save.error;
-  const fields = e instanceof Problem ? e.fields : {};
+  const fields = save.error instanceof Problem ? save.error.fields : {};
   const fault = (field: string) => fields[field] && sayFault(fields[field], t);
   const placed = ["name", "key", "follow_up.title", "follow_up.after_ms"].some((x) => fields[x]);
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FormFrame
       title={t(d ? "dispositions.editTitle" : "dispositions.create")}
-      closeButtonProps={{ "aria-label": t("action.close") }}
+      fault={placed ? null : save.error}
+      saving={save.isPending}
+      ready={name.trim() !== ""}
+      saveWord={t(d ? "action.save" : "action.create")}
+      onSave={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        noValidate
-        onSubmit={(ev) => {
-          ev.preventDefault();
-          if (name.trim()) save.mutate();
-        }}
-      >
-        <Stack gap="md">
+      <TextInput
+        label={t("dispositions.name")}
+        required
+        data-autofocus
+        dir="auto"
+        autoComplete="off"
+        maxLength={60}
+        value={name}
+        onChange={(ev) => setName(ev.currentTarget.value)}
+        error={fault("name")}
+      />
+      <Select
+        label={t("dispositions.key")}
+        description={t("dispositions.keyBody")}
+        value={key === null ? "" : String(key)}
+        allowDeselect={false}
+        data={[
+          { value: "", label: t("dispositions.noKey") },
+          ...free.map((k) => ({ value: String(k), label: f.digits(String(k)) })),
+        ]}
+        onChange={(v) => setKey(v ? Number(v) : null)}
+        error={fault("key")}
+      />
+      <Select
+        label={t("dispositions.followUp")}
+        description={t("dispositions.followUpBody")}
+        value={kind}
+        allowDeselect={false}
+        data={(["", "task", "callback"] as const).map((k) => ({
+          value: k,
+          label: t(`dispositions.kinds.${k || ("none" as const)}`),
+        }))}
+        onChange={(v) => setKind((v ?? "") as typeof kind)}
+      />
+      {kind && (
+        <>
           <TextInput
-            label={t("dispositions.name")}
-            required
-            data-autofocus
+            label={t("dispositions.followUpTitle")}
+            description={t("dispositions.followUpTitleBody")}
             dir="auto"
             autoComplete="off"
-            maxLength={60}
-            value={name}
-            onChange={(ev) => setName(ev.currentTarget.value)}
-            error={fault("name") || (e && !placed && say(e, t))}
+            maxLength={200}
+            value={title}
+            onChange={(ev) => setTitle(ev.currentTarget.value)}
+            error={fault("follow_up.title")}
           />
-          <Select
-            label={t("dispositions.key")}
-            description={t("dispositions.keyBody")}
-            value={key === null ? "" : String(key)}
-            allowDeselect={false}
-            data={[
-              { value: "", label: t("dispositions.noKey") },
-              ...free.map((k) => ({ value: String(k), label: f.digits(String(k)) })),
-            ]}
-            onChange={(v) => setKey(v ? Number(v) : null)}
-            error={fault("key")}
+          <NumberInput
+            label={t("dispositions.hours")}
+            description={t("dispositions.hoursBody")}
+            min={0}
+            max={8760}
+            decimalScale={2}
+            value={hours}
+            onChange={setHours}
+            error={fault("follow_up.after_ms")}
           />
-          <Select
-            label={t("dispositions.followUp")}
-            description={t("dispositions.followUpBody")}
-            value={kind}
-            allowDeselect={false}
-            data={(["", "task", "callback"] as const).map((k) => ({
-              value: k,
-              label: t(`dispositions.kinds.${k || ("none" as const)}`),
-            }))}
-            onChange={(v) => setKind((v ?? "") as typeof kind)}
-          />
-          {kind && (
-            <>
-              <TextInput
-                label={t("dispositions.followUpTitle")}
-                description={t("dispositions.followUpTitleBody")}
-                dir="auto"
-                autoComplete="off"
-                maxLength={200}
-                value={title}
-                onChange={(ev) => setTitle(ev.currentTarget.value)}
-                error={fault("follow_up.title")}
-              />
-              <NumberInput
-                label={t("dispositions.hours")}
-                description={t("dispositions.hoursBody")}
-                min={0}
-                max={8760}
-                decimalScale={2}
-                value={hours}
-                onChange={setHours}
-                error={fault("follow_up.after_ms")}
-              />
-            </>
-          )}
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {t("action.cancel")}
-            </Button>
-            <Button type="submit" loading={save.isPending} disabled={!name.trim()}>
-              {t(d ? "action.save" : "action.create")}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        </>
+      )}
+    </FormFrame>
   );
 }

@@ -6,14 +6,16 @@ import { say } from "../api/problem";
 
 interface Props {
   title: string;
-  /** What is changed, as the exchange calls it. */
-  name: string;
+  /** What is changed, as the exchange calls it; left out: the title says it. */
+  name?: string;
   size?: "lg";
   /** What the server said to the last attempt, unless it stands at a field. */
   fault: Error | null;
   saving: boolean;
   /** Whether what stands in the form can be saved. */
   ready: boolean;
+  /** Left out: to save. */
+  saveWord?: string;
   onSave: () => void;
   onClose: () => void;
   /** Beside the buttons. */
@@ -21,8 +23,9 @@ interface Props {
   children: ReactNode;
 }
 
-/** FormFrame is the dialog around a form that says what something of the exchange's is. */
-export function FormFrame({ title, name, size, fault, saving, ready, onSave, onClose, aside, children }: Props) {
+/** FormFrame is the dialog around a form. */
+export function FormFrame(props: Props) {
+  const { title, name, size, fault, saving, ready, saveWord, onSave, onClose, aside, children } = props;
   const { t } = useTranslation();
   return (
     <Modal
@@ -31,7 +34,12 @@ export function FormFrame({ title, name, size, fault, saving, ready, onSave, onC
       {...(size ? { size } : {})}
       title={
         <>
-          {title}: <bdi dir="ltr">{name}</bdi>
+          {title}
+          {name !== undefined && (
+            <>
+              : <bdi dir="ltr">{name}</bdi>
+            </>
+          )}
         </>
       }
       closeButtonProps={{ "aria-label": t("action.close") }}
@@ -40,7 +48,7 @@ export function FormFrame({ title, name, size, fault, saving, ready, onSave, onC
         noValidate
         onSubmit={(e) => {
           e.preventDefault();
-          onSave();
+          if (ready && !saving) onSave();
         }}
       >
         <Stack gap="md">
@@ -57,7 +65,7 @@ export function FormFrame({ title, name, size, fault, saving, ready, onSave, onC
                 {t("action.cancel")}
               </Button>
               <Button type="submit" loading={saving} disabled={!ready}>
-                {t("action.save")}
+                {saveWord ?? t("action.save")}
               </Button>
             </Group>
           </Group>

@@ -1,6 +1,6 @@
 // Why agents pause: what they choose from.
 import "../app/rest.css";
-import { Button, Group, Modal, Stack, Switch, Table, Text, TextInput } from "@mantine/core";
+import { Button, Group, Switch, Table, Text, TextInput } from "@mantine/core";
 import { IconPlayerPause, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -8,7 +8,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { sayFault } from "../api/fault";
-import { Problem, say } from "../api/problem";
+import { Problem } from "../api/problem";
 import { pauseReasons, queryClient } from "../api/queries";
 import type { PauseReason } from "../api/types";
 import { ListPanel } from "../parts/list-panel";
@@ -16,6 +16,7 @@ import { complain, notice } from "../parts/notice";
 import { offerUndo } from "../parts/undo";
 import { reasonIn } from "../states/reason";
 import { useSpoken } from "../text/use-spoken";
+import { FormFrame } from "./form-frame";
 
 const changed = () => void queryClient.invalidateQueries({ queryKey: ["pause-reasons"] });
 
@@ -143,53 +144,37 @@ function ReasonForm({ reason, onClose }: { reason: PauseReason | null; onClose: 
       onClose();
     },
   });
-  const e = save.error;
-  const fields = e instanceof Problem ? e.fields : {};
+  const fields = save.error instanceof Problem ? save.error.fields : {};
   const placed = Boolean(fields.label || fields.label_en);
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FormFrame
       title={t(reason ? "pauses.editTitle" : "pauses.create")}
-      closeButtonProps={{ "aria-label": t("action.close") }}
+      fault={placed ? null : save.error}
+      saving={save.isPending}
+      ready={label.trim() !== ""}
+      saveWord={t(reason ? "action.save" : "action.create")}
+      onSave={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        noValidate
-        onSubmit={(ev) => {
-          ev.preventDefault();
-          if (label.trim()) save.mutate();
-        }}
-      >
-        <Stack gap="md">
-          <TextInput
-            label={t("pauses.label")}
-            required
-            data-autofocus
-            dir="auto"
-            autoComplete="off"
-            value={label}
-            onChange={(ev) => setLabel(ev.currentTarget.value)}
-            error={fields.label ? sayFault(fields.label, t) : e && !placed && say(e, t)}
-          />
-          <TextInput
-            label={t("pauses.labelEn")}
-            description={t("pauses.labelEnBody")}
-            dir="ltr"
-            autoComplete="off"
-            value={english}
-            onChange={(ev) => setEnglish(ev.currentTarget.value)}
-            error={fields.label_en && sayFault(fields.label_en, t)}
-          />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {t("action.cancel")}
-            </Button>
-            <Button type="submit" loading={save.isPending} disabled={!label.trim()}>
-              {t(reason ? "action.save" : "action.create")}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      <TextInput
+        label={t("pauses.label")}
+        required
+        data-autofocus
+        dir="auto"
+        autoComplete="off"
+        value={label}
+        onChange={(ev) => setLabel(ev.currentTarget.value)}
+        error={fields.label && sayFault(fields.label, t)}
+      />
+      <TextInput
+        label={t("pauses.labelEn")}
+        description={t("pauses.labelEnBody")}
+        dir="ltr"
+        autoComplete="off"
+        value={english}
+        onChange={(ev) => setEnglish(ev.currentTarget.value)}
+        error={fields.label_en && sayFault(fields.label_en, t)}
+      />
+    </FormFrame>
   );
 }

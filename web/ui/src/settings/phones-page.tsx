@@ -3,12 +3,11 @@ import { Button, Group, Select, Switch, Table } from "@mantine/core";
 import { IconDeviceLandlinePhone, IconPlugConnected, IconPlugConnectedX, IconSearchOff } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { Fragment, useCallback, useState } from "react";
+import { Fragment, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { agents as agentsQuery, phones as phonesQuery } from "../api/queries";
 import type { Agent, Phone, PhoneCall } from "../api/types";
 import { ListPanel } from "../parts/list-panel";
-import { More } from "../parts/more";
 import { DirectionIcon } from "../parts/outcome";
 import { SearchField } from "../parts/search-field";
 import { Moment, Num } from "../parts/text";
@@ -34,7 +33,6 @@ export function PhonesPage() {
   const agents = useQuery(agentsQuery()).data?.items ?? [];
   const [editing, setEditing] = useState<Phone | null>(null);
   const correction = useCorrection();
-  const more = useCallback(() => void list.fetchNextPage(), [list.fetchNextPage]);
   const filter = (change: PhoneSearch) =>
     void navigate({
       search: (s) => Object.fromEntries(Object.entries({ ...s, ...change }).filter(([, v]) => v)),
@@ -108,14 +106,6 @@ export function PhonesPage() {
             {p.recent.length > 0 && <RecentRow phone={p} />}
           </Fragment>
         )}
-        foot={
-          <More
-            hasMore={list.hasNextPage}
-            loading={list.isFetchingNextPage}
-            failed={list.isFetchNextPageError}
-            onMore={more}
-          />
-        }
       />
       {editing && (
         <PhoneForm

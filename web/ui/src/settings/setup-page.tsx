@@ -188,7 +188,7 @@ function Rang({ call }: { call: Call }) {
     <span>
       {legs.slice(0, 5).map((l, i) => (
         <span key={l.id}>
-          {i > 0 && "، "}
+          {i > 0 && t("app.comma")}
           <bdi dir="ltr">{l.extension || l.channel}</bdi> {l.agent ? <bdi>({l.agent})</bdi> : null}
           {!l.agent && (
             <Anchor component={Link} to="/settings/phones" size="sm">

@@ -1,16 +1,17 @@
 import "../app/rest.css";
-import { Button, Group, Modal, MultiSelect, Stack, Table, TextInput } from "@mantine/core";
+import { Button, MultiSelect, Table, TextInput } from "@mantine/core";
 import { IconPlus, IconUsersGroup } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { sayFault } from "../api/fault";
-import { Problem, say } from "../api/problem";
+import { Problem } from "../api/problem";
 import { agents as agentsQuery, queryClient, teams as teamsQuery } from "../api/queries";
 import type { Agent, Team } from "../api/types";
 import { ListPanel } from "../parts/list-panel";
 import { notice } from "../parts/notice";
+import { FormFrame } from "./form-frame";
 
 export function TeamsPage() {
   const { t } = useTranslation();
@@ -52,13 +53,13 @@ export function TeamsPage() {
               {agents.data?.items
                 .filter((a) => a.team_id === x.id)
                 .map((a) => a.name)
-                .join("، ")}
+                .join(t("app.comma"))}
             </Table.Td>
             <Table.Td className="only-wide">
               {agents.data?.items
                 .filter((a) => x.supervisors.includes(a.id))
                 .map((a) => a.name)
-                .join("، ")}
+                .join(t("app.comma"))}
             </Table.Td>
             <Table.Td ta="end">
               <Button
@@ -104,47 +105,33 @@ function TeamForm({ team, agents, onClose }: { team: Team | null; agents: Agent[
       onClose();
     },
   });
-  const e = save.error;
+  const named = save.error instanceof Problem ? save.error.fields.name : undefined;
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FormFrame
       title={t(team ? "teams.editTitle" : "teams.create")}
-      closeButtonProps={{ "aria-label": t("action.close") }}
+      fault={named ? null : save.error}
+      saving={save.isPending}
+      ready={name.trim() !== ""}
+      saveWord={t(team ? "action.save" : "action.create")}
+      onSave={() => save.mutate()}
+      onClose={onClose}
     >
-      <form
-        onSubmit={(ev) => {
-          ev.preventDefault();
-          if (name.trim()) save.mutate();
-        }}
-      >
-        <Stack gap="md">
-          <TextInput
-            label={t("teams.name")}
-            required
-            data-autofocus
-            dir="auto"
-            value={name}
-            onChange={(ev) => setName(ev.currentTarget.value)}
-            error={e && (e instanceof Problem && e.fields.name ? sayFault(e.fields.name, t) : say(e, t))}
-          />
-          <MultiSelect
-            label={t("teams.supervisors")}
-            description={t("teams.supervisorsBody")}
-            data={agents.filter((a) => a.role === "supervisor").map((a) => ({ value: a.id, label: a.name }))}
-            value={supervisors}
-            onChange={setSupervisors}
-          />
-          <Group justify="flex-end" gap="xs">
-            <Button variant="default" onClick={onClose}>
-              {t("action.cancel")}
-            </Button>
-            <Button type="submit" loading={save.isPending} disabled={!name.trim()}>
-              {t(team ? "action.save" : "action.create")}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+      <TextInput
+        label={t("teams.name")}
+        required
+        data-autofocus
+        dir="auto"
+        value={name}
+        onChange={(ev) => setName(ev.currentTarget.value)}
+        error={named && sayFault(named, t)}
+      />
+      <MultiSelect
+        label={t("teams.supervisors")}
+        description={t("teams.supervisorsBody")}
+        data={agents.filter((a) => a.role === "supervisor").map((a) => ({ value: a.id, label: a.name }))}
+        value={supervisors}
+        onChange={setSupervisors}
+      />
+    </FormFrame>
   );
 }

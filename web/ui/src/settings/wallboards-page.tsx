@@ -15,41 +15,27 @@ import {
   TextInput,
 } from "@mantine/core";
 import { IconDeviceTv, IconPlus } from "@tabler/icons-react";
-import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { api, got } from "../api/client";
 import { say } from "../api/problem";
-import {
-  me as meQuery,
-  queryClient,
-  queues as queuesQuery,
-  teams as teamsQuery,
-  wallboards as wallboardsQuery,
-} from "../api/queries";
+import { queryClient, wallboards as wallboardsQuery } from "../api/queries";
 import type { WallboardInput, WallboardKey } from "../api/types";
 import { useMay } from "../app/may";
+import { useMyQueues, useMyTeams } from "../app/mine";
 import { copyText } from "../parts/copy";
 import { ListPanel } from "../parts/list-panel";
 import { complain, notice } from "../parts/notice";
 import { Moment } from "../parts/text";
 import styles from "./settings.module.css";
 
-/** useMine are the teams and queues of whose floor one sees something. */
-function useMine() {
-  const me = useSuspenseQuery(meQuery).data.agent;
-  const all = useMay("floor.read") === "all";
-  const known = useQuery(teamsQuery).data?.items ?? [];
-  const teams = known.filter((x) => all || x.supervisors.includes(me.id));
-  const mine = new Set(teams.map((x) => x.id));
-  const queues = (useQuery(queuesQuery()).data?.items ?? []).filter((q) => all || (q.team_id && mine.has(q.team_id)));
-  return { teams, queues };
-}
-
 export function WallboardsPage() {
   const { t } = useTranslation();
   const list = useQuery(wallboardsQuery);
-  const { teams, queues } = useMine();
+  const scope = useMay("floor.read");
+  const teams = useMyTeams(scope);
+  const queues = useMyQueues(scope);
   const [making, setMaking] = useState(false);
   const revoke = useMutation({
     mutationFn: (x: WallboardKey) => got(api.DELETE("/api/v1/wallboards/{id}", { params: { path: { id: x.id } } })),
@@ -65,7 +51,7 @@ export function WallboardsPage() {
       ...x.queues.map((id) => queues.find((q) => q.id === id)?.label),
     ]
       .filter(Boolean)
-      .join(t("wall.and")) || t("wall.everything");
+      .join(t("app.comma")) || t("wall.everything");
   return (
     <>
       <ListPanel
@@ -123,7 +109,9 @@ export function WallboardsPage() {
 
 function NewWallboard({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
-  const { teams, queues } = useMine();
+  const scope = useMay("floor.read");
+  const teams = useMyTeams(scope);
+  const queues = useMyQueues(scope);
   const [form, setForm] = useState<Required<Omit<WallboardInput, "team_id">> & { team_id: string | null }>({
     name: "",
     team_id: null,
