@@ -1000,4 +1000,7 @@ export const enLater = {
     attachMissed: "Take it, or give it back",
     dismissMissed: "Done",
   },
+  desk: {
+    line: "Exchange",
+  },
 };

@@ -999,4 +999,7 @@ export const faLater: Words<typeof enLater> = {
     attachMissed: "برداشتن، یا پس دادن",
     dismissMissed: "انجام شد",
   },
+  desk: {
+    line: "مرکز تلفن",
+  },
 };
