@@ -208,7 +208,7 @@ const pages: Record<string, { user?: string; path: () => string; wait: string; l
     wait: "tr[data-row]",
     looks: [wide("fa"), wide("en"), narrow("fa"), narrow("en"), dark(wide("fa"))],
   },
-  missed: { user: "sara", path: () => "/missed", wait: "tbody tr", looks: [...everyLook, dark(wide("fa"))] },
+  missed: { user: "neda", path: () => "/missed", wait: "tbody tr", looks: [...everyLook, dark(wide("fa"))] },
   "settings-setup": { path: () => "/settings/setup", wait: "li[data-step]", looks: everyLook },
   "settings-wallboards": { path: () => "/settings/wallboards", wait: "tbody tr", looks: everyLook },
   "settings-dispositions": { path: () => "/settings/dispositions", wait: "tbody tr", looks: everyLook },
