@@ -35,7 +35,7 @@ export default defineConfig({
           environment: "node",
           include: ["e2e/*.test.ts"],
           testTimeout: 60_000,
-          hookTimeout: 120_000,
+          hookTimeout: 240_000,
           fileParallelism: false,
           expect: { poll: { timeout: 15_000 } },
         },

@@ -375,6 +375,7 @@ test("what is done on the floor: it filters and pauses; and the wall shows the q
     .waitFor();
   await boss.page.keyboard.press("Escape");
   await boss.page.getByRole("button", { name: `${boss.words.tokens.revoke}: Hall` }).click();
+  await boss.page.getByRole("button", { name: boss.words.tokens.forGood }).click();
   await boss.page.getByText(boss.words.wall.noneTitle).waitFor();
   await wall.context().setOffline(false);
   await wall.getByText(fa.wall.refused).first().waitFor();

@@ -484,6 +484,8 @@ export const enLater = {
     used: "Last used",
     never: "never",
     revoke: "Revoke",
+    sure: "Revoke {{name}}? Nothing takes that back.",
+    forGood: "Revoke for good",
     revoked: "The token {{name}} is revoked.",
     once: "Copy it now: it is shown this once.",
     emptyTitle: "No API tokens",

@@ -485,6 +485,8 @@ export const faLater: Words<typeof enLater> = {
     used: "آخرین کاربرد",
     never: "هرگز",
     revoke: "لغو",
+    sure: "{{name}} لغو شود؟ بازگشتی ندارد.",
+    forGood: "لغو همیشگی",
     revoked: "توکن {{name}} لغو شد.",
     once: "همین حالا رونوشت بگیرید: فقط همین یک بار نشان داده می‌شود.",
     emptyTitle: "توکن API ندارید",

@@ -1,6 +1,6 @@
 // Who may call what from the screen: rules in their order, and what they say about a number.
 import "../app/rest.css";
-import { Alert, Button, Group, NumberInput, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -11,6 +11,7 @@ import { Problem } from "../api/problem";
 import { dialling as diallingQuery, queryClient } from "../api/queries";
 import type { Dialling, DiallingInput } from "../api/types";
 import { notice } from "../parts/notice";
+import { NumberField } from "../parts/number-field";
 import { Refusal } from "../parts/refusal";
 import { Failed, Loading } from "../parts/states";
 import { Moment } from "../parts/text";
@@ -160,7 +161,7 @@ function Rules() {
               ["per_minute_pbx", "rules.perMinutePbx", 6000],
             ] as const
           ).map(([field, word, most]) => (
-            <NumberInput
+            <NumberField
               key={field}
               label={t(word)}
               min={1}
@@ -168,7 +169,7 @@ function Rules() {
               w={220}
               value={draft[field]}
               error={at(field)}
-              onChange={(v) => change({ [field]: typeof v === "number" ? v : 0 })}
+              onChange={(v) => change({ [field]: v })}
             />
           ))}
         </div>
@@ -196,7 +197,11 @@ function Rules() {
                 {t("rules.revert")}
               </Button>
             )}
-            <Button type="submit" disabled={!changed} loading={save.isPending}>
+            <Button
+              type="submit"
+              disabled={!changed || Number.isNaN(draft.per_minute) || Number.isNaN(draft.per_minute_pbx)}
+              loading={save.isPending}
+            >
               {t("action.save")}
             </Button>
           </Group>

@@ -1,6 +1,6 @@
 // How agents may say that calls ended: the general list, and those of queues.
 import "../app/rest.css";
-import { ActionIcon, Button, Group, NumberInput, Select, Switch, Table, Text, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Group, Select, Switch, Table, Text, TextInput } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconPlus, IconTag } from "@tabler/icons-react";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
@@ -13,6 +13,7 @@ import { dispositions, queryClient, queues } from "../api/queries";
 import type { Disposition } from "../api/types";
 import { ListPanel } from "../parts/list-panel";
 import { complain, notice } from "../parts/notice";
+import { NumberField } from "../parts/number-field";
 import { Num } from "../parts/text";
 import { offerUndo } from "../parts/undo";
 import { useFormat } from "../text/use-format";
@@ -234,10 +235,10 @@ function DispositionForm({ disposition: d, queue, free, onClose }: FormProps) {
   const [key, setKey] = useState<number | null>(d ? d.key : (free[0] ?? null));
   const [kind, setKind] = useState<"task" | "callback" | "">(d?.follow_up?.kind ?? "");
   const [title, setTitle] = useState(d?.follow_up?.title ?? "");
-  const [hours, setHours] = useState<number | string>(d?.follow_up ? d.follow_up.after_ms / hour : 24);
+  const [hours, setHours] = useState(d?.follow_up ? d.follow_up.after_ms / hour : 24);
   const save = useMutation({
     mutationFn: () => {
-      const follow_up = kind ? { kind, title: title.trim(), after_ms: Math.round(Number(hours) * hour) } : null;
+      const follow_up = kind ? { kind, title: title.trim(), after_ms: Math.round(hours * hour) } : null;
       if (!d) {
         return got(
           api.POST("/api/v1/dispositions", {
@@ -266,7 +267,7 @@ function DispositionForm({ disposition: d, queue, free, onClose }: FormProps) {
       title={t(d ? "dispositions.editTitle" : "dispositions.create")}
       fault={placed ? null : save.error}
       saving={save.isPending}
-      ready={name.trim() !== ""}
+      ready={name.trim() !== "" && !(kind && Number.isNaN(hours))}
       saveWord={t(d ? "action.save" : "action.create")}
       onSave={() => save.mutate()}
       onClose={onClose}
@@ -317,12 +318,12 @@ function DispositionForm({ disposition: d, queue, free, onClose }: FormProps) {
             onChange={(ev) => setTitle(ev.currentTarget.value)}
             error={fault("follow_up.title")}
           />
-          <NumberInput
+          <NumberField
             label={t("dispositions.hours")}
             description={t("dispositions.hoursBody")}
             min={0}
             max={8760}
-            decimalScale={2}
+            parts
             value={hours}
             onChange={setHours}
             error={fault("follow_up.after_ms")}

@@ -11,6 +11,7 @@ import type { Token } from "../api/types";
 import { copyText } from "../parts/copy";
 import { ListPanel } from "../parts/list-panel";
 import { complain, notice } from "../parts/notice";
+import { Revoke } from "../parts/revoke";
 import { Moment } from "../parts/text";
 import styles from "./settings.module.css";
 
@@ -58,14 +59,11 @@ export function TokensPage() {
             </Table.Td>
             <Table.Td>{x.last_used ? <Moment at={x.last_used} /> : t("tokens.never")}</Table.Td>
             <Table.Td ta="end">
-              <Button
-                size="compact-sm"
-                variant="default"
-                onClick={() => revoke.mutate(x)}
-                aria-label={`${t("tokens.revoke")}: ${x.name}`}
-              >
-                {t("tokens.revoke")}
-              </Button>
+              <Revoke
+                name={x.name}
+                busy={revoke.isPending && revoke.variables.id === x.id}
+                onRevoke={() => revoke.mutate(x)}
+              />
             </Table.Td>
           </Table.Tr>
         )}
