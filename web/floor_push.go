@@ -170,6 +170,10 @@ func (c *socket) writeFloor(ctx context.Context) error {
 		return c.conn.WriteMessage(websocket.TextMessage, append(floorHead(nil, p.Seq), `null}`...))
 	}
 	f.refuse = false
+	if !c.packs {
+		c.end(ending{closeRights, "the floor is yours since: connect again"})
+		return nil
+	}
 	v := viewOf(actor)
 	if f.wish.Team != nil {
 		v.Team = *f.wish.Team

@@ -345,6 +345,32 @@ func TestFloor_Compressed(t *testing.T) {
 	}
 }
 
+// Who becomes a supervisor while the page is open gets the floor, and compressed: the page connects again for that, once.
+func TestFloor_ForWhoBecomesSupervisor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	neda := h.agent("neda", crm.RoleAgent)
+	c := h.program(neda)
+	tab := c.follow(FloorWish{On: true})
+	tab.until("the refusal", func(f *Floor) bool { return f == nil })
+	supervisor := crm.RoleSupervisor
+	if _, err := h.store.UpdateAgent(context.Background(), crm.System, neda.ID, crm.AgentPatch{Role: &supervisor}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, _, err := tab.conn.ReadMessage()
+		if closed, ok := err.(*websocket.CloseError); ok {
+			if closed.Code != closeRights {
+				t.Fatalf("closed with %d", closed.Code)
+			}
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.follow(FloorWish{On: true}).until("a picture", func(f *Floor) bool { return f != nil })
+}
+
 // A wallboard's key shows figures and opens nothing else; it shows what its maker may see at that moment, and no names unless
 // its maker said so.
 func TestWallboard_S3_ShowsFiguresAndOpensNothingElse(t *testing.T) {

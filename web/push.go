@@ -19,6 +19,7 @@ const (
 	closeSession  = 4401 // the session has ended, or there was none
 	closeShutdown = 4503 // ringbook is shutting down
 	closeSlow     = 4408 // a write or a pong took too long (the browser hardly ever gets to read this one)
+	closeRights   = 4409 // the agent may see more than when the socket was opened; the next one is made for that
 	closeFlood    = 4429 // too many messages
 )
 
@@ -194,7 +195,7 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 		Error: func(w http.ResponseWriter, _ *http.Request, status int, _ error) {
 			writeProblem(w, status, "Not a WebSocket handshake.")
 		},
-		EnableCompression: actor.actor.Can(crm.FloorRead), // for the floor only: desks are small, and there are many
+		EnableCompression: packs(actor),
 	}
 	conn, upErr := up.Upgrade(w, r, nil)
 	if upErr != nil {
@@ -219,6 +220,9 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request) *socket {
 	}
 	return c
 }
+
+// packs says whether compression is offered: for the floor only, since desks are small, and there are many.
+func packs(a identity) bool { return a.actor.Can(crm.FloorRead) }
 
 // sayClose sends a close frame; what becomes of it does not matter any more.
 func sayClose(conn *websocket.Conn, e ending, wait time.Duration) {

@@ -26,6 +26,7 @@ type socket struct {
 	agent   uuid.UUID
 	session uuid.UUID // or token
 	token   string    // its secret; empty for a session
+	packs   bool      // compression was offered, for the floor
 	beats   bool      // it wants a BeatFrame when there is nothing else to say
 	watch   *screenpop.Watch
 	entered func() // called once, when the first picture is drawn: the next one may be let in
@@ -53,7 +54,7 @@ type shownPop struct {
 func newSocket(s *Server, conn *websocket.Conn, a identity) *socket {
 	conn.EnableWriteCompression(false) // but of the floor
 	return &socket{
-		server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, ended: make(chan ending, 1),
+		server: s, conn: conn, agent: a.actor.AgentID, session: a.session, token: a.secret, packs: packs(a), ended: make(chan ending, 1),
 		floor: floorSide{wishes: make(chan FloorWish, 1)}, missed: make(chan struct{}, 1),
 	}
 }
@@ -406,6 +407,8 @@ func closeName(code int) string {
 		return "shutdown"
 	case closeSlow:
 		return "slow"
+	case closeRights:
+		return "rights"
 	case closeFlood:
 		return "flood"
 	default:
