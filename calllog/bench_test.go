@@ -133,7 +133,8 @@ func both(a, b Filter) Filter {
 // benchResult is what one filter took in one log.
 type benchResult struct {
 	p50, p95 time.Duration
-	calls    float64 // on a page
+	again    time.Duration // p95 of what was asked a moment ago: all that it reads is in memory
+	calls    float64       // on a page
 	slowest  Filter
 	most     time.Duration
 }
@@ -199,21 +200,24 @@ a connection prepares once for each month, with their plans (`+"`calllog/gather.
 	for _, l := range logs {
 		fmt.Fprintf(&t, "| %d | %s | %.1f GB |\n", l.calls, l.took.Round(time.Second), float64(l.bytes)/(1<<30))
 	}
-	t.WriteString("\n## The first page\n\np50 / p95 in ms (calls on a page, on average); the growth is that of p95.\n\n| filter |")
+	t.WriteString("\n## The first page\n\np50 / p95 in ms (calls on a page, on average); the growth is that of p95. The last column is the p95 of the greatest\nlog for the same question asked again at once: the difference is what was read from the disk, on which a log of that size lies that does not fit into memory.\n\n| filter |")
 	for _, l := range logs {
 		fmt.Fprintf(&t, " %d |", l.calls)
 	}
-	t.WriteString(" growth |\n|---|" + strings.Repeat("---|", len(logs)+1) + "\n")
-	slow, grown, fuller := 0, 0, 0
+	t.WriteString(" growth | again |\n|---|" + strings.Repeat("---|", len(logs)+2) + "\n")
+	slow, cold, grown, fuller := 0, 0, 0, 0
 	for i, f := range filters {
 		fmt.Fprintf(&t, "| %s |", f.name)
 		for _, r := range results[i] {
 			fmt.Fprintf(&t, " %s / %s (%.0f) |", inMS(r.p50), inMS(r.p95), r.calls)
 		}
 		growth := float64(results[i][last].p95) / float64(results[i][first].p95)
-		fmt.Fprintf(&t, " %.1f |\n", growth)
+		fmt.Fprintf(&t, " %.1f | %s |\n", growth, inMS(results[i][last].again))
 		if results[i][last].p95 > 20*time.Millisecond {
 			slow++
+			if results[i][last].again <= 20*time.Millisecond {
+				cold++
+			}
 		}
 		if growth > 2 {
 			grown++
@@ -222,7 +226,7 @@ a connection prepares once for each month, with their plans (`+"`calllog/gather.
 			}
 		}
 	}
-	fmt.Fprintf(&t, "\nOf %d filters, %d take longer than 20 ms and %d grow more than twice, %d of these with more than twice as many calls on the page.\n\n## What else reads the log\n\n%s\n", len(filters), slow, grown, fuller, others)
+	fmt.Fprintf(&t, "\nOf %d filters, %d take longer than 20 ms in the greatest log, %d of these not when asked again, and %d grow more than twice, %d of these with more than twice as many calls on the page.\n\n## What else reads the log\n\n%s\n", len(filters), slow, cold, grown, fuller, others)
 	t.WriteString("## The plans of the slowest\n\nOf the three filters with the greatest p95 with the most calls, the slowest of all queries that their slowest page was made of.\n")
 	for _, i := range worst[:3] {
 		f := filters[i]
@@ -243,7 +247,7 @@ func shareOf(took []time.Duration, share float64) time.Duration {
 func (l *benchLog) measure(b *testing.B, f benchFilter, times int) (res benchResult) {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 2))
-	took := make([]time.Duration, 0, times)
+	took, again := make([]time.Duration, 0, times), make([]time.Duration, 0, times)
 	for n := range times + 5 {
 		filter := f.make(r, l)
 		began := time.Now()
@@ -255,12 +259,17 @@ func (l *benchLog) measure(b *testing.B, f benchFilter, times int) (res benchRes
 			continue
 		}
 		d := time.Since(began)
+		began = time.Now()
+		if _, err := l.store.Calls(context.Background(), f.actor, filter); err != nil {
+			b.Fatalf("%s of %d calls: %v", f.name, l.calls, err)
+		}
+		again = append(again, time.Since(began))
 		res.calls += float64(len(page.Items)) / float64(times)
 		if took = append(took, d); d > res.most {
 			res.most, res.slowest = d, filter
 		}
 	}
-	res.p50, res.p95 = shareOf(took, .5), shareOf(took, .95)
+	res.p50, res.p95, res.again = shareOf(took, .5), shareOf(took, .95), shareOf(again, .95)
 	return res
 }
 
