@@ -1,6 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { FloorAgent, FloorCall, AgentState as State } from "../api/types";
 import { useMay } from "../app/may";
+import { Num } from "../parts/text";
 import { AgentState } from "../states/agent-state";
 import { PresenceDot } from "../states/presence";
 import { useFormat } from "../text/use-format";
@@ -52,12 +53,11 @@ export function AgentList({ agents, calls }: { agents: FloorAgent[]; calls: Floo
 
 /** On is with whom an agent talks, or who rings. */
 function On({ call: c }: { call: FloorCall | undefined }) {
-  const f = useFormat();
   if (!c) return null;
   const name = c.customer?.name || c.name;
   return (
     <span className={`quiet ${styles.on}`}>
-      {name ? <bdi>{name}</bdi> : <bdi dir="ltr">{f.digits(c.number)}</bdi>}
+      {name ? <bdi>{name}</bdi> : <Num value={c.number} />}
       {c.queue && (
         <>
           {" · "}
