@@ -184,8 +184,7 @@ func (c *Client) setHealth(change func(*Health)) {
 }
 
 // Do asks one action and waits for its answer; where that is a list, for all of it. It waits at most
-// Config.ActionTimeout and for ctx. It fails with an *Error. One that is
-// ErrUnanswered leaves open whether the PBX did it.
+// Config.ActionTimeout and for ctx. It fails with an *Error. One that is ErrUnanswered leaves open whether the PBX did it.
 //
 // The PBX does one action of a connection after the other, and sends no event meanwhile: an Originate must be Async.
 func (c *Client) Do(ctx context.Context, action Action) (Answer, error) {

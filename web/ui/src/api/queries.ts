@@ -146,8 +146,7 @@ export const lookup = (number: string) =>
     enabled: number.length > 1,
   });
 
-/** To whom a call can be handed: who is free comes first. It is asked anew while it is looked at. */
-/** Where a call could go: what its own exchange knows. */
+/** To whom a call can be handed, of what its own exchange knows: who is free comes first. It is asked anew while it is looked at. */
 export const destinations = (call: string, q: string) =>
   queryOptions({
     queryKey: ["destinations", call, q],
